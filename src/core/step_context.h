@@ -1,0 +1,43 @@
+// What a layer needs to run: the backend, the arena, and what kind of pass this is.
+#pragma once
+
+#include "core/arena.h"
+#include "core/backend.h"
+
+namespace laban {
+
+enum class Mode {
+  train,     // batch statistics, dropout on, tensors saved for backward
+  evaluate,  // running statistics, dropout off, nothing saved
+  frozen,    // running statistics as constants and dropout off, but tensors saved: backward is allowed
+};
+
+struct StepContext {
+  Backend& backend;
+  Arena& arena;
+  Mode mode = Mode::train;
+  DType compute = DType::f32;
+  uint64_t seed = 0;             // dropout
+  uint64_t step = 0;             // dropout: a new mask in every step
+  uint64_t weights_version = 0;  // changes whenever the parameters do
+
+  bool saves_for_backward() const { return mode != Mode::evaluate; }
+  DType master() const { return master_of(compute); }
+
+  Value take(const Shape& shape) { return arena.take(shape, compute); }
+  Value take(const Shape& shape, DType dtype) { return arena.take(shape, dtype); }
+
+  /// Runs an op, with its scratch from the arena. In a dry run the backend only prepares it.
+  template <class Op>
+  void run(const Op& op) {
+    const size_t bytes = backend.scratch_bytes(op);
+    Value scratch;
+    if (bytes) scratch = arena.take(Shape::vector(static_cast<int64_t>(bytes)), DType::u8);
+    if (arena.planning())
+      backend.prepare(op);
+    else
+      backend.run(op, Scratch{scratch.tensor().data, bytes});
+  }
+};
+
+}  // namespace laban

@@ -1,0 +1,58 @@
+// The contract of a layer.
+//
+//   forward(ctx, x)            computes y. Unless ctx.mode is evaluate it saves what backward needs.
+//   backward(ctx, dy, need_dx) needs a matching forward (std::logic_error otherwise; one backward per forward);
+//                              accumulates parameter gradients, releases what forward saved, and returns dx,
+//                              or an empty Value where need_dx is false. It may overwrite dy where dy.unique().
+//
+// A layer is not a template: the same code runs in f64 on the reference backend for gradient checks, in f32 or
+// bf16 on oneDNN, in bf16 on CUDA. It is written against Backend's ops only, takes its memory from ctx.arena,
+// and never asks whether this is a dry run: ctx.run() knows.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/step_context.h"
+#include "layers/parameter.h"
+
+namespace laban {
+
+/// One row of `laban describe`.
+struct LayerRow {
+  std::string name;   // "layer2.0.conv1"
+  std::string kind;   // "conv3d 3x3x3 s1x2x2"
+  Shape output;
+  int64_t parameters = 0;
+  int64_t macs = 0;             // for the whole batch of `input`
+  int64_t activations = 0;      // elements written by forward
+  Window window;                // for the receptive field; 1x1x1 where a layer looks at single places
+  bool on_main_path = true;     // shortcut rows do not enter the receptive field
+};
+
+class Layer {
+ public:
+  explicit Layer(std::string name) : name_(std::move(name)) {}
+  virtual ~Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+
+  /// The state-dict prefix, e.g. "layer1.0.conv1.0".
+  const std::string& name() const { return name_; }
+
+  virtual Value forward(StepContext& ctx, const Value& x) = 0;
+  virtual Value backward(StepContext& ctx, Value dy, bool need_dx) = 0;
+  /// Forgets saved tensors of a pass that will have no backward (after an error).
+  virtual void forget() = 0;
+
+  /// Output shape for an input shape; throws Error naming the layer where the input does not fit.
+  virtual Shape output_shape(const Shape& x) const = 0;
+  virtual void collect(ParameterList& list) = 0;
+  virtual void describe(const Shape& x, std::vector<LayerRow>& rows) const = 0;
+
+ private:
+  std::string name_;
+};
+
+}  // namespace laban

@@ -1,0 +1,81 @@
+// Parameters and statistics, and the flat arenas that hold them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/rng.h"
+
+namespace laban {
+
+/// How a parameter starts. Draws come from Rng(seed, Purpose::init, hash of the parameter's name), in the order
+/// of the PyTorch layout (O,I,kT,kH,kW), so they depend on neither the memory layout nor the other parameters.
+struct Initializer {
+  enum class Kind { constant, kaiming_normal_fan_out, normal } kind = Kind::constant;
+  double value = 0;  // constant: the value; normal: the standard deviation
+};
+
+/// A trainable tensor. `shape` is what checkpoints see; `storage` may have channels (n and c) padded with zeros.
+struct Parameter {
+  std::string name;  // torchvision's state-dict key, e.g. "layer1.0.conv1.0.weight"
+  Shape shape;
+  Shape storage;
+  Initializer init;
+  bool decay = true;  // weight decay applies (torchvision's reference recipe decays everything)
+
+  Tensor value;    // master weights (f32, or f64 where the compute type is f64), a view into the flat arena
+  Tensor working;  // what ops read: `value` itself, or its bf16 copy
+  Tensor grad;     // master dtype
+};
+
+/// State that is saved but not trained: running_mean, running_var.
+struct Statistic {
+  std::string name;
+  Shape shape;
+  Shape storage;
+  double initial = 0;
+  Tensor value;  // master dtype
+};
+
+/// What a layer tree consists of, in torchvision's order. Pointers into the layers, which own them.
+struct ParameterList {
+  std::vector<Parameter*> parameters;
+  std::vector<Statistic*> statistics;
+};
+
+/// Owns the flat arenas: weights, gradients, statistics and, with bf16, the working copy; binds the tensors of a list into them.
+class ParameterStore {
+ public:
+  ParameterStore(Backend& backend, DType compute, ParameterList list);
+
+  /// Draws every parameter anew from `seed`, resets statistics, zeroes gradients.
+  void initialize(uint64_t seed);
+  void zero_gradients();
+  /// Must be called by whoever writes weights: refreshes the bf16 copy where asked (the optimizer writes it itself)
+  /// and bumps version().
+  void weights_changed(bool refresh_working);
+  uint64_t version() const { return version_; }
+
+  const ParameterList& list() const { return list_; }
+  Backend& backend() const { return backend_; }
+  DType compute() const { return compute_; }
+  /// Flat views over all parameters (padded storage, each parameter 64-byte aligned; gaps are zero).
+  Tensor weights() const { return weights_; }
+  Tensor grads() const { return grads_; }
+  Tensor working() const { return working_; }  // empty unless bf16
+  Tensor statistics() const { return statistics_; }
+  /// Trainable elements without padding.
+  int64_t parameter_count() const;
+
+ private:
+  Backend& backend_;
+  DType compute_;
+  ParameterList list_;
+  std::unique_ptr<Memory> memory_;
+  Tensor weights_, grads_, working_, statistics_;
+  uint64_t version_ = 1;
+};
+
+}  // namespace laban

@@ -1,0 +1,17 @@
+// The model families by name.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/model_spec.h"
+
+namespace laban {
+
+/// "r3d_18", "mc3_18", "r2plus1d_18", and small members of the same families: "r2plus1d_tiny", ...
+/// Throws UsageError listing the known names.
+ModelSpec model_by_name(std::string_view name, int64_t classes);
+std::vector<std::string> model_names();
+
+}  // namespace laban

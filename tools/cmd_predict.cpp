@@ -1,0 +1,4 @@
+#include "commands.h"
+namespace laban::tools {
+void add_predict(CLI::App&) {}
+}

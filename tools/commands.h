@@ -1,0 +1,18 @@
+// The subcommands of laban, one file each.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace laban::tools {
+
+// Each adds its subcommand, with flags and callback, to the program. A callback throws laban::Error on failure.
+void add_describe(CLI::App& app);
+void add_gradcheck(CLI::App& app);
+void add_train(CLI::App& app);
+void add_eval(CLI::App& app);
+void add_predict(CLI::App& app);
+void add_report(CLI::App& app);
+void add_synth(CLI::App& app);
+void add_bench(CLI::App& app);
+
+}  // namespace laban::tools
