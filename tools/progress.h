@@ -1,0 +1,45 @@
+// A progress bar on a terminal; plain lines, now and then, anywhere else.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace laban::tools {
+
+class Progress {
+ public:
+  /// `total` steps of work; `out` is where it shows (stderr, so that stdout stays for results).
+  Progress(std::string title, int64_t total, std::FILE* out = stderr);
+  ~Progress();  // ends the line of an unfinished bar
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` of total. `note` follows the bar ("loss 1.23 | 45 clips/s"). Cheap enough to call at every step:
+  /// a terminal is redrawn at most ten times a second, a file gets a line at every tenth of the work or half
+  /// minute.
+  void update(int64_t done, std::string_view note = "");
+  /// Shows the final state with `note` and ends the line.
+  void finish(std::string_view note = "");
+  /// Prints a line of its own above the bar.
+  void line(std::string_view text);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void draw(int64_t done, std::string_view note);
+
+  std::string title_;
+  int64_t total_;
+  std::FILE* out_;
+  bool terminal_;
+  bool open_ = false;  // the terminal's current line holds a bar
+  Clock::time_point start_, last_shown_;
+  int64_t last_done_ = 0, last_tenth_ = 0;
+};
+
+/// "0:42", "3:05", "1:02:03".
+std::string duration_text(double seconds);
+
+}  // namespace laban::tools
