@@ -246,6 +246,8 @@ class Backend {
   virtual size_t scratch_for(const BatchNormTrain&) { return 0; }
   virtual size_t scratch_for(const BatchNormInfer&) { return 0; }
   virtual size_t scratch_for(const BatchNormBackward&) { return 0; }
+  virtual size_t scratch_for(const MaxPoolBackward&) { return 0; }
+  virtual size_t scratch_for(const GlobalAvgPoolForward&) { return 0; }
   virtual size_t scratch_for(const LinearForward&) { return 0; }
   virtual size_t scratch_for(const LinearBackwardData&) { return 0; }
   virtual size_t scratch_for(const LinearBackwardWeights&) { return 0; }
