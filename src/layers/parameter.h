@@ -28,6 +28,10 @@ struct Parameter {
   Tensor value;    // master weights (f32, or f64 where the compute type is f64), a view into the flat arena
   Tensor working;  // what ops read: `value` itself, or its bf16 copy
   Tensor grad;     // master dtype
+
+  /// Dimensions of the tensor in PyTorch, which checkpoints keep: 5 for any convolution (also 1x1x1), 2 for a
+  /// linear weight, 1 for a vector. 0: told from the shape, which cannot tell a 1x1x1 convolution from a matrix.
+  int rank = 0;
 };
 
 /// State that is saved but not trained: running_mean, running_var.
