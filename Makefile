@@ -1,8 +1,44 @@
-# Thin: CMake builds, these are the names a person types.
+# Thin: CMake builds; these are the names a person types.
+#
+#   make          build            make test    build and run every test
+#   make demo     the main job, end to end: data, training, report
+#   make asan     the tests under AddressSanitizer and UBSan
+#   make tsan     the tests under ThreadSanitizer
+#   make format   rewrite the sources with clang-format        make clean   remove what was built
 JOBS ?= $(shell nproc)
 BUILD ?= build
+CMAKE_FLAGS ?=
+
+.PHONY: all deps build test demo asan tsan format clean
 
 all: build
 
-build: $(BUILD)/CMakeCache.txt
-	cmake --build $(BUILD) -j $(JOBS)
+deps:
+	@sh tools/install_deps.sh
+
+build: deps
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@grep '^-- laban:' $(BUILD).log | sed 's/^-- //'; mv $(BUILD).log $(BUILD)/configure.log
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: build
+	@ctest --test-dir $(BUILD) --output-on-failure
+
+demo: build
+	@bash tools/demo.sh $(BUILD)/laban
+
+asan:
+	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	  $(MAKE) --no-print-directory test BUILD=build-asan CMAKE_FLAGS=-DLABAN_SANITIZE=address,undefined
+
+# ThreadSanitizer cannot see the barriers of OpenMP's runtime: the ops run on one thread here, the loader on many.
+tsan:
+	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_NUM_THREADS=1 \
+	  $(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS=-DLABAN_SANITIZE=thread
+
+format:
+	@sh tools/install_deps.sh --format
+	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build build-asan build-tsan
