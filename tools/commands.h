@@ -5,7 +5,8 @@
 
 namespace laban::tools {
 
-// Each adds its subcommand, with flags and callback, to the program. A callback throws laban::Error on failure.
+// Each adds its subcommand, with flags and callback, to the program. A callback throws laban::Error on
+// failure.
 void add_describe(CLI::App& app);
 void add_gradcheck(CLI::App& app);
 void add_train(CLI::App& app);

@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "laban " LABAN_VERSION);
   app.require_subcommand(1);
   using namespace laban::tools;
-  for (const auto add : {add_describe, add_gradcheck, add_train, add_eval, add_predict, add_report, add_synth, add_bench})
+  for (const auto add :
+       {add_describe, add_gradcheck, add_train, add_eval, add_predict, add_report, add_synth, add_bench})
     add(app);
   try {
     app.parse(argc, argv);
@@ -30,7 +31,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "laban: out of memory\n  A smaller --batch, --frames or --size needs less.\n");
     return 1;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "laban: internal error: %s\n  This is a defect in laban; please report it with the command you ran.\n",
+    std::fprintf(stderr,
+                 "laban: internal error: %s\n  This is a defect in laban; please report it with the command "
+                 "you ran.\n",
                  error.what());
     return 70;
   }

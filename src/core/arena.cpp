@@ -7,7 +7,9 @@ namespace laban {
 namespace {
 constexpr size_t kAlignment = 64;
 constexpr uintptr_t kToken = kAlignment;  // data of a planned tensor is offset + kToken: never null
-size_t rounded(size_t bytes) { return std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment); }
+size_t rounded(size_t bytes) {
+  return std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+}
 }  // namespace
 
 Value::Value(const Value& other) : arena_(other.arena_), slot_(other.slot_), tensor_(other.tensor_) {
@@ -66,7 +68,8 @@ Value Arena::take(const Shape& shape, DType dtype) {
   value.slot_ = static_cast<int>(cursor_);
   if (planning()) {
     slots_.push_back({place(bytes), bytes, 0});
-    value.tensor_ = Tensor(reinterpret_cast<void*>(slots_.back().offset + kToken), dtype, shape, backend_.device());
+    value.tensor_ =
+        Tensor(reinterpret_cast<void*>(slots_.back().offset + kToken), dtype, shape, backend_.device());
   } else {
     require(cursor_ < slots_.size() && slots_[cursor_].bytes == bytes,
             "Arena::take: this pass differs from the planned one");
@@ -85,7 +88,8 @@ void Arena::release(int index) {
   if (--slot.owners > 0) return;
   --live_;
   if (planning()) {
-    const auto at = std::find_if(used_.begin(), used_.end(), [&](const auto& r) { return r.first == slot.offset; });
+    const auto at =
+        std::find_if(used_.begin(), used_.end(), [&](const auto& r) { return r.first == slot.offset; });
     if (at != used_.end()) used_.erase(at);
   } else if (poison_) {
     require(backend_.device() == Device::cpu, "Arena: poisoning needs host memory");

@@ -1,13 +1,13 @@
 // An arena planned by a dry run.
 //
 // The same layer code runs twice. In the dry run (State::planning) every take() is answered by a symbolic
-// first-fit allocator over offsets, every release gives its range back for reuse, and the peak is noted; no op
-// runs. commit() then allocates that peak once, and from there on (State::running) the n-th take() of a pass
-// simply returns the n-th recorded place: no search, no allocation, the same addresses in every step (which is
-// what lets a CUDA step be captured into a graph).
+// first-fit allocator over offsets, every release gives its range back for reuse, and the peak is noted; no
+// op runs. commit() then allocates that peak once, and from there on (State::running) the n-th take() of a
+// pass simply returns the n-th recorded place: no search, no allocation, the same addresses in every step
+// (which is what lets a CUDA step be captured into a graph).
 //
-// A Value is a counted view of such a place: copying it shares the tensor, and the place is free for reuse once
-// the last copy is gone. Layers keep the tensors that backward needs as named Value members.
+// A Value is a counted view of such a place: copying it shares the tensor, and the place is free for reuse
+// once the last copy is gone. Layers keep the tensors that backward needs as named Value members.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,9 @@ class Value {
   }
   Value(const Value& other);
   Value(Value&& other) noexcept
-      : arena_(std::exchange(other.arena_, nullptr)), slot_(other.slot_), tensor_(std::exchange(other.tensor_, {})) {}
+      : arena_(std::exchange(other.arena_, nullptr)),
+        slot_(other.slot_),
+        tensor_(std::exchange(other.tensor_, {})) {}
   Value& operator=(Value other) noexcept {
     std::swap(arena_, other.arena_);
     std::swap(slot_, other.slot_);
@@ -100,8 +102,8 @@ class Arena {
 
   Backend& backend_;
   State state_ = State::planning;
-  std::vector<Slot> slots_;     // in order of take()
-  size_t cursor_ = 0;           // next slot of a running pass
+  std::vector<Slot> slots_;  // in order of take()
+  size_t cursor_ = 0;        // next slot of a running pass
   int live_ = 0;
   size_t peak_ = 0;
   std::vector<std::pair<size_t, size_t>> used_;  // planning: [begin, end) ranges in use, sorted

@@ -1,8 +1,8 @@
 // The op interface: what a device must be able to do so that every layer, loss and optimizer runs on it.
 //
 // Ops are coarse (a whole convolution, a whole fused batch norm) and their arguments are structs: one struct
-// an op, `run(op, scratch)` to execute it. Shapes and dtypes are checked by the layers that build the structs;
-// a backend may rely on them. All activations are NDHWC (tensor.h).
+// an op, `run(op, scratch)` to execute it. Shapes and dtypes are checked by the layers that build the
+// structs; a backend may rely on them. All activations are NDHWC (tensor.h).
 //
 // dtypes: with compute type f64 everything is f64. With f32 or bf16, activations, their gradients and the
 // `w` of convolutions and linear layers have the compute type; biases, gamma/beta, statistics, losses and
@@ -23,8 +23,9 @@
 namespace laban {
 
 // ---- convolution -------------------------------------------------------------------------------------
-// y[n,to,ho,wo,o] = bias[o] + sum_{kt,kh,kw,i} w[o,kt,kh,kw,i] * x[n, to*st-pt+kt, ho*sh-ph+kh, wo*sw-pw+kw, i]
-// `weights_version` changes whenever the weights do: a backend may keep a packed copy per (w.data, version).
+// y[n,to,ho,wo,o] = bias[o] + sum_{kt,kh,kw,i} w[o,kt,kh,kw,i] * x[n, to*st-pt+kt, ho*sh-ph+kh, wo*sw-pw+kw,
+// i] `weights_version` changes whenever the weights do: a backend may keep a packed copy per (w.data,
+// version).
 
 struct ConvForward {
   Tensor x, w, bias, y;  // bias (vector, master dtype) may be empty
@@ -48,9 +49,9 @@ struct ConvBackwardWeights {
 // (PyTorch's convention; with a single value per channel the biased one is used).
 
 struct BatchNormTrain {
-  Tensor x, residual, y;           // residual may be empty
-  Tensor gamma, beta;              // vectors
-  Tensor mean, inv_std;            // out: saved for backward
+  Tensor x, residual, y;             // residual may be empty
+  Tensor gamma, beta;                // vectors
+  Tensor mean, inv_std;              // out: saved for backward
   Tensor running_mean, running_var;  // updated; both empty: not tracked
   bool relu = false;
   double momentum = 0.1, eps = 1e-5;
@@ -65,11 +66,11 @@ struct BatchNormInfer {
 /// batch statistics:  dx = gamma*inv_std * (g - mean(g) - xhat*mean(g*xhat));
 /// frozen statistics: dx = gamma*inv_std * g.
 struct BatchNormBackward {
-  Tensor x, y, dy, dx;   // y is needed only where relu
-  Tensor dresidual;      // may be empty; may share memory with dy (in place); never with dx
+  Tensor x, y, dy, dx;  // y is needed only where relu
+  Tensor dresidual;     // may be empty; may share memory with dy (in place); never with dx
   Tensor gamma, mean, inv_std, dgamma, dbeta;
   bool relu = false;
-  bool frozen = false;   // mean and inv_std were constants (running statistics)
+  bool frozen = false;  // mean and inv_std were constants (running statistics)
 };
 /// inv_std = 1/sqrt(running_var + eps): for backward through frozen statistics.
 struct InverseStd {
@@ -79,10 +80,18 @@ struct InverseStd {
 
 // ---- elementwise and pools ------------------------------------------------------------------------------
 
-struct ReluForward { Tensor x, y; };          // y may be x
-struct ReluBackward { Tensor y, dy, dx; };    // dx = dy * (y > 0); dx may be dy
-struct Accumulate { Tensor from, into; };     // into += from
-struct Cast { Tensor from, to; };             // any of f64, f32, bf16 to any other
+struct ReluForward {
+  Tensor x, y;
+};  // y may be x
+struct ReluBackward {
+  Tensor y, dy, dx;
+};  // dx = dy * (y > 0); dx may be dy
+struct Accumulate {
+  Tensor from, into;
+};  // into += from
+struct Cast {
+  Tensor from, to;
+};  // any of f64, f32, bf16 to any other
 
 /// Padding counts as minus infinity. `taps` (u8, y's shape) notes which element of the window won, as
 /// (kt*kH + kh)*kW + kw; the first one in that order where several are equal. NaN wins, as in PyTorch.
@@ -94,11 +103,15 @@ struct MaxPoolBackward {
   Tensor dy, taps, dx;  // dx overwritten: windows that overlap add up
   Window window;
 };
-struct GlobalAvgPoolForward { Tensor x, y; };    // y: n x c, mean over t,h,w
-struct GlobalAvgPoolBackward { Tensor dy, dx; };
+struct GlobalAvgPoolForward {
+  Tensor x, y;
+};  // y: n x c, mean over t,h,w
+struct GlobalAvgPoolBackward {
+  Tensor dy, dx;
+};
 
-/// y = keep ? x/(1-p) : 0. keep is a pure function of (seed, stream, element index) and is recomputed in backward:
-/// element i uses word i%4 of philox({i/4 low, i/4 high, stream low, stream high}, seed); keep iff
+/// y = keep ? x/(1-p) : 0. keep is a pure function of (seed, stream, element index) and is recomputed in
+/// backward: element i uses word i%4 of philox({i/4 low, i/4 high, stream low, stream high}, seed); keep iff
 /// word * 2^-32 >= p. Forward and backward are the same op: x, y or dy, dx. y may be x.
 struct Dropout {
   Tensor x, y;
@@ -106,7 +119,8 @@ struct Dropout {
   uint64_t seed = 0, stream = 0;
 };
 
-/// Shortcut A of He et al. / Hara et al.: every stride-th element along t, h, w; channels beyond x's are zero.
+/// Shortcut A of He et al. / Hara et al.: every stride-th element along t, h, w; channels beyond x's are
+/// zero.
 struct SubsampleForward {
   Tensor x, y;
   std::array<int64_t, 3> stride{1, 1, 1};
@@ -116,24 +130,35 @@ struct SubsampleBackward {
   std::array<int64_t, 3> stride{1, 1, 1};
 };
 
-// ---- linear and loss ---------------------------------------------------------------------------------------
+// ---- linear and loss
+// ---------------------------------------------------------------------------------------
 
-struct LinearForward { Tensor x, w, bias, y; };           // y = x w^T + bias; x: n x in, w: out x in; y master dtype
-struct LinearBackwardData { Tensor dy, w, dx; };          // dx = dy w; dy master dtype, dx compute dtype
-struct LinearBackwardWeights { Tensor x, dy, dw, dbias; };  // dw += dy^T x; dbias += column sums of dy
+struct LinearForward {
+  Tensor x, w, bias, y;
+};  // y = x w^T + bias; x: n x in, w: out x in; y master dtype
+struct LinearBackwardData {
+  Tensor dy, w, dx;
+};  // dx = dy w; dy master dtype, dx compute dtype
+struct LinearBackwardWeights {
+  Tensor x, dy, dw, dbias;
+};  // dw += dy^T x; dbias += column sums of dy
 
-/// Per sample: loss = -sum_k q_k log p_k with p = softmax(logits), q = (1-smoothing)*onehot + smoothing/classes
-/// (PyTorch's label smoothing). dlogits = scale * (p - q). A label outside [0, classes) is the caller's error.
+/// Per sample: loss = -sum_k q_k log p_k with p = softmax(logits), q = (1-smoothing)*onehot +
+/// smoothing/classes (PyTorch's label smoothing). dlogits = scale * (p - q). A label outside [0, classes) is
+/// the caller's error.
 struct SoftmaxCrossEntropy {
-  Tensor logits;         // n x classes, master dtype
-  Tensor labels;         // i32 vector of n
-  Tensor loss;           // vector of n, master dtype
-  Tensor dlogits;        // n x classes; may be empty (evaluation)
+  Tensor logits;   // n x classes, master dtype
+  Tensor labels;   // i32 vector of n
+  Tensor loss;     // vector of n, master dtype
+  Tensor dlogits;  // n x classes; may be empty (evaluation)
   double smoothing = 0, scale = 1;
 };
-struct Softmax { Tensor logits, probabilities; };
+struct Softmax {
+  Tensor logits, probabilities;
+};
 
-// ---- optimizer (on the flat parameter arena) ------------------------------------------------------------------
+// ---- optimizer (on the flat parameter arena)
+// ------------------------------------------------------------------
 
 /// A run of the flat arena whose parameters share their settings.
 struct ParameterSegment {
@@ -142,12 +167,13 @@ struct ParameterSegment {
 };
 /// What changes from step to step, in the backend's memory so that a captured CUDA graph can read it:
 /// control[0] = learning rate, control[1] = step number (from 1). f64 vector of 2.
-/// Gradient clipping: where max_norm > 0, gradients are scaled by min(1, max_norm / (sqrt(*norm_squared) + 1e-6)).
+/// Gradient clipping: where max_norm > 0, gradients are scaled by min(1, max_norm / (sqrt(*norm_squared) +
+/// 1e-6)).
 struct OptimizerCommon {
-  Tensor weights, grads;   // flat, master dtype
-  Tensor working;          // flat bf16 copy to write as well; may be empty
+  Tensor weights, grads;  // flat, master dtype
+  Tensor working;         // flat bf16 copy to write as well; may be empty
   Tensor control;
-  Tensor norm_squared;     // f64 scalar (SumOfSquares of grads); empty: no clipping
+  Tensor norm_squared;  // f64 scalar (SumOfSquares of grads); empty: no clipping
   double max_norm = 0;
   std::span<const ParameterSegment> segments;
 };
@@ -167,8 +193,12 @@ struct AdamStep {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   bool decoupled = false;
 };
-struct SumOfSquares { Tensor x, result; };  // result: f64 scalar, overwritten
-struct SetZero { Tensor x; };
+struct SumOfSquares {
+  Tensor x, result;
+};  // result: f64 scalar, overwritten
+struct SetZero {
+  Tensor x;
+};
 
 /// Where an op may put intermediate results for the duration of one run().
 struct Scratch {
@@ -203,10 +233,14 @@ class Backend {
 
   /// Bytes of scratch that run(op) needs. Called for every op in a dry run, then again in every step: cheap.
   template <class Op>
-  size_t scratch_bytes(const Op& op) { return scratch_for(op); }
+  size_t scratch_bytes(const Op& op) {
+    return scratch_for(op);
+  }
   /// Called once per op in the dry run: build and cache what run() needs (oneDNN primitives, cuDNN plans).
   template <class Op>
-  void prepare(const Op& op) { prepare_for(op); }
+  void prepare(const Op& op) {
+    prepare_for(op);
+  }
 
   virtual void run(const ConvForward&, Scratch) = 0;
   virtual void run(const ConvBackwardData&, Scratch) = 0;
@@ -239,7 +273,9 @@ class Backend {
  protected:
   // Only ops that some backend wants scratch or preparation for have an overload here; add as needed.
   template <class Op>
-  size_t scratch_for(const Op&) { return 0; }
+  size_t scratch_for(const Op&) {
+    return 0;
+  }
   virtual size_t scratch_for(const ConvForward&) { return 0; }
   virtual size_t scratch_for(const ConvBackwardData&) { return 0; }
   virtual size_t scratch_for(const ConvBackwardWeights&) { return 0; }

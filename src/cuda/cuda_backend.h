@@ -1,4 +1,5 @@
-// The door to CUDA. A build without it links absent.cpp, whose maker explains itself; there are no #ifdefs elsewhere.
+// The door to CUDA. A build without it links absent.cpp, whose maker explains itself; there are no #ifdefs
+// elsewhere.
 #pragma once
 
 #include <memory>
