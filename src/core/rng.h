@@ -1,6 +1,5 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-// 1, 2, 3", SC 2011). Every draw is a pure function of (key, counter): no state to lose, nothing that
-// depends on the number of threads, and a resumed run continues bit for bit.
+// Counter-based random numbers over Philox (math/philox.h). Every draw is a pure function of (key, counter): no
+// state to lose, nothing that depends on the number of threads, and a resumed run continues bit for bit.
 #pragma once
 
 #include <array>
@@ -8,23 +7,9 @@
 #include <cstdint>
 #include <numbers>
 
+#include "math/philox.h"
+
 namespace laban {
-
-using PhiloxBlock = std::array<uint32_t, 4>;
-
-/// Ten rounds of Philox4x32: 128 random bits for a 128-bit counter under a 64-bit key.
-constexpr PhiloxBlock philox(PhiloxBlock counter, uint64_t key) {
-  uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t p0 = uint64_t{0xD2511F53u} * counter[0];
-    const uint64_t p1 = uint64_t{0xCD9E8D57u} * counter[2];
-    counter = {static_cast<uint32_t>(p1 >> 32) ^ counter[1] ^ k0, static_cast<uint32_t>(p1),
-               static_cast<uint32_t>(p0 >> 32) ^ counter[3] ^ k1, static_cast<uint32_t>(p0)};
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  return counter;
-}
 
 /// What a stream of numbers is for; keeps streams of one seed apart.
 enum class Purpose : uint32_t {

@@ -1,0 +1,65 @@
+// The optimizers' updates of one parameter, as PyTorch defines them. `w` is the weight, `g` its gradient
+// (already scaled by clip_scale); each call updates the state it is given and returns the new weight.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "math/hd.h"
+
+namespace laban {
+
+/// Clipping by the global norm: what every gradient is multiplied by.
+template <class Real>
+LABAN_HD inline Real clip_scale(Real norm_squared, Real max_norm) {
+  const Real scale = max_norm / (std::sqrt(norm_squared) + Real(1e-6));
+  return scale < Real(1) ? scale : Real(1);
+}
+
+/// Stochastic gradient descent with (Nesterov) momentum; weight decay is part of the gradient.
+///   g += decay*w;  v = momentum*v + g, or g in the first step;  w -= lr * (nesterov ? g + momentum*v : v)
+template <class Real>
+struct SgdUpdate {
+  Real lr, weight_decay, momentum;
+  bool nesterov, first_step;
+
+  LABAN_HD constexpr Real operator()(Real w, Real g, Real& v) const {
+    g += weight_decay * w;
+    v = first_step ? g : momentum * v + g;
+    return w - lr * (nesterov ? g + momentum * v : v);
+  }
+};
+
+/// Adam (Kingma & Ba, ICLR 2015), or AdamW (Loshchilov & Hutter, ICLR 2019) where `decoupled`.
+///   AdamW: w *= 1 - lr*decay;  Adam: g += decay*w
+///   m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2
+///   w -= lr * (m / correction1) / (sqrt(v / correction2) + eps)        correction_i = 1 - beta_i^step
+template <class Real>
+struct AdamUpdate {
+  Real lr, weight_decay, beta1, beta2, eps;
+  bool decoupled;
+  Real correction1, correction2;
+
+  /// `step` counts from 1.
+  LABAN_HD AdamUpdate(Real lr, Real weight_decay, Real beta1, Real beta2, Real eps, bool decoupled, Real step)
+      : lr(lr),
+        weight_decay(weight_decay),
+        beta1(beta1),
+        beta2(beta2),
+        eps(eps),
+        decoupled(decoupled),
+        correction1(Real(1) - std::pow(beta1, step)),
+        correction2(Real(1) - std::pow(beta2, step)) {}
+
+  LABAN_HD Real operator()(Real w, Real g, Real& m, Real& v) const {
+    if (decoupled)
+      w *= Real(1) - lr * weight_decay;
+    else
+      g += weight_decay * w;
+    m = beta1 * m + (Real(1) - beta1) * g;
+    v = beta2 * v + (Real(1) - beta2) * g * g;
+    return w - lr * (m / correction1) / (std::sqrt(v / correction2) + eps);
+  }
+};
+
+}  // namespace laban

@@ -1,0 +1,24 @@
+// Dropout, the same op forward and backward: the mask is recomputed from (seed, stream).
+#include <algorithm>
+
+#include "math/dropout.h"
+#include "reference/loops.h"
+#include "reference/reference_backend.h"
+
+namespace laban {
+using namespace reference;
+
+void ReferenceBackend::run(const Dropout& op, Scratch) {
+  with_float_type(op.x.dtype, [&]<class T>() {
+    const T* x = op.x.as<T>();
+    T* y = op.y.as<T>();
+    const int64_t count = op.x.count();
+    for (int64_t first = 0; first < count; first += 4) {
+      const PhiloxBlock words = dropout_words(first / 4, op.seed, op.stream);
+      const int in_group = static_cast<int>(std::min<int64_t>(4, count - first));
+      for (int j = 0; j < in_group; ++j) store(y[first + j], dropout(load(x[first + j]), words[j], op.p));
+    }
+  });
+}
+
+}  // namespace laban

@@ -1,0 +1,49 @@
+// Ops that look at one element at a time.
+#include <cstring>
+
+#include "math/activation.h"
+#include "reference/loops.h"
+#include "reference/reference_backend.h"
+
+namespace laban {
+using namespace reference;
+
+void ReferenceBackend::run(const ReluForward& op, Scratch) {
+  with_float_type(op.x.dtype, [&]<class T>() {
+    const T* x = op.x.as<T>();
+    T* y = op.y.as<T>();
+    for (int64_t i = 0; i < op.x.count(); ++i) store(y[i], relu(load(x[i])));
+  });
+}
+
+void ReferenceBackend::run(const ReluBackward& op, Scratch) {
+  with_float_type(op.y.dtype, [&]<class T>() {
+    const T *y = op.y.as<T>(), *dy = op.dy.as<T>();
+    T* dx = op.dx.as<T>();
+    for (int64_t i = 0; i < op.y.count(); ++i) store(dx[i], relu_gradient(load(y[i]), load(dy[i])));
+  });
+}
+
+void ReferenceBackend::run(const Accumulate& op, Scratch) {
+  with_float_type(op.into.dtype, [&]<class T>() {
+    const T* from = op.from.as<T>();
+    T* into = op.into.as<T>();
+    for (int64_t i = 0; i < op.into.count(); ++i) add(into[i], load(from[i]));
+  });
+}
+
+void ReferenceBackend::run(const Cast& op, Scratch) {
+  with_float_type(op.from.dtype, [&]<class From>() {
+    with_float_type(op.to.dtype, [&]<class To>() {
+      const From* from = op.from.as<From>();
+      To* to = op.to.as<To>();
+      for (int64_t i = 0; i < op.to.count(); ++i) store(to[i], load(from[i]));
+    });
+  });
+}
+
+void ReferenceBackend::run(const SetZero& op, Scratch) {
+  std::memset(op.x.data, 0, op.x.bytes());  // all bits zero is 0 in every dtype
+}
+
+}  // namespace laban

@@ -1,0 +1,53 @@
+// Softmax, and cross-entropy on top of it. Formulas: math/softmax.h.
+#include <algorithm>
+
+#include "math/softmax.h"
+#include "reference/loops.h"
+#include "reference/reference_backend.h"
+
+namespace laban {
+namespace {
+using namespace reference;
+
+template <class M>
+SoftmaxRow<double> softmax_row(const M* logits, int64_t classes) {
+  double max = logits[0], sum = 0;
+  for (int64_t k = 1; k < classes; ++k) max = std::max<double>(max, logits[k]);
+  for (int64_t k = 0; k < classes; ++k) sum += std::exp(logits[k] - max);
+  return {max, sum};
+}
+
+}  // namespace
+
+void ReferenceBackend::run(const SoftmaxCrossEntropy& op, Scratch) {
+  with_master_type(op.logits.dtype, [&]<class M>() {
+    const int64_t rows = op.logits.shape.n, classes = op.logits.shape.c;
+    const int32_t* labels = op.labels.as<int32_t>();
+    M *loss = op.loss.as<M>(), *dlogits = optional<M>(op.dlogits);
+    for (int64_t n = 0; n < rows; ++n) {
+      const M* z = op.logits.as<M>() + n * classes;
+      const SoftmaxRow<double> row = softmax_row(z, classes);
+      double sum = 0;
+      for (int64_t k = 0; k < classes; ++k) {
+        const double q = smoothed_target<double>(k, labels[n], classes, op.smoothing);
+        if (q != 0) sum -= q * row.log_probability(z[k]);  // 0 log 0 counts as 0
+        if (dlogits) store(dlogits[n * classes + k], op.scale * (row.probability(z[k]) - q));
+      }
+      store(loss[n], sum);
+    }
+  });
+}
+
+void ReferenceBackend::run(const Softmax& op, Scratch) {
+  with_master_type(op.logits.dtype, [&]<class M>() {
+    const int64_t rows = op.logits.shape.n, classes = op.logits.shape.c;
+    for (int64_t n = 0; n < rows; ++n) {
+      const M* z = op.logits.as<M>() + n * classes;
+      M* p = op.probabilities.as<M>() + n * classes;
+      const SoftmaxRow<double> row = softmax_row(z, classes);
+      for (int64_t k = 0; k < classes; ++k) store(p[k], row.probability(z[k]));
+    }
+  });
+}
+
+}  // namespace laban
