@@ -1,16 +1,20 @@
 // The contract of a layer.
 //
 //   forward(ctx, x)            computes y. Unless ctx.mode is evaluate it saves what backward needs.
-//   backward(ctx, dy, need_dx) needs a matching forward (std::logic_error otherwise; one backward per forward);
+//   backward(ctx, dy, need_dx) needs a matching forward (std::logic_error otherwise; one backward per
+//   forward);
 //                              accumulates parameter gradients, releases what forward saved, and returns dx,
-//                              or an empty Value where need_dx is false. It may overwrite dy where dy.unique().
+//                              or an empty Value where need_dx is false. It may overwrite dy where
+//                              dy.unique().
+//   forward never writes to x: the caller may still need it (a shortcut reads the same x).
 //
-// A layer is not a template: the same code runs in f64 on the reference backend for gradient checks, in f32 or
-// bf16 on oneDNN, in bf16 on CUDA. It is written against Backend's ops only, takes its memory from ctx.arena,
-// and never asks whether this is a dry run: ctx.run() knows.
+// A layer is not a template: the same code runs in f64 on the reference backend for gradient checks, in f32
+// or bf16 on oneDNN, in bf16 on CUDA. It is written against Backend's ops only, takes its memory from
+// ctx.arena, and never asks whether this is a dry run: ctx.run() knows.
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -21,14 +25,14 @@ namespace laban {
 
 /// One row of `laban describe`.
 struct LayerRow {
-  std::string name;   // "layer2.0.conv1"
-  std::string kind;   // "conv3d 3x3x3 s1x2x2"
-  Shape output;
+  std::string name;  // "layer2.0.conv1"
+  std::string kind;  // "conv3d 3x3x3 s1x2x2"
+  Shape output = {};
   int64_t parameters = 0;
-  int64_t macs = 0;             // for the whole batch of `input`
-  int64_t activations = 0;      // elements written by forward
-  Window window;                // for the receptive field; 1x1x1 where a layer looks at single places
-  bool on_main_path = true;     // shortcut rows do not enter the receptive field
+  int64_t macs = 0;          // for the whole batch of `input`
+  int64_t activations = 0;   // elements written by forward
+  Window window = {};        // for the receptive field; 1x1x1 where a layer looks at single places
+  bool on_main_path = true;  // shortcut rows do not enter the receptive field
 };
 
 class Layer {
@@ -46,10 +50,17 @@ class Layer {
   /// Forgets saved tensors of a pass that will have no backward (after an error).
   virtual void forget() = 0;
 
-  /// Output shape for an input shape; throws Error naming the layer where the input does not fit.
+  /// Output shape for an input shape; throws Error naming the layer where the input does not fit. Here and in
+  /// describe() shapes are the logical ones, without a backend's channel padding.
   virtual Shape output_shape(const Shape& x) const = 0;
   virtual void collect(ParameterList& list) = 0;
   virtual void describe(const Shape& x, std::vector<LayerRow>& rows) const = 0;
+
+ protected:
+  /// The contract's std::logic_error, for the head of backward().
+  void require_forward(bool saved) const {
+    if (!saved) throw std::logic_error(name_ + ": backward without a matching forward");
+  }
 
  private:
   std::string name_;

@@ -14,4 +14,9 @@ namespace laban {
 ModelSpec model_by_name(std::string_view name, int64_t classes);
 std::vector<std::string> model_names();
 
+// The families, a file each: their members as the papers' tables have them.
+std::vector<ModelSpec> r3d_family();
+std::vector<ModelSpec> mc3_family();
+std::vector<ModelSpec> r2plus1d_family();
+
 }  // namespace laban

@@ -20,7 +20,8 @@ enum class StemKind {
   conv3d,      // 3x7x7 s1x2x2, BN, ReLU
   factorised,  // 1x7x7 to `stem_midplanes`, BN, ReLU, 3x1x1, BN, ReLU
 };
-/// How (2+1)D chooses its middle channels: once per block (torchvision) or from each conv's own in/out (VMZ, paper).
+/// How (2+1)D chooses its middle channels: once per block (torchvision) or from each conv's own in/out (VMZ,
+/// paper).
 enum class MidplanesRule { torchvision, per_conv };
 
 struct StageSpec {
@@ -31,7 +32,7 @@ struct StageSpec {
 };
 
 struct ModelSpec {
-  std::string name;
+  std::string name = {};
   StemKind stem = StemKind::conv3d;
   std::array<int64_t, 3> stem_kernel{3, 7, 7};
   std::array<int64_t, 3> stem_stride{1, 2, 2};
@@ -41,7 +42,7 @@ struct ModelSpec {
   BlockKind block = BlockKind::basic;
   ShortcutKind shortcut = ShortcutKind::projection;
   MidplanesRule midplanes = MidplanesRule::torchvision;
-  std::vector<StageSpec> stages;
+  std::vector<StageSpec> stages = {};
   double dropout = 0;  // before the linear layer
   int64_t classes = 400;
 };

@@ -1,11 +1,11 @@
 // A planned, runnable network: layers, parameters, arenas, and the step (forward, loss, backward).
 #pragma once
 
-#include <map>
 #include <memory>
 #include <span>
 
-#include "layers/layer.h"
+#include "layers/sequential.h"
+#include "layers/softmax_cross_entropy.h"
 #include "models/model_spec.h"
 
 namespace laban {
@@ -17,7 +17,8 @@ struct LossSettings {
 
 class Network {
  public:
-  /// Builds the layers of `spec` and binds their parameters; call store().initialize(seed) or load weights next.
+  /// Builds the layers of `spec` and binds their parameters; call store().initialize(seed) or load weights
+  /// next.
   Network(Backend& backend, DType compute, ModelSpec spec);
   ~Network();
 
@@ -31,27 +32,45 @@ class Network {
 
   /// One micro-batch: forward, softmax cross-entropy, backward. Gradients are accumulated.
   /// `clips`: backend memory, compute dtype, n x t x h x w x 3. `labels`: host. Results are host copies:
-  /// `losses[n]` and, where not empty, `logits[n*classes]`. `dclips` (backend memory) may be empty.
-  /// The first call for a shape plans it (dry run); later calls allocate nothing.
-  void train_step(const Tensor& clips, std::span<const int32_t> labels, const LossSettings& loss, uint64_t seed,
-                  uint64_t step, std::span<double> losses, std::span<double> logits = {},
+  /// `losses[n]` and, where not empty, `logits[n*classes]`. `dclips` (backend memory, like clips) may be
+  /// empty. `seed` and `step` choose the dropout masks: another step for every micro-batch. `mode`: train, or
+  /// frozen (fine-tuning with the running statistics as constants). The first call for a shape plans it (dry
+  /// run); later calls allocate nothing. Throws Error where a label is not one of the classes. After any
+  /// exception the network can go on; gradients of the step are then incomplete.
+  void train_step(const Tensor& clips, std::span<const int32_t> labels, const LossSettings& loss,
+                  uint64_t seed, uint64_t step, std::span<double> losses, std::span<double> logits = {},
                   Mode mode = Mode::train, const Tensor& dclips = {});
-  /// Class probabilities in evaluation mode (running statistics): `probabilities[n*classes]`, and `losses[n]` where labels are given.
+  /// Class probabilities in evaluation mode (running statistics): `probabilities[n*classes]`, and `losses[n]`
+  /// where labels are given (without label smoothing).
   void evaluate(const Tensor& clips, std::span<double> probabilities, std::span<const int32_t> labels = {},
                 std::span<double> losses = {});
 
-  /// Arena bytes of the plans made so far, and bytes of parameters, gradients and statistics.
+  /// Looks for the place where a training forward pass over `clips` first becomes NaN or infinite. Returns a
+  /// sentence such as "the output of layer2.0 (3 of 100352 values)", or "" where all is finite. Changes
+  /// running statistics; slow; for the report of a run that has already failed.
+  std::string find_non_finite(const Tensor& clips, uint64_t seed, uint64_t step);
+
+  /// Arena bytes that a pass over clips of this shape needs, by a dry run; nothing is allocated for it.
+  size_t planned_bytes(const Shape& clips, Mode mode);
+  /// Arena bytes of the plans made so far, and bytes of parameters, gradients, statistics and working copy.
   size_t activation_bytes() const;
   size_t parameter_bytes() const;
 
  private:
+  struct Pass;
   struct Plan;
-  Plan& plan(const Shape& clips, Mode mode, bool need_dclips, double smoothing);
+  Plan& plan(const Pass& pass);
+  void run(Plan& plan, const Pass& pass);
+  void execute(Plan& plan, const Pass& pass);
+  void check(const Pass& pass) const;
+  void abandon(Arena& arena);
+  StepContext context(Arena& arena, const Pass& pass) const;
 
   Backend& backend_;
   DType compute_;
   ModelSpec spec_;
-  std::unique_ptr<Layer> body_;
+  std::unique_ptr<Sequential> body_;
+  SoftmaxCrossEntropyLoss loss_;
   std::unique_ptr<ParameterStore> store_;
   std::vector<std::unique_ptr<Plan>> plans_;
 };

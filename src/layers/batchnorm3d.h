@@ -1,0 +1,57 @@
+// Batch normalisation over (n, t, h, w), with the residual add and the ReLU that may follow fused in.
+//
+//   xhat = (x - mean) * inv_std          inv_std = 1 / sqrt(var + eps)
+//   z    = gamma * xhat + beta [+ r]     y = relu ? max(z, 0) : z
+//
+//   g = relu ? dL/dy * [y > 0] : dL/dy   dL/dr = g   dL/dbeta = sum g   dL/dgamma = sum g * xhat
+//   train:  dL/dx = gamma * inv_std * (g - mean(g) - xhat * mean(g * xhat))
+//   frozen: dL/dx = gamma * inv_std * g  (mean and var are constants)
+//
+// train: mean and (biased) variance of the batch; running = 0.9 running + 0.1 batch, the running variance
+// from the unbiased one, as in PyTorch. evaluate, frozen: running statistics. Derived in
+// docs/layers/batchnorm3d.md.
+#pragma once
+
+#include "layers/layer.h"
+
+namespace laban {
+
+struct BatchNorm3dOptions {
+  int64_t channels = 1;
+  bool relu = false;
+  double momentum = 0.1, eps = 1e-5;
+};
+
+class BatchNorm3d : public Layer {
+ public:
+  BatchNorm3d(std::string name, const BatchNorm3dOptions& options);
+
+  Value forward(StepContext& ctx, const Value& x) override { return forward_add(ctx, x, {}); }
+  Value backward(StepContext& ctx, Value dy, bool need_dx) override;
+
+  /// The fused form: y = relu?(bn(x) + residual).
+  Value forward_add(StepContext& ctx, const Value& x, const Value& residual);
+  struct Gradients {
+    Value dx, dresidual;
+  };
+  /// The backward of forward_add with a residual. dresidual takes dy's place where nobody else holds dy.
+  Gradients backward_add(StepContext& ctx, Value dy);
+
+  void forget() override;
+  Shape output_shape(const Shape& x) const override;
+  void collect(ParameterList& list) override;
+  void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+
+ private:
+  Value run_backward(StepContext& ctx, const Value& dy, const Tensor& dresidual);
+
+  BatchNorm3dOptions options_;
+  Parameter gamma_, beta_;                // c
+  Statistic running_mean_, running_var_;  // c
+  Value x_;                               // n x t x h x w x c
+  Value y_;                               // like x; only where relu
+  Value mean_;                            // c; empty after a frozen forward (running_mean_ stands in)
+  Value inv_std_;                         // c
+};
+
+}  // namespace laban

@@ -1,0 +1,56 @@
+#include "layers/conv2plus1d.h"
+
+namespace laban {
+namespace {
+
+Window spatial_part(const Window& v) {
+  return {{1, v.kernel[1], v.kernel[2]}, {1, v.stride[1], v.stride[2]}, {0, v.padding[1], v.padding[2]}};
+}
+Window temporal_part(const Window& v) {
+  return {{v.kernel[0], 1, 1}, {v.stride[0], 1, 1}, {v.padding[0], 0, 0}};
+}
+
+}  // namespace
+
+Conv2Plus1d::Conv2Plus1d(std::string name, const Conv2Plus1dOptions& o)
+    : Layer(std::move(name)),
+      spatial_(this->name() + ".0", {.in = o.in, .out = o.middle, .window = spatial_part(o.window)}),
+      norm_(this->name() + ".1", {.channels = o.middle, .relu = true}),
+      temporal_(this->name() + ".3", {.in = o.middle, .out = o.out, .window = temporal_part(o.window)}) {}
+
+Value Conv2Plus1d::forward(StepContext& ctx, const Value& x) {
+  Value h = spatial_.forward(ctx, x);
+  h = norm_.forward(ctx, h);
+  return temporal_.forward(ctx, h);
+}
+
+Value Conv2Plus1d::backward(StepContext& ctx, Value dy, bool need_dx) {
+  Value d = temporal_.backward(ctx, std::move(dy), true);
+  d = norm_.backward(ctx, std::move(d), true);
+  return spatial_.backward(ctx, std::move(d), need_dx);
+}
+
+void Conv2Plus1d::forget() {
+  spatial_.forget();
+  norm_.forget();
+  temporal_.forget();
+}
+
+Shape Conv2Plus1d::output_shape(const Shape& x) const {
+  return temporal_.output_shape(spatial_.output_shape(x));
+}
+
+void Conv2Plus1d::collect(ParameterList& list) {
+  spatial_.collect(list);
+  norm_.collect(list);
+  temporal_.collect(list);
+}
+
+void Conv2Plus1d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
+  spatial_.describe(x, rows);
+  const Shape middle = spatial_.output_shape(x);
+  norm_.describe(middle, rows);
+  temporal_.describe(middle, rows);
+}
+
+}  // namespace laban

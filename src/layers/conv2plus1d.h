@@ -1,0 +1,38 @@
+// The (2+1)D convolution of Tran et al. 2018: space first, then time, with a non-linearity between.
+//
+//   y = T * relu(bn(S * x))        S: 1 x k x k, in -> middle;  T: k x 1 x 1, middle -> out
+//
+// backward is the chain rule through the four: T, ReLU and batch norm (one fused op), S. How `middle` is
+// chosen so that parameters match a k x k x k convolution's is the model's business (models/builder.cpp).
+// Derived in docs/layers/conv2plus1d.md.
+#pragma once
+
+#include "layers/batchnorm3d.h"
+#include "layers/conv3d.h"
+
+namespace laban {
+
+struct Conv2Plus1dOptions {
+  int64_t in = 1, middle = 1, out = 1;  // channels
+  Window window = {};                   // of the k x k x k convolution that it stands for
+};
+
+class Conv2Plus1d : public Layer {
+ public:
+  Conv2Plus1d(std::string name, const Conv2Plus1dOptions& options);
+
+  Value forward(StepContext& ctx, const Value& x) override;
+  Value backward(StepContext& ctx, Value dy, bool need_dx) override;
+  void forget() override;
+  Shape output_shape(const Shape& x) const override;
+  void collect(ParameterList& list) override;
+  void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+
+ private:
+  // Saved tensors are the parts' own. Names as torchvision's: .0, .1 and .3 (.2 is the fused ReLU).
+  Conv3d spatial_;
+  BatchNorm3d norm_;
+  Conv3d temporal_;
+};
+
+}  // namespace laban

@@ -1,0 +1,79 @@
+#include "layers/conv3d.h"
+
+namespace laban {
+
+Conv3d::Conv3d(std::string name, const Conv3dOptions& options)
+    : Layer(std::move(name)), window_(options.window), has_bias_(options.bias) {
+  const auto& k = options.window.kernel;
+  require(options.in > 0 && options.out > 0 && options.window.volume() > 0, "Conv3d: empty weights");
+  weight_.name = this->name() + ".weight";
+  weight_.shape = {options.out, options.in, k[0], k[1], k[2]};
+  weight_.rank = 5;
+  weight_.init = {Initializer::Kind::kaiming_normal_fan_out, 0};
+  weight_.pad_n = true;
+  weight_.pad_c = !options.reads_clip;
+  bias_.name = this->name() + ".bias";
+  bias_.shape = Shape::vector(options.out);
+  bias_.rank = 1;
+}
+
+Shape Conv3d::checked_output(const Shape& x, int64_t in, int64_t out) const {
+  if (x.c != in)
+    throw Error(text(name(), ": the convolution takes ", in, " channels, its input has ", x.c), "");
+  const Shape y = window_.output(x, out);
+  if (x.count() <= 0 || y.count() <= 0)
+    throw Error(text(name(), ": a convolution ", window_, " does not fit an input of ", x.t, " frames of ",
+                     x.h, "x", x.w),
+                "Use more frames (--frames) or larger ones (--size).");
+  return y;
+}
+
+Value Conv3d::forward(StepContext& ctx, const Value& x) {
+  forget();
+  Value y = ctx.take(checked_output(x.shape(), weight_.storage.c, weight_.storage.n));
+  ctx.run(ConvForward{.x = x.tensor(),
+                      .w = weight_.working,
+                      .bias = bias_.value,  // empty where there is none
+                      .y = y.tensor(),
+                      .window = window_,
+                      .weights_version = ctx.weights_version});
+  if (ctx.saves_for_backward()) x_ = x;
+  return y;
+}
+
+Value Conv3d::backward(StepContext& ctx, Value dy, bool need_dx) {
+  require_forward(!x_.empty());
+  const Value x = std::move(x_);
+  ctx.run(ConvBackwardWeights{
+      .x = x.tensor(), .dy = dy.tensor(), .dw = weight_.grad, .dbias = bias_.grad, .window = window_});
+  if (!need_dx) return {};
+  Value dx = ctx.take(x.shape());
+  ctx.run(ConvBackwardData{.dy = dy.tensor(),
+                           .w = weight_.working,
+                           .dx = dx.tensor(),
+                           .window = window_,
+                           .weights_version = ctx.weights_version});
+  return dx;
+}
+
+Shape Conv3d::output_shape(const Shape& x) const {
+  return checked_output(x, weight_.shape.c, weight_.shape.n);
+}
+
+void Conv3d::collect(ParameterList& list) {
+  list.parameters.push_back(&weight_);
+  if (has_bias_) list.parameters.push_back(&bias_);
+}
+
+void Conv3d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
+  const Shape y = output_shape(x);
+  rows.push_back({.name = name(),
+                  .kind = text("conv ", window_),
+                  .output = y,
+                  .parameters = weight_.shape.count() + (has_bias_ ? bias_.shape.count() : 0),
+                  .macs = y.count() * weight_.shape.c * window_.volume(),
+                  .activations = y.count(),
+                  .window = window_});
+}
+
+}  // namespace laban

@@ -1,0 +1,32 @@
+#include "layers/global_avgpool.h"
+
+namespace laban {
+
+Value GlobalAvgPool::forward(StepContext& ctx, const Value& x) {
+  forget();
+  Value y = ctx.take(output_shape(x.shape()));
+  ctx.run(GlobalAvgPoolForward{x.tensor(), y.tensor()});
+  if (ctx.saves_for_backward()) x_shape_ = x.shape();
+  return y;
+}
+
+Value GlobalAvgPool::backward(StepContext& ctx, Value dy, bool need_dx) {
+  require_forward(x_shape_.has_value());
+  const Shape shape = *x_shape_;
+  forget();
+  if (!need_dx) return {};
+  Value dx = ctx.take(shape);
+  ctx.run(GlobalAvgPoolBackward{dy.tensor(), dx.tensor()});
+  return dx;
+}
+
+void GlobalAvgPool::describe(const Shape& x, std::vector<LayerRow>& rows) const {
+  const Shape y = output_shape(x);
+  rows.push_back({.name = name(),
+                  .kind = "global average pool",
+                  .output = y,
+                  .activations = y.count(),
+                  .window = {.kernel = {x.t, x.h, x.w}, .stride = {x.t, x.h, x.w}}});
+}
+
+}  // namespace laban

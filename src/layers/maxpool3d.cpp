@@ -1,0 +1,49 @@
+#include "layers/maxpool3d.h"
+
+namespace laban {
+
+MaxPool3d::MaxPool3d(std::string name, const Window& window) : Layer(std::move(name)), window_(window) {
+  require(window.volume() > 0 && window.volume() <= 256, "MaxPool3d: taps are noted in one byte");
+  for (int axis = 0; axis < 3; ++axis)  // otherwise a window could lie in the padding alone
+    require(2 * window.padding[axis] <= window.kernel[axis], "MaxPool3d: padding of at most half the kernel");
+}
+
+Shape MaxPool3d::output_shape(const Shape& x) const {
+  const Shape y = window_.output(x, x.c);
+  if (x.count() <= 0 || y.count() <= 0)
+    throw Error(text(name(), ": max-pooling ", window_, " does not fit an input of ", x.t, " frames of ", x.h,
+                     "x", x.w),
+                "Use more frames (--frames) or larger ones (--size).");
+  return y;
+}
+
+Value MaxPool3d::forward(StepContext& ctx, const Value& x) {
+  forget();
+  Value y = ctx.take(output_shape(x.shape()));
+  if (ctx.saves_for_backward()) {
+    taps_ = ctx.take(y.shape(), DType::u8);
+    x_shape_ = x.shape();
+  }
+  ctx.run(MaxPoolForward{x.tensor(), y.tensor(), taps_.tensor(), window_});
+  return y;
+}
+
+Value MaxPool3d::backward(StepContext& ctx, Value dy, bool need_dx) {
+  require_forward(!taps_.empty());
+  const Value taps = std::move(taps_);
+  if (!need_dx) return {};
+  Value dx = ctx.take(x_shape_);
+  ctx.run(MaxPoolBackward{dy.tensor(), taps.tensor(), dx.tensor(), window_});
+  return dx;
+}
+
+void MaxPool3d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
+  const Shape y = output_shape(x);
+  rows.push_back({.name = name(),
+                  .kind = text("max pool ", window_),
+                  .output = y,
+                  .activations = y.count(),
+                  .window = window_});
+}
+
+}  // namespace laban

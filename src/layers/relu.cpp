@@ -1,0 +1,26 @@
+#include "layers/relu.h"
+
+namespace laban {
+
+Value Relu::forward(StepContext& ctx, const Value& x) {
+  forget();
+  Value y = ctx.take(x.shape());
+  ctx.run(ReluForward{x.tensor(), y.tensor()});
+  if (ctx.saves_for_backward()) y_ = y;
+  return y;
+}
+
+Value Relu::backward(StepContext& ctx, Value dy, bool need_dx) {
+  require_forward(!y_.empty());
+  const Value y = std::move(y_);
+  if (!need_dx) return {};
+  Value dx = dy.unique() ? dy : ctx.take(dy.shape());
+  ctx.run(ReluBackward{y.tensor(), dy.tensor(), dx.tensor()});
+  return dx;
+}
+
+void Relu::describe(const Shape& x, std::vector<LayerRow>& rows) const {
+  rows.push_back({.name = name(), .kind = "relu", .output = x, .activations = x.count()});
+}
+
+}  // namespace laban

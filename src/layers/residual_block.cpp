@@ -1,0 +1,57 @@
+#include "layers/residual_block.h"
+
+namespace laban {
+
+ResidualBlock::ResidualBlock(std::string name, std::unique_ptr<Layer> main, std::unique_ptr<BatchNorm3d> last,
+                             std::unique_ptr<Layer> shortcut)
+    : Layer(std::move(name)), main_(std::move(main)), last_(std::move(last)), shortcut_(std::move(shortcut)) {
+  require(main_ && last_, "ResidualBlock: a main path and its last batch norm are needed");
+}
+
+Value ResidualBlock::forward(StepContext& ctx, const Value& x) {
+  const Value shortcut = shortcut_ ? shortcut_->forward(ctx, x) : x;
+  const Value h = main_->forward(ctx, x);
+  return last_->forward_add(ctx, h, shortcut);
+}
+
+Value ResidualBlock::backward(StepContext& ctx, Value dy, bool need_dx) {
+  auto [dh, g] = last_->backward_add(ctx, std::move(dy));
+  Value dx = main_->backward(ctx, std::move(dh), need_dx);
+  if (shortcut_) g = shortcut_->backward(ctx, std::move(g), need_dx);
+  if (need_dx) ctx.run(Accumulate{.from = g.tensor(), .into = dx.tensor()});
+  return dx;
+}
+
+void ResidualBlock::forget() {
+  main_->forget();
+  last_->forget();
+  if (shortcut_) shortcut_->forget();
+}
+
+Shape ResidualBlock::output_shape(const Shape& x) const {
+  const Shape y = last_->output_shape(main_->output_shape(x));
+  const Shape shortcut = shortcut_ ? shortcut_->output_shape(x) : x;
+  if (shortcut != y)
+    throw Error(text(name(), ": the main path gives ", y, ", the shortcut ", shortcut),
+                "Use more frames (--frames) or larger ones (--size).");
+  return y;
+}
+
+void ResidualBlock::collect(ParameterList& list) {
+  main_->collect(list);
+  last_->collect(list);
+  if (shortcut_) shortcut_->collect(list);
+}
+
+void ResidualBlock::describe(const Shape& x, std::vector<LayerRow>& rows) const {
+  output_shape(x);
+  main_->describe(x, rows);
+  last_->describe(main_->output_shape(x), rows);
+  rows.back().kind = "batch norm, add, relu";
+  if (!shortcut_) return;
+  const size_t first = rows.size();
+  shortcut_->describe(x, rows);
+  for (size_t i = first; i < rows.size(); ++i) rows[i].on_main_path = false;
+}
+
+}  // namespace laban

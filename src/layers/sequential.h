@@ -1,0 +1,36 @@
+// Layers one after the other:
+//
+//   y = f_k(... f_2(f_1(x)))        dL/dx = J_1^T (J_2^T ... (J_k^T dL/dy))        (the chain rule)
+#pragma once
+
+#include "layers/layer.h"
+
+namespace laban {
+
+class Sequential : public Layer {
+ public:
+  using Layer::Layer;
+
+  /// Makes a layer in place at the end and returns it.
+  template <class T, class... Arguments>
+  T& add(Arguments&&... arguments) {
+    auto layer = std::make_unique<T>(std::forward<Arguments>(arguments)...);
+    T& made = *layer;
+    layers_.push_back(std::move(layer));
+    return made;
+  }
+  void add(std::unique_ptr<Layer> layer) { layers_.push_back(std::move(layer)); }
+  const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
+
+  Value forward(StepContext& ctx, const Value& x) override;
+  Value backward(StepContext& ctx, Value dy, bool need_dx) override;
+  void forget() override;
+  Shape output_shape(const Shape& x) const override;
+  void collect(ParameterList& list) override;
+  void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+
+ private:
+  std::vector<std::unique_ptr<Layer>> layers_;
+};
+
+}  // namespace laban

@@ -1,0 +1,36 @@
+#include "models/families.h"
+
+#include "core/error.h"
+
+namespace laban {
+namespace {
+
+std::vector<ModelSpec> all_models() {
+  std::vector<ModelSpec> all;
+  for (const auto family : {r3d_family, mc3_family, r2plus1d_family})
+    for (ModelSpec& spec : family()) all.push_back(std::move(spec));
+  return all;
+}
+
+}  // namespace
+
+ModelSpec model_by_name(std::string_view name, int64_t classes) {
+  if (classes < 1) throw UsageError(text("a classifier needs at least one class, got ", classes));
+  std::string known;
+  for (ModelSpec& spec : all_models()) {
+    if (spec.name == name) {
+      spec.classes = classes;
+      return spec;
+    }
+    known += (known.empty() ? "" : ", ") + spec.name;
+  }
+  throw UsageError(text("there is no model called \"", name, "\""), "Known models: " + known + ".");
+}
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const ModelSpec& spec : all_models()) names.push_back(spec.name);
+  return names;
+}
+
+}  // namespace laban
