@@ -9,9 +9,10 @@
 namespace laban {
 
 enum class PixelLayout : uint8_t { yuv420p, yuv422p, yuv444p, gray8, rgb24 };
-enum class ColorMatrix : uint8_t { bt601, bt709 };
+enum class ColorMatrix : uint8_t { bt601, bt709, bt2020 };
 
-/// One picture. `owner` keeps the planes alive (an AVFrame's buffers, or a vector).
+/// One picture. `owner` keeps the planes alive where it is set (a vector); else whoever handed the frame out
+/// says how long they live. Chroma samples lie in the middle of the luma samples that share them.
 struct Frame {
   std::array<const uint8_t*, 3> plane{};
   std::array<int, 3> stride{};  // bytes from row to row

@@ -1,0 +1,60 @@
+// A video file as a sequence of packets of its one video stream.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "data/libav.h"
+#include "data/watch.h"
+
+namespace laban {
+
+/// What a first look at a file told, so that opening it again need not probe.
+struct StreamSetup {
+  int stream = 0;
+  av::CodecParameters parameters;
+  AVRational time_base{0, 1};  // seconds a tick
+  double average_fps = 0;      // as the container says; 0: unknown
+  int rotation = 0;            // degrees clockwise, from the display matrix
+  bool mirror = false;         // after the rotation
+  bool has_matrix = false;
+  bool header_suffices = false;            // the container's header alone describes the stream
+  bool timestamps_from_container = false;  // every packet's time is stored, none is guessed
+};
+
+class Demuxer {
+ public:
+  /// Opens the file and chooses the stream: the first video stream that is no cover picture. With `known` (of
+  /// an earlier opening of the same file) and a container whose header suffices, nothing is probed. FileError
+  /// where this is no video file: not a regular file, unreadable, no video stream.
+  Demuxer(const std::filesystem::path& file, Watch& watch,
+          std::shared_ptr<const StreamSetup> known = nullptr);
+
+  const std::filesystem::path& file() const { return file_; }
+  const std::shared_ptr<const StreamSetup>& setup() const { return setup_; }
+  int64_t bytes() const { return bytes_; }
+
+  /// The stream's next packet; false at the end of the file, and where the rest cannot be read (read_error()
+  /// then says why).
+  bool read(AVPacket& packet);
+  const std::string& read_error() const { return read_error_; }
+
+  /// FileError or Cancelled where the watch says so.
+  void check_watch() const;
+
+ private:
+  std::filesystem::path file_;
+  Watch& watch_;
+  av::InputContext input_;
+  std::shared_ptr<const StreamSetup> setup_;
+  int64_t bytes_ = 0;
+  std::string read_error_;
+};
+
+/// Reads a display matrix (nine numbers, FFmpeg's convention) as one of the eight ways to turn and mirror a
+/// picture; false, and nothing written, where it is none of them.
+bool orientation_of(const int32_t* matrix, int& rotation, bool& mirror);
+
+}  // namespace laban

@@ -1,0 +1,47 @@
+// libav's C types with owners, its messages as strings, and the limits that keep a file from hanging the
+// program.
+#pragma once
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/frame.h>
+#include <libswscale/swscale.h>
+}
+
+#include <memory>
+#include <string>
+
+namespace laban::av {
+
+struct Free {
+  void operator()(AVFormatContext* p) const { avformat_close_input(&p); }
+  void operator()(AVCodecContext* p) const { avcodec_free_context(&p); }
+  void operator()(AVCodecParameters* p) const { avcodec_parameters_free(&p); }
+  void operator()(AVPacket* p) const { av_packet_free(&p); }
+  void operator()(AVFrame* p) const { av_frame_free(&p); }
+  void operator()(SwsContext* p) const { sws_freeContext(p); }
+};
+using InputContext = std::unique_ptr<AVFormatContext, Free>;
+using CodecContext = std::unique_ptr<AVCodecContext, Free>;
+using CodecParameters = std::unique_ptr<AVCodecParameters, Free>;
+using Packet = std::unique_ptr<AVPacket, Free>;
+using FramePtr = std::unique_ptr<AVFrame, Free>;
+using Scaler = std::unique_ptr<SwsContext, Free>;
+
+/// New, empty; std::bad_alloc where memory is out.
+Packet make_packet();
+FramePtr make_frame();
+
+/// libav's words for an error code.
+std::string error_text(int code);
+
+/// Takes libav's log off the terminal for the whole process (once; later calls cost nothing).
+void silence_log();
+/// The first complaint that libav logged in this thread since forget_complaints(), with its source ("mov:
+/// moov atom not found"); empty where there was none. Works because every decoder here runs in its caller's
+/// thread.
+std::string first_complaint();
+void forget_complaints();
+
+}  // namespace laban::av

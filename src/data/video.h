@@ -1,0 +1,83 @@
+// Exact frames of a video file.
+//
+// Frame k is the k-th picture that decoding the whole file from its start shows, in the order of
+// presentation, as in
+//     ffmpeg -i FILE -map 0:v:0 -fps_mode passthrough -autorotate 0 -f framemd5 -
+// Containers often claim another number: pictures cut away by an edit list, damaged packets, streams that end
+// early. So a file is indexed once, by decoding it (index_video); after that any frames are found with as
+// little decoding as is exact.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/frame.h"
+
+struct AVFrame;
+
+namespace laban {
+
+struct StreamSetup;
+
+struct VideoPacket {
+  int32_t bytes = 0;
+  bool restart = false;  // decoding may start here: a key frame after which nothing refers to what was before
+  bool disposable = false;  // no other picture needs it
+  bool hidden = false;      // decoded, but never shown (cut away by an edit list)
+};
+
+struct VideoIndex {
+  int width = 0, height = 0;             // as stored, cropped
+  int rotation = 0;                      // degrees clockwise that a player turns the picture
+  bool mirror = false;                   // horizontal flip, after the rotation
+  double fps = 0;                        // mean rate over the whole file
+  std::vector<VideoPacket> packets;      // in the file's order
+  std::vector<int32_t> packet_of_frame;  // by frame number; meaningful where exact_packets
+  /// Every packet that is shown gave exactly one frame, without any error: frames may be found by their
+  /// packets.
+  bool exact_packets = false;
+  bool verified =
+      false;  // the whole file was decoded to count (else: the container's own table was believed)
+  int decode_errors = 0;  // packets that did not decode, left out as every player leaves them out
+  std::string first_error;
+  std::shared_ptr<const StreamSetup> setup;
+
+  int64_t frame_count() const { return static_cast<int64_t>(packet_of_frame.size()); }
+  int shown_width() const { return rotation % 180 ? height : width; }
+  int shown_height() const { return rotation % 180 ? width : height; }
+};
+
+enum class Trust {
+  /// Files of up to kVerifyPackets packets are decoded once to count their frames; of longer ones the
+  /// container's table is
+  /// believed where it is complete and consistent. A frame that it promises and that does not come out is
+  /// then a FileError.
+  long_tables,
+  nothing,  // decode every file to its end
+};
+constexpr int64_t kVerifyPackets = 2000;
+
+/// FileError where the file is no video, has no decoder here, shows nothing, or changes its picture size.
+/// `cancel`, when set by another thread, makes it throw Cancelled (watch.h).
+std::shared_ptr<const VideoIndex> index_video(const std::filesystem::path& file,
+                                              Trust trust = Trust::long_tables,
+                                              const std::atomic<bool>* cancel = nullptr);
+
+/// Calls `sink(k, frame)` once for every different k in `wanted` (ascending, in [0, frame_count)), in
+/// ascending order of k where the file is in order. FileError where a frame cannot be had.
+void read_video(const std::filesystem::path& file, const VideoIndex& index, std::span<const int64_t> wanted,
+                const std::function<void(int64_t, const Frame&)>& sink,
+                const std::atomic<bool>* cancel = nullptr);
+
+/// The same with the decoder's own pictures, before any conversion. For tests.
+void read_video_raw(const std::filesystem::path& file, const VideoIndex& index,
+                    std::span<const int64_t> wanted, const std::function<void(int64_t, const AVFrame&)>& sink,
+                    const std::atomic<bool>* cancel = nullptr);
+
+}  // namespace laban
