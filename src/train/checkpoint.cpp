@@ -1,0 +1,157 @@
+#include "train/checkpoint.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/sha256.h"
+
+namespace laban {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr const char* kFormat = "laban.checkpoint.1";
+
+/// A field of the state by its JSON name; saving and loading go over the same list.
+template <class State, class Visit>
+void for_each_field(State& state, Visit visit) {
+  visit("epoch", state.epoch);
+  visit("batch", state.batch);
+  visit("step", state.step);
+  visit("batches_run", state.batches_run);
+  visit("loss_sum", state.loss_sum);
+  visit("clips", state.clips);
+  visit("correct", state.correct);
+  visit("seconds", state.seconds);
+  visit("best_accuracy", state.best_accuracy);
+  visit("best_loss", state.best_loss);
+  visit("best_epoch", state.best_epoch);
+  visit("metrics_bytes", state.metrics_bytes);
+}
+
+/// PyTorch's shape of a parameter.
+std::vector<int64_t> stored_shape(const Parameter& parameter) {
+  const Shape& s = parameter.shape;
+  if (parameter.rank == 1) return {s.c};
+  if (parameter.rank == 2) return {s.n, s.c};
+  return {s.n, s.c, s.t, s.h, s.w};
+}
+
+std::string state_name(const Optimizer::State& state, const Parameter& parameter) {
+  return "optimizer." + state.name + "." + parameter.name;
+}
+
+/// Tensors on their way into a file, in the masters' type.
+class Outgoing {
+ public:
+  explicit Outgoing(DType dtype) : dtype_(dtype) {}
+
+  void add(std::string name, std::vector<int64_t> shape, const std::vector<double>& values) {
+    std::vector<std::byte> bytes(values.size() * size_of(dtype_));
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (dtype_ == DType::f64)
+        reinterpret_cast<double*>(bytes.data())[i] = values[i];
+      else
+        reinterpret_cast<float*>(bytes.data())[i] = static_cast<float>(values[i]);
+    }
+    memory_.push_back(std::move(bytes));
+    tensors_.push_back({std::move(name), dtype_, std::move(shape), memory_.back().data()});
+  }
+  const std::vector<TensorToSave>& tensors() const { return tensors_; }
+
+ private:
+  DType dtype_;
+  std::vector<std::vector<std::byte>> memory_;
+  std::vector<TensorToSave> tensors_;
+};
+
+}  // namespace
+
+std::string fingerprint(const Dataset& dataset) {
+  Sha256 sum;
+  for (const DatasetItem& item : dataset.items)
+    sum.update(text(item.name, '\t', dataset.classes[static_cast<size_t>(item.label)], '\t',
+                    kSplitNames[static_cast<size_t>(item.split)], '\n'));
+  return text(dataset.items.size(), " clips, ", sum.hex());
+}
+
+void save_checkpoint(const std::filesystem::path& path, const ParameterStore& store,
+                     const Optimizer& optimizer, const CheckpointInfo& info) {
+  Outgoing out(master_of(store.compute()));
+  for (const Parameter* p : store.list().parameters)
+    out.add(p->name, stored_shape(*p), store.read(store.weights(), *p));
+  for (const Statistic* s : store.list().statistics) out.add(s->name, {s->shape.c}, store.read(*s));
+  for (const Optimizer::State& state : optimizer.state())
+    for (const Parameter* p : store.list().parameters)
+      out.add(state_name(state, *p), stored_shape(*p), store.read(state.values, *p));
+
+  Json state;
+  for_each_field(info.state, [&](const char* name, const auto& value) { state[name] = value; });
+  state["seed"] = info.config.train.seed;
+  write_safetensors(path, out.tensors(),
+                    {{"format", kFormat},
+                     {"version", LABAN_VERSION},
+                     {"config", to_toml(info.config)},
+                     {"model", info.config.model.name},
+                     {"classes", Json(info.classes).dump(-1, ' ', false, Json::error_handler_t::replace)},
+                     {"state", state.dump()},
+                     {"dataset", info.dataset}});
+}
+
+Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
+  const auto& metadata = file_.metadata();
+  const auto text_of = [&](const char* key) {
+    const auto found = metadata.find(key);
+    if (found == metadata.end())
+      throw FileError(path.string(),
+                      text("is a safetensors file, but no checkpoint of laban: it has no '", key, "'"));
+    return found->second;
+  };
+  if (text_of("format") != kFormat)
+    throw FileError(path.string(),
+                    text("is a checkpoint in format '", text_of("format"), "', but this laban (",
+                         LABAN_VERSION, ") reads ", kFormat),
+                    text("It was written by laban ", text_of("version"), "; use that version."));
+  file_.verify_checksum();
+
+  // From here on the file is as laban wrote it; what does not fit comes from another version.
+  const auto damaged = [&](const std::string& what) { throw FileError(path.string(), what); };
+  info_.version = text_of("version");
+  info_.dataset = text_of("dataset");
+  try {
+    apply_toml(info_.config, text_of("config"), path.string() + " (config)");
+  } catch (const UsageError& error) {
+    throw FileError(
+        path.string(),
+        text("its config does not suit this version of laban (", LABAN_VERSION, "): ", error.what()),
+        text("It was written by laban ", info_.version, "."));
+  }
+  const Json classes = Json::parse(text_of("classes"), nullptr, false);
+  if (!classes.is_array() || classes.empty()) damaged("its list of classes cannot be read");
+  for (const Json& name : classes) {
+    if (!name.is_string()) damaged("its list of classes cannot be read");
+    info_.classes.push_back(name.get<std::string>());
+  }
+  const Json state = Json::parse(text_of("state"), nullptr, false);
+  for_each_field(info_.state, [&](const char* name, auto& value) {
+    if (!state.is_object() || !state.contains(name) || !state[name].is_number())
+      damaged(text("its state lacks '", name, "'"));
+    value = state[name].get<std::remove_reference_t<decltype(value)>>();
+  });
+}
+
+void Checkpoint::load_weights(ParameterStore& store) const {
+  for (const Parameter* p : store.list().parameters)
+    store.write(store.weights(), *p, file_.doubles(p->name, stored_shape(*p)));
+  for (const Statistic* s : store.list().statistics)
+    store.write(*s, file_.doubles(s->name, std::vector<int64_t>{s->shape.c}));
+  store.weights_changed(/*refresh_working=*/true);
+}
+
+void Checkpoint::load_optimizer(ParameterStore& store, Optimizer& optimizer) const {
+  for (const Optimizer::State& state : optimizer.state())
+    for (const Parameter* p : store.list().parameters)
+      store.write(state.values, *p, file_.doubles(state_name(state, *p), stored_shape(*p)));
+  optimizer.set_steps(info_.state.step);
+}
+
+}  // namespace laban

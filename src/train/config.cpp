@@ -1,0 +1,225 @@
+#include "train/config.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.h"
+#include "models/families.h"
+
+namespace laban {
+
+std::vector<Setting> settings(Config& c) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr int64_t kMany = 1'000'000'000;
+  return {
+      {"data", "path", "data", "the dataset's folder", Setting::Word{&c.data.path, {}}},
+      {"data", "split_seed", "split-seed", "which clips go where, in a dataset without a split of its own",
+       Setting::Whole{&c.data.split_seed, 0, INT64_MAX}},
+      {"data", "train_share", "train-share", "of the clips, where the split is drawn",
+       Setting::Number{&c.data.train_share, 0, 1}},
+      {"data", "validate_share", "validate-share", "of the clips; the rest is for test",
+       Setting::Number{&c.data.validate_share, 0, 1}},
+      {"data", "on_bad_file", "on-bad-file", "a file that does not decode: stop, or exclude it and report",
+       Setting::Word{&c.data.on_bad_file, {"stop", "exclude"}}},
+      {"data", "workers", "workers", "decoding threads; 0: one per processor",
+       Setting::Whole{&c.data.workers, 0, 1024}},
+
+      {"clip", "sampler", "sampler", "tsn: frames spread over the whole video; dense: frames in a row",
+       Setting::Word{&c.clip.sampler, {"tsn", "dense"}}},
+      {"clip", "frames", "frames", "frames of a clip", Setting::Whole{&c.clip.frames, 1, 4096}},
+      {"clip", "frames_per_segment", "frames-per-segment", "consecutive frames at each place (tsn)",
+       Setting::Whole{&c.clip.frames_per_segment, 1, 4096}},
+      {"clip", "stride", "stride", "from one frame to the next (dense)",
+       Setting::Number{&c.clip.stride, 1, 1000}},
+      {"clip", "fps", "fps", "resample to this rate first (dense); 0: take frames as they come",
+       Setting::Number{&c.clip.fps, 0, 1000}},
+      {"clip", "size", "size", "height and width the network sees, in pixels",
+       Setting::Whole{&c.clip.size, 8, 4096}},
+      {"clip", "short_side_min", "short-side-min",
+       "frames are scaled to a short side drawn from min..max, then cropped; 0: 8/7 of size",
+       Setting::Whole{&c.clip.short_side_min, 0, 8192}},
+      {"clip", "short_side_max", "short-side-max", "evaluation scales to min; 0: 10/7 of size",
+       Setting::Whole{&c.clip.short_side_max, 0, 8192}},
+      {"clip", "flip", "flip", "probability of mirroring a training clip; 0 where left and right matter",
+       Setting::Number{&c.clip.flip, 0, 1}},
+      {"clip", "mean", "mean", "of red, green, blue in 0..1, subtracted",
+       Setting::Numbers{&c.clip.mean, 0, 1, 3}},
+      {"clip", "std", "std", "of red, green, blue, divided by", Setting::Numbers{&c.clip.std, 1e-3, 1e3, 3}},
+      {"clip", "single_frame", "single-frame", "control: a clip shows one of its frames throughout",
+       Setting::Flag{&c.clip.single_frame}},
+
+      {"model", "name", "model", "which network; laban describe lists them",
+       Setting::Word{&c.model.name, {}}},
+      {"model", "dropout", "dropout", "before the last layer", Setting::Number{&c.model.dropout, 0, 0.99}},
+
+      {"train", "epochs", "epochs", "passes over the training clips",
+       Setting::Whole{&c.train.epochs, 1, kMany}},
+      {"train", "batch", "batch", "clips that go through the network together",
+       Setting::Whole{&c.train.batch, 1, 65536}},
+      {"train", "accumulation", "accumulation", "batches whose gradients make one step",
+       Setting::Whole{&c.train.accumulation, 1, 65536}},
+      {"train", "label_smoothing", "label-smoothing", "share of the target spread over all classes",
+       Setting::Number{&c.train.label_smoothing, 0, 0.99}},
+      {"train", "seed", "seed",
+       "of the first weights, the order of clips, sampling, augmentation and dropout",
+       Setting::Whole{&c.train.seed, 0, INT64_MAX}},
+      {"train", "checkpoint_every", "checkpoint-every", "steps; 0: at the end of every epoch only",
+       Setting::Whole{&c.train.checkpoint_every, 0, kMany}},
+
+      {"optimizer", "kind", "optimizer", "sgd, adam or adamw",
+       Setting::Word{&c.optimizer.kind, {"sgd", "adam", "adamw"}}},
+      {"optimizer", "lr", "lr", "the learning rate after warm-up",
+       Setting::Number{&c.optimizer.lr, 1e-12, 1e6}},
+      {"optimizer", "momentum", "momentum", "of sgd", Setting::Number{&c.optimizer.momentum, 0, 0.99999}},
+      {"optimizer", "nesterov", "nesterov", "sgd looks ahead along its momentum",
+       Setting::Flag{&c.optimizer.nesterov}},
+      {"optimizer", "beta1", "beta1", "of adam and adamw", Setting::Number{&c.optimizer.beta1, 0, 0.99999}},
+      {"optimizer", "beta2", "beta2", "of adam and adamw", Setting::Number{&c.optimizer.beta2, 0, 0.9999999}},
+      {"optimizer", "eps", "eps", "of adam and adamw", Setting::Number{&c.optimizer.eps, 1e-30, 1}},
+      {"optimizer", "weight_decay", "weight-decay", "part of the gradient, but decoupled in adamw",
+       Setting::Number{&c.optimizer.weight_decay, 0, 1e3}},
+      {"optimizer", "decay_norms", "decay-norms", "weight decay for biases and batch norms too",
+       Setting::Flag{&c.optimizer.decay_norms}},
+      {"optimizer", "clip_norm", "clip-norm", "scale gradients down to this norm; 0: never",
+       Setting::Number{&c.optimizer.clip_norm, 0, kInfinity}},
+      {"optimizer", "lr_scales", "lr-scales",
+       "factors of the learning rate by the beginning of a parameter's name; 0 freezes",
+       Setting::Scales{&c.optimizer.lr_scales}},
+
+      {"schedule", "kind", "schedule", "constant, step or cosine",
+       Setting::Word{&c.schedule.kind, {"constant", "step", "cosine"}}},
+      {"schedule", "warmup_epochs", "warmup-epochs", "the learning rate grows linearly for so long",
+       Setting::Number{&c.schedule.warmup_epochs, 0, kMany}},
+      {"schedule", "warmup_start", "warmup-start", "share of the learning rate to start from",
+       Setting::Number{&c.schedule.warmup_start, 0, 1}},
+      {"schedule", "last_lr", "last-lr", "where cosine ends", Setting::Number{&c.schedule.last_lr, 0, 1e6}},
+      {"schedule", "milestones", "milestones", "epochs after which step multiplies by gamma",
+       Setting::Numbers{&c.schedule.milestones, 0, kMany, 0}},
+      {"schedule", "gamma", "gamma", "the factor of step", Setting::Number{&c.schedule.gamma, 0, 1}},
+
+      {"machine", "device", "device", "cpu, reference or cuda",
+       Setting::Word{&c.machine.device, {"cpu", "reference", "cuda"}}},
+      {"machine", "precision", "precision", "f32 or bf16 (f64: reference only)",
+       Setting::Word{&c.machine.precision, {"f32", "bf16", "f64"}}},
+      {"machine", "threads", "threads",
+       "that compute; 0: one per processor; another number may round differently",
+       Setting::Whole{&c.machine.threads, 0, 1024}},
+  };
+}
+
+void resolve(Config& config) {
+  Config::Clip& clip = config.clip;
+  if (clip.short_side_min == 0)
+    clip.short_side_min = clip.short_side_max > 0 ? std::min(clip.short_side_max, (clip.size * 8 + 6) / 7)
+                                                  : (clip.size * 8 + 6) / 7;
+  if (clip.short_side_max == 0) clip.short_side_max = std::max(clip.short_side_min, (clip.size * 10 + 6) / 7);
+
+  if (clip.short_side_min < clip.size)
+    throw UsageError(text("clip.short_side_min is ", clip.short_side_min, ", but clips of clip.size ",
+                          clip.size, " are cut out of it"),
+                     "--short-side-min must be at least --size.");
+  if (clip.short_side_max < clip.short_side_min)
+    throw UsageError(text("clip.short_side_max is ", clip.short_side_max, ", less than clip.short_side_min, ",
+                          clip.short_side_min));
+  if (clip.frames % clip.frames_per_segment != 0)
+    throw UsageError(text("clip.frames is ", clip.frames, ", no multiple of clip.frames_per_segment, ",
+                          clip.frames_per_segment));
+  if (config.data.train_share + config.data.validate_share > 1 + 1e-9)
+    throw UsageError(text("data.train_share ", config.data.train_share, " and data.validate_share ",
+                          config.data.validate_share, " add up to more than 1"));
+  if (config.schedule.warmup_epochs > static_cast<double>(config.train.epochs))
+    throw UsageError(text("schedule.warmup_epochs is ", config.schedule.warmup_epochs,
+                          ", but there are only ", config.train.epochs, " epochs"),
+                     "Set --warmup-epochs to less.");
+  if (config.schedule.kind == "step" && config.schedule.milestones.empty())
+    throw UsageError("schedule.kind is step, but schedule.milestones is empty",
+                     "Say after which epochs the learning rate falls, for instance --milestones 20,30,40.");
+  if (config.optimizer.nesterov && config.optimizer.kind == "sgd" && config.optimizer.momentum == 0)
+    throw UsageError("optimizer.nesterov needs a momentum, but optimizer.momentum is 0");
+  if (config.machine.precision == "f64" && config.machine.device != "reference")
+    throw UsageError(text("machine.precision is f64, which ", config.machine.device, " does not offer"),
+                     "--device reference computes in f64 (slowly).");
+  // A name nobody knows is an error of model_by_name; a family's own classes do not matter here.
+  model_by_name(config.model.name, 2);
+}
+
+LoaderSettings loader_settings(const Config& config, SampleMode mode) {
+  const Config::Clip& clip = config.clip;
+  LoaderSettings loader;
+  loader.sampler.kind = clip.sampler == "dense" ? SamplerKind::dense : SamplerKind::tsn;
+  loader.sampler.frames_per_segment = static_cast<int>(clip.frames_per_segment);
+  loader.sampler.segments = static_cast<int>(clip.frames / clip.frames_per_segment);
+  loader.sampler.stride = clip.stride;
+  loader.sampler.fps = clip.fps;
+  loader.transform.crop = static_cast<int>(clip.size);
+  loader.transform.short_side_min = static_cast<int>(clip.short_side_min);
+  loader.transform.short_side_max = static_cast<int>(clip.short_side_max);
+  loader.transform.flip = clip.flip;
+  for (size_t i = 0; i < 3; ++i) {
+    loader.transform.mean[i] = static_cast<float>(clip.mean[i]);
+    loader.transform.std[i] = static_cast<float>(clip.std[i]);
+  }
+  loader.mode = mode;
+  loader.batch = static_cast<int>(config.train.batch);
+  loader.shuffle = loader.drop_last = mode == SampleMode::train;
+  loader.workers = static_cast<int>(config.data.workers);
+  loader.seed = static_cast<uint64_t>(config.train.seed);
+  loader.single_frame = clip.single_frame;
+  loader.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
+  return loader;
+}
+
+OptimizerSettings optimizer_settings(const Config& config) {
+  const Config::Optimize& from = config.optimizer;
+  OptimizerSettings to;
+  to.kind = from.kind == "sgd"    ? OptimizerKind::sgd
+            : from.kind == "adam" ? OptimizerKind::adam
+                                  : OptimizerKind::adamw;
+  to.momentum = from.momentum;
+  to.nesterov = from.nesterov;
+  to.beta1 = from.beta1;
+  to.beta2 = from.beta2;
+  to.eps = from.eps;
+  to.weight_decay = from.weight_decay;
+  to.decay_norms = from.decay_norms;
+  to.clip_norm = from.clip_norm;
+  to.lr_scales = from.lr_scales;
+  return to;
+}
+
+ScheduleSettings schedule_settings(const Config& config, int64_t steps_per_epoch) {
+  const Config::Schedule& from = config.schedule;
+  const auto steps = [&](double epochs) {
+    return static_cast<int64_t>(epochs * static_cast<double>(steps_per_epoch) + 0.5);
+  };
+  ScheduleSettings to;
+  to.kind = from.kind == "constant" ? ScheduleKind::constant
+            : from.kind == "step"   ? ScheduleKind::step
+                                    : ScheduleKind::cosine;
+  to.base = config.optimizer.lr;
+  to.total_steps = config.train.epochs * steps_per_epoch;
+  to.warmup_steps = steps(from.warmup_epochs);
+  to.warmup_start = from.warmup_start;
+  to.last = from.last_lr;
+  for (const double epoch : from.milestones) to.milestones.push_back(steps(epoch));
+  to.gamma = from.gamma;
+  return to;
+}
+
+SplitSettings split_settings(const Config& config) {
+  return {static_cast<uint64_t>(config.data.split_seed), config.data.train_share, config.data.validate_share};
+}
+
+ModelSpec model_spec(const Config& config, int64_t classes) {
+  ModelSpec spec = model_by_name(config.model.name, classes);
+  spec.dropout = config.model.dropout;
+  return spec;
+}
+
+DType compute_type(const Config& config) {
+  return config.machine.precision == "f64"    ? DType::f64
+         : config.machine.precision == "bf16" ? DType::bf16
+                                              : DType::f32;
+}
+
+}  // namespace laban

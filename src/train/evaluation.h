@@ -1,0 +1,77 @@
+// Measuring a network on labelled clips, and classifying clips without labels.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "models/network.h"
+#include "train/statistics.h"
+
+namespace laban {
+
+struct Prediction {
+  int item = 0;       // position in Dataset::items
+  int label = 0;      // of the item
+  int predicted = 0;  // the most probable class
+  double loss = 0;    // -log of the label's probability, mean over views
+  std::vector<double> probabilities;
+  std::vector<int64_t> frames;  // that the (first) view showed
+};
+
+/// Told after every batch; returns false to stop.
+using ClassifyProgress = std::function<bool(int64_t clips_done, int64_t clips_total)>;
+
+struct Classified {
+  std::vector<Prediction> predictions;  // in the order of `items`; files that failed are missing
+  std::vector<BadFile> bad_files;
+};
+
+/// Runs `items` of the dataset through the network. `views` > 1: the mean of the probabilities over several
+/// clips of each video, the first as `settings.mode` takes it, the others from random places (without
+/// mirroring). Nothing where `progress` said stop. Throws FileError for a file that fails where
+/// settings.on_bad_file is stop.
+std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
+                                   const LoaderSettings& settings, int views,
+                                   const ClassifyProgress& progress);
+
+struct ClassResult {
+  std::string name;
+  int64_t count = 0, correct = 0;
+  double accuracy() const { return count ? static_cast<double>(correct) / static_cast<double>(count) : 0; }
+  Interval interval() const { return wilson_interval(correct, count); }
+};
+
+struct Evaluation {
+  std::string split;
+  std::vector<std::string> classes;
+  bool single_frame = false;
+  int views = 1;
+  std::vector<Prediction> predictions;
+  std::vector<std::string> files;  // a name a prediction
+  std::vector<BadFile> bad_files;
+
+  int64_t clips = 0, correct = 0;
+  double loss = 0, top5_accuracy = 0;
+  double mean_class_accuracy = 0;               // over the classes that have clips
+  std::vector<std::vector<int64_t>> confusion;  // [true class][predicted class]
+  std::vector<ClassResult> per_class;
+
+  double accuracy() const { return clips ? static_cast<double>(correct) / static_cast<double>(clips) : 0; }
+  Interval interval() const { return wilson_interval(correct, clips); }
+};
+
+/// Counts what was right. `classes` are the network's, and labels count in them.
+Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes);
+
+/// The JSON that `laban eval` writes and `laban report` reads.
+std::string to_json(const Evaluation& evaluation);
+
+/// Positions of the k largest values, largest first; equal ones in order of position.
+std::vector<int> top(std::span<const double> values, int k);
+
+}  // namespace laban

@@ -1,0 +1,65 @@
+// Optimizers: one backend op a step over the whole flat parameter arena.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "layers/parameter.h"
+
+namespace laban {
+
+enum class OptimizerKind { sgd, adam, adamw };
+
+struct OptimizerSettings {
+  OptimizerKind kind = OptimizerKind::sgd;
+  double momentum = 0.9;                          // sgd
+  bool nesterov = false;                          // sgd
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adam, adamw
+  double weight_decay = 1e-4;
+  bool decay_norms = true;  // also decay what is no matrix or kernel: batch norm's gamma and beta, and biases
+  double clip_norm = 0;     // > 0: gradients are scaled down to this norm
+  /// Learning-rate factors by the beginning of a parameter's name ("stem", "layer4.1", "fc"); the longest
+  /// beginning counts, 0 freezes (weight decay included). Throws UsageError where no parameter begins so.
+  std::map<std::string, double> lr_scales;
+};
+
+class Optimizer {
+ public:
+  Optimizer(ParameterStore& store, const OptimizerSettings& settings);
+
+  /// The Euclidean norm of all gradients, for the log, for clipping, and to stop before a NaN reaches the
+  /// weights.
+  double gradient_norm();
+  /// One update from the gradients as they are, clipped by the norm that gradient_norm() measured last (it
+  /// must have been called for these gradients). Tells the store that its weights have changed.
+  void step(double learning_rate);
+
+  /// Updates made so far; the correction of Adam's moments depends on it.
+  int64_t steps() const { return steps_; }
+  void set_steps(int64_t steps) { steps_ = steps; }
+
+  /// What a checkpoint must keep, by PyTorch's names: "momentum_buffer", or "exp_avg" and "exp_avg_sq". Flat,
+  /// laid out as the store's weights.
+  struct State {
+    std::string name;
+    Tensor values;
+  };
+  const std::vector<State>& state() const { return state_; }
+  const std::vector<ParameterSegment>& segments() const { return segments_; }
+
+ private:
+  Tensor take(int64_t count, DType dtype);
+
+  ParameterStore& store_;
+  OptimizerSettings settings_;
+  std::vector<ParameterSegment> segments_;
+  std::vector<std::unique_ptr<Memory>> memory_;
+  std::vector<State> state_;
+  Tensor control_, norm_squared_;
+  Scratch norm_scratch_;
+  int64_t steps_ = 0;
+};
+
+}  // namespace laban

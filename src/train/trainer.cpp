@@ -1,0 +1,257 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "train/evaluation.h"
+
+namespace laban {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+/// The training clips, if they suffice.
+std::vector<int> training_items(const Config& config, const Dataset& dataset) {
+  std::vector<int> items = dataset.of(Split::train);
+  if (items.empty())
+    throw UsageError(text(dataset.root.string(), " has no training clips"),
+                     "Its split.csv (or its folder `train`) must name some.");
+  if (static_cast<int64_t>(items.size()) < config.train.batch)
+    throw UsageError(text("a batch is ", config.train.batch, " clips, but ", dataset.root.string(),
+                          " has only ", items.size(), " training clips"),
+                     text("Use --batch ", items.size(), " or less."));
+  return items;
+}
+
+ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
+  return model_spec(config, static_cast<int64_t>(dataset.classes.size()));
+}
+
+}  // namespace
+
+TrainingDiverged::TrainingDiverged(int64_t step, std::string place, std::vector<std::string> files,
+                                   const std::string& what)
+    : Error(text(what, " in step ", step, "; first in ", place, "; clips of the batch: ", join(files)),
+            "A smaller --lr, a longer --warmup-epochs or --clip-norm 1 usually helps. The run's "
+            "last.safetensors holds "
+            "the weights from before."),
+      step_(step),
+      place_(std::move(place)),
+      files_(std::move(files)) {}
+
+Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFolder folder,
+                 TrainingObserver& observer, const std::atomic<bool>& stop)
+    : backend_(backend),
+      config_(std::move(config)),
+      dataset_(dataset),
+      folder_(std::move(folder)),
+      observer_(observer),
+      stop_(stop),
+      fingerprint_(fingerprint(dataset)),
+      validation_items_(dataset.of(Split::validate)),
+      network_(backend, compute_type(config_), fitting_model(config_, dataset)),
+      optimizer_(network_.store(), optimizer_settings(config_)),
+      loader_(dataset, training_items(config_, dataset), loader_settings(config_, SampleMode::train)),
+      buffer_(backend, compute_type(config_)),
+      batches_per_epoch_(loader_.batches_per_epoch()),
+      steps_per_epoch_((batches_per_epoch_ + config_.train.accumulation - 1) / config_.train.accumulation),
+      schedule_(schedule_settings(config_, steps_per_epoch_)) {
+  network_.output_shape({config_.train.batch, 3, config_.clip.frames, config_.clip.size, config_.clip.size});
+  network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
+}
+
+void Trainer::resume(const Checkpoint& checkpoint) {
+  const CheckpointInfo& info = checkpoint.info();
+  if (info.classes != dataset_.classes || info.dataset != fingerprint_)
+    throw Error(
+        text("the clips of ", dataset_.root.string(), " are no longer those that the run began with (",
+             info.dataset.substr(0, info.dataset.find(',')), " then, ", dataset_.items.size(), " now)"),
+        "To go on, put the dataset back as it was; or begin a new run.");
+  checkpoint.load_weights(network_.store());
+  checkpoint.load_optimizer(network_.store(), optimizer_);
+  state_ = info.state;
+}
+
+TrainingResult Trainer::run() {
+  metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
+  if (validation_items_.empty())
+    observer_.on_note("There are no validation clips: accuracy is known for the training clips only.");
+  if (state_.step == 0) save(folder_.last());  // so that even the first epoch can be resumed
+  if (state_.batch < batches_per_epoch_)
+    loader_.start(state_.epoch, state_.batch, /*one_epoch=*/false);
+  else  // interrupted during validation
+    loader_.start(state_.epoch + 1, 0, /*one_epoch=*/false);
+
+  while (state_.epoch < config_.train.epochs) {
+    while (state_.batch < batches_per_epoch_) {
+      const StepReport report = train_step();
+      metrics_->add(report);
+      observer_.on_step(report);
+      const bool due =
+          config_.train.checkpoint_every > 0 && state_.step % config_.train.checkpoint_every == 0;
+      if (stop_ || due) save(folder_.last());
+      if (stop_) return {true, state_};
+    }
+    if (!finish_epoch()) {
+      save(folder_.last());  // before validation, which is done anew
+      return {true, state_};
+    }
+    if (stop_) return {state_.epoch < config_.train.epochs, state_};
+  }
+  return {false, state_};
+}
+
+StepReport Trainer::train_step() {
+  const auto start = Clock::now();
+  const double waited_before = loader_.seconds_waited();
+  const int64_t batches = std::min(config_.train.accumulation, batches_per_epoch_ - state_.batch);
+  StepReport report;
+  report.epoch = state_.epoch + 1;
+  report.step = state_.step + 1;
+  report.steps_per_epoch = steps_per_epoch_;
+  report.step_of_epoch = state_.batch / config_.train.accumulation + 1;
+  report.lr = lr();
+
+  int64_t clips = 0, correct = 0;
+  double loss_sum = 0;
+  std::vector<int> items;
+  network_.store().zero_gradients();
+  for (int64_t i = 0; i < batches; ++i) {
+    const auto batch = loader_.next();
+    require(batch && batch->epoch == state_.epoch && batch->index == state_.batch,
+            "Trainer: batches out of order");
+    items.insert(items.end(), batch->items.begin(), batch->items.end());
+    learn(*batch, batches, clips, loss_sum, correct);
+    ++state_.batch;
+    ++state_.batches_run;
+  }
+  report.gradient_norm = optimizer_.gradient_norm();
+  if (!std::isfinite(report.gradient_norm))
+    diverged("a gradient became NaN or infinite", non_finite_gradient(), items);
+  optimizer_.step(report.lr);
+
+  ++state_.step;
+  state_.loss_sum += loss_sum;
+  state_.clips += clips;
+  state_.correct += correct;
+  const double seconds = seconds_since(start);
+  state_.seconds += seconds;
+  report.loss = loss_sum / static_cast<double>(clips);
+  report.accuracy = static_cast<double>(correct) / static_cast<double>(clips);
+  report.clips_per_second = static_cast<double>(clips) / seconds;
+  report.waiting = std::clamp((loader_.seconds_waited() - waited_before) / seconds, 0.0, 1.0);
+  report.seconds = state_.seconds;
+  return report;
+}
+
+/// Forward and backward of one batch of a step.
+void Trainer::learn(const Batch& batch, int64_t batches_of_step, int64_t& clips, double& loss_sum,
+                    int64_t& correct) {
+  const auto n = batch.labels.size(), classes = dataset_.classes.size();
+  const LossSettings loss{config_.train.label_smoothing,
+                          1.0 / (static_cast<double>(n) * static_cast<double>(batches_of_step))};
+  const auto seed = static_cast<uint64_t>(config_.train.seed);
+  const auto mask = static_cast<uint64_t>(state_.batches_run);
+  std::vector<double> losses(n), logits(n * classes);
+  const Tensor pixels = buffer_.load(batch);
+  network_.train_step(pixels, batch.labels, loss, seed, mask, losses, logits);
+  for (size_t i = 0; i < n; ++i) {
+    if (!std::isfinite(losses[i]))
+      diverged(text("the loss became ", std::isnan(losses[i]) ? "NaN" : "infinite"),
+               network_.find_non_finite(pixels, seed, mask), batch.items);
+    loss_sum += losses[i];
+    correct += top(std::span(logits).subspan(i * classes, classes), 1).front() == batch.labels[i];
+  }
+  clips += static_cast<int64_t>(n);
+}
+
+/// Validation, the epoch's row and checkpoints; false where the stop flag broke off the validation.
+bool Trainer::finish_epoch() {
+  const auto start = Clock::now();
+  EpochReport report;
+  if (!validation_items_.empty()) {
+    const auto classified =
+        classify(network_, dataset_, validation_items_, loader_settings(config_, SampleMode::validate),
+                 /*views=*/1, [&](int64_t done, int64_t total) {
+                   observer_.on_validation(done, total);
+                   return !stop_;
+                 });
+    if (!classified) return false;
+    const Evaluation evaluation = summarize(*classified, dataset_, dataset_.classes);
+    report.val_loss = evaluation.loss;
+    report.val_accuracy = evaluation.accuracy();
+    // Few validation clips make ties likely; the smaller loss decides them.
+    report.best = std::pair(evaluation.accuracy(), -evaluation.loss) >
+                  std::pair(state_.best_accuracy, -state_.best_loss);
+    if (report.best) {
+      state_.best_accuracy = evaluation.accuracy();
+      state_.best_loss = evaluation.loss;
+      state_.best_epoch = state_.epoch + 1;
+    }
+  }
+  state_.seconds += seconds_since(start);
+  const auto clips = static_cast<double>(std::max<int64_t>(1, state_.clips));
+  report.epoch = state_.epoch + 1;
+  report.epochs = config_.train.epochs;
+  report.step = state_.step;
+  report.train_loss = state_.loss_sum / clips;
+  report.train_accuracy = static_cast<double>(state_.correct) / clips;
+  report.lr = learning_rate(schedule_, std::max<int64_t>(0, state_.step - 1));
+  report.seconds = state_.seconds;
+  metrics_->add(report);
+
+  ++state_.epoch;
+  state_.batch = 0;
+  state_.loss_sum = 0;
+  state_.clips = state_.correct = 0;
+  // The best first: were it second, a kill between the two would leave a last checkpoint that remembers a
+  // best result whose file was never written.
+  if (report.best) save(folder_.best());
+  save(folder_.last());
+  note_bad_files();
+  observer_.on_epoch(report);
+  return true;
+}
+
+void Trainer::save(const std::filesystem::path& path) {
+  state_.metrics_bytes = metrics_->flush();
+  save_checkpoint(path, network_.store(), optimizer_,
+                  {LABAN_VERSION, config_, dataset_.classes, state_, fingerprint_});
+}
+
+void Trainer::note_bad_files() {
+  const std::vector<BadFile> bad = loader_.bad_files();
+  for (; bad_files_noted_ < bad.size(); ++bad_files_noted_)
+    observer_.on_note(text("left out: ", bad[bad_files_noted_].reason));
+}
+
+/// Backward runs from the last layer to the first, so the last parameter with a bad gradient is where it
+/// began.
+std::string Trainer::non_finite_gradient() {
+  const ParameterStore& store = network_.store();
+  const auto& parameters = store.list().parameters;
+  for (auto p = parameters.rbegin(); p != parameters.rend(); ++p) {
+    const std::vector<double> values = store.read(store.grads(), **p);
+    const auto bad = std::ranges::count_if(values, [](double v) { return !std::isfinite(v); });
+    if (bad) return text("the gradient of ", (*p)->name, " (", bad, " of ", values.size(), " values)");
+  }
+  return "the sum of their squares (each single one is finite)";
+}
+
+void Trainer::diverged(const std::string& what, const std::string& place, const std::vector<int>& items) {
+  std::vector<std::string> files;
+  for (const int item : items) files.push_back(dataset_.items[static_cast<size_t>(item)].name);
+  throw TrainingDiverged(state_.step + 1, place.empty() ? "the loss itself" : place, std::move(files), what);
+}
+
+}  // namespace laban

@@ -1,0 +1,101 @@
+// The training loop.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/loader.h"
+#include "models/network.h"
+#include "train/checkpoint.h"
+#include "train/clip_buffer.h"
+#include "train/config.h"
+#include "train/metrics.h"
+#include "train/run_folder.h"
+
+namespace laban {
+
+/// Hears how a run goes. The library itself prints nothing.
+class TrainingObserver {
+ public:
+  virtual ~TrainingObserver() = default;
+  virtual void on_step(const StepReport&) {}
+  virtual void on_validation(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
+  virtual void on_epoch(const EpochReport&) {}
+  /// Something the user should know: no validation clips, a file left out, ...
+  virtual void on_note(const std::string& /*sentence*/) {}
+};
+
+/// The loss or a gradient became NaN or infinite. The weights are those before the step.
+class TrainingDiverged : public Error {
+ public:
+  TrainingDiverged(int64_t step, std::string place, std::vector<std::string> files, const std::string& what);
+  int64_t step() const { return step_; }               // from 1
+  const std::string& place() const { return place_; }  // "the output of layer2.0 (3 of 512 values)"
+  const std::vector<std::string>& files() const { return files_; }  // the clips of the batch
+
+ private:
+  int64_t step_;
+  std::string place_;
+  std::vector<std::string> files_;
+};
+
+struct TrainingResult {
+  bool interrupted = false;  // stopped by the flag; everything is saved
+  TrainingState state;
+};
+
+class Trainer {
+ public:
+  /// Prepares a new run, its first weights drawn from the config's seed. `config` must be resolve()d and
+  /// `dataset` opened; `folder` must exist. Throws UsageError where the dataset is too small for the batch or
+  /// a clip too small for the model.
+  Trainer(Backend& backend, Config config, const Dataset& dataset, RunFolder folder,
+          TrainingObserver& observer, const std::atomic<bool>& stop);
+
+  /// Goes on from a checkpoint instead. Throws Error where the dataset is not the one that it was made with.
+  void resume(const Checkpoint& checkpoint);
+
+  /// Trains until the last epoch or until the stop flag is set, which ends the run after the current step.
+  /// Throws TrainingDiverged, and FileError for a clip that fails where the config says stop.
+  TrainingResult run();
+
+  Network& network() { return network_; }
+  const TrainingState& state() const { return state_; }
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+
+ private:
+  StepReport train_step();
+  void learn(const Batch& batch, int64_t batches_of_step, int64_t& clips, double& loss_sum, int64_t& correct);
+  bool finish_epoch();
+  void save(const std::filesystem::path& path);
+  void note_bad_files();
+  std::string non_finite_gradient();
+  [[noreturn]] void diverged(const std::string& what, const std::string& place,
+                             const std::vector<int>& items);
+  double lr() const { return learning_rate(schedule_, state_.step); }
+
+  Backend& backend_;
+  Config config_;
+  const Dataset& dataset_;
+  RunFolder folder_;
+  TrainingObserver& observer_;
+  const std::atomic<bool>& stop_;
+
+  std::string fingerprint_;
+  std::vector<int> validation_items_;
+  Network network_;
+  Optimizer optimizer_;
+  Loader loader_;
+  ClipBuffer buffer_;
+  int64_t batches_per_epoch_, steps_per_epoch_;
+  ScheduleSettings schedule_;
+  TrainingState state_;
+  std::unique_ptr<MetricsLog> metrics_;
+  size_t bad_files_noted_ = 0;
+};
+
+}  // namespace laban
