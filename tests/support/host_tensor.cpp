@@ -1,5 +1,9 @@
 #include "support/host_tensor.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 namespace laban::test {
 
 double load_element(const void* data, DType dtype, int64_t i) {
@@ -63,6 +67,19 @@ std::vector<double> HostTensor::values() const {
   std::vector<double> result(static_cast<size_t>(shape_.count()));
   for (int64_t i = 0; i < shape_.count(); ++i) result[static_cast<size_t>(i)] = (*this)[i];
   return result;
+}
+
+double HostTensor::distance(const std::vector<double>& expected) const {
+  require(static_cast<int64_t>(expected.size()) == shape_.count(),
+          "HostTensor::distance: as many values as elements");
+  double worst = 0;
+  for (int64_t i = 0; i < shape_.count(); ++i) {
+    const double a = (*this)[i], b = expected[static_cast<size_t>(i)];
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const double difference = std::abs(a - b) / std::max(1.0, std::abs(b));
+    worst = std::max(worst, std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference);
+  }
+  return worst;
 }
 
 }  // namespace laban::test

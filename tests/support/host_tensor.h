@@ -1,9 +1,11 @@
 // A tensor that owns its host memory, for tests: made from numbers, read back as numbers.
 #pragma once
 
+#include <cstring>
+#include <memory>
 #include <vector>
 
-#include "core/tensor.h"
+#include "core/backend.h"
 
 namespace laban::test {
 
@@ -29,11 +31,23 @@ class HostTensor {
   }
   void set(int64_t i, double value) { store_element(bytes_.data(), dtype_, i, value); }
   std::vector<double> values() const;
+  /// Largest |difference| / max(1, |expected|). NaN differs from a number by infinity, from NaN not at all.
+  double distance(const std::vector<double>& expected) const;
 
  private:
   Shape shape_;
   DType dtype_;
   std::vector<std::byte> bytes_;  // operator new aligns to 16, enough for every element type
 };
+
+/// Runs an op on a host backend, its scratch full of NaN.
+template <class Op>
+void run_op(Backend& backend, const Op& op) {
+  backend.prepare(op);
+  const size_t bytes = backend.scratch_bytes(op);
+  const std::unique_ptr<Memory> memory = backend.allocate(bytes + 1);
+  std::memset(memory->data(), 0xFF, bytes);
+  backend.run(op, Scratch{memory->data(), bytes});
+}
 
 }  // namespace laban::test

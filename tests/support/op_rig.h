@@ -52,6 +52,9 @@ class OpRig {
   /// A number that no earlier run used as weights_version: addresses come back, versions do not.
   static uint64_t new_weights_version();
 
+  /// Called with true right before each op runs and with false right after.
+  void watch(std::function<void(bool entering)> watcher) { watcher_ = std::move(watcher); }
+
   template <class Op>
   void run(const Op& op) {
     backend_.prepare(op);
@@ -61,8 +64,10 @@ class OpRig {
       scratch = {
           make("scratch", Shape::vector(static_cast<int64_t>(bytes)), DType::u8, Kind::scratch, {}).data,
           bytes};
+    if (watcher_) watcher_(true);
     backend_.run(op, scratch);
     backend_.synchronize();
+    if (watcher_) watcher_(false);
   }
 
   struct Result {
@@ -95,6 +100,7 @@ class OpRig {
   uint64_t seed_;
   uint64_t fills_ = 0;
   std::vector<Buffer> buffers_;
+  std::function<void(bool)> watcher_;
 };
 
 }  // namespace laban::test
