@@ -1,0 +1,275 @@
+// Batch normalisation, fused with the residual add and the ReLU that follow it. Formulas: math/batch_norm.h.
+//
+// Memory is what these ops wait for, so the tensors are walked as few times as can be: twice in training
+// (statistics, then y), once in evaluation, twice in backward (sums, then dx).
+//
+// Precision of a single pass for mean and variance: sums of x and x*x in double. The product of two floats is
+// exact in double, so var = E[x^2] - E[x]^2 loses only about 1e-16 * mean^2/var: right to float precision
+// until |mean| is ten thousand standard deviations, and cheaper than a second walk or Welford's divisions.
+//
+// Rows (all channels of one place) are taken four at a time, which quarters the traffic to the accumulators.
+// A thread's accumulators are its own; they are added up in the order of the threads.
+#include "math/batch_norm.h"
+
+#include "cpu/cpu_backend.h"
+#include "cpu/elements.h"
+#include "cpu/parallel.h"
+#include "math/activation.h"
+
+namespace laban {
+namespace {
+using namespace cpu;
+
+constexpr int64_t kRows = 4;
+
+/// Per-thread sums of two quantities per channel.
+class PairSums {
+ public:
+  PairSums(ScratchCutter& scratch, int threads, int64_t channels)
+      : threads_(threads), channels_(channels), sums_(scratch.take<double>(count(threads, channels))) {}
+  static constexpr int64_t count(int threads, int64_t channels) { return 2 * channels * threads; }
+
+  double* first(int part) const { return sums_ + 2 * channels_ * part; }
+  double* second(int part) const { return first(part) + channels_; }
+  void clear(int part) const { std::fill(first(part), first(part) + 2 * channels_, 0.0); }
+  /// Adds all parts up into part 0.
+  void combine() const {
+    for (int part = 1; part < threads_; ++part)
+      for (int64_t i = 0; i < 2 * channels_; ++i) sums_[i] += first(part)[i];
+  }
+
+ private:
+  int threads_;
+  int64_t channels_;
+  double* sums_;
+};
+
+/// sum += x, squares += x*x over `rows` rows (a constant, 1 or kRows) from x on.
+template <int64_t rows, class T>
+void add_moments(const T* x, int64_t channels, double* sum, double* squares) {
+#pragma omp simd
+  for (int64_t c = 0; c < channels; ++c) {
+    double s = 0, q = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+      const double value = widen(x[r * channels + c]);
+      s += value;
+      q += value * value;
+    }
+    sum[c] += s;
+    squares[c] += q;
+  }
+}
+
+/// y = relu?(affine(x) + residual?), one instance for each of the four cases.
+template <bool with_residual, bool with_relu, class T>
+void normalise_rows(const T* x, const T* residual, T* y, Range rows, int64_t channels, const float* mean,
+                    const float* scale, const float* beta) {
+  for (int64_t p = rows.begin; p < rows.end; ++p) {
+    const int64_t row = p * channels;
+#pragma omp simd
+    for (int64_t c = 0; c < channels; ++c) {
+      float z = BatchNormAffine<float>{mean[c], scale[c], beta[c]}(widen(x[row + c]));
+      if constexpr (with_residual) z += widen(residual[row + c]);
+      y[row + c] = narrow<T>(with_relu ? relu(z) : z);
+    }
+  }
+}
+
+template <class T>
+void normalise(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, int threads,
+               const float* mean, const float* scale, const float* beta) {
+  const T *x = xt.as<T>(), *residual = optional<T>(rt);
+  T* y = yt.as<T>();
+  const int64_t channels = xt.shape.c;
+  for_each_range(threads, xt.shape.pixels(), [&](Range rows) {
+    const auto go = [&]<bool residual_, bool relu_>() {
+      normalise_rows<residual_, relu_>(x, residual, y, rows, channels, mean, scale, beta);
+    };
+    if (residual)
+      with_relu ? go.template operator()<true, true>() : go.template operator()<true, false>();
+    else
+      with_relu ? go.template operator()<false, true>() : go.template operator()<false, false>();
+  });
+}
+
+template <class T>
+void train(const BatchNormTrain& op, Scratch memory, int threads) {
+  const int64_t channels = op.x.shape.c, pixels = op.x.shape.pixels();
+  ScratchCutter scratch(memory);
+  const PairSums sums(scratch, threads, channels);
+  float* scale = scratch.take<float>(channels);
+
+  const T* x = op.x.as<T>();
+  for_each_part(threads, [&](int part) {
+    const Range rows = part_of(pixels, threads, part);
+    double *sum = sums.first(part), *squares = sums.second(part);
+    sums.clear(part);
+    int64_t p = rows.begin;
+    for (; p + kRows <= rows.end; p += kRows) add_moments<kRows>(x + p * channels, channels, sum, squares);
+    for (; p < rows.end; ++p) add_moments<1>(x + p * channels, channels, sum, squares);
+  });
+  sums.combine();
+
+  const double count = static_cast<double>(pixels), unbiased = unbiased_factor<double>(pixels);
+  const float *gamma = op.gamma.as<float>(), *beta = op.beta.as<float>();
+  float *mean = op.mean.as<float>(), *inv_std = op.inv_std.as<float>();
+  float *running_mean = optional<float>(op.running_mean), *running_var = optional<float>(op.running_var);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double m = sums.first(0)[c] / count;
+    const double variance = std::max(0.0, sums.second(0)[c] / count - m * m);
+    mean[c] = static_cast<float>(m);
+    inv_std[c] = static_cast<float>(inverse_std(variance, op.eps));
+    scale[c] = gamma[c] * inv_std[c];
+    if (!running_mean) continue;
+    running_mean[c] = static_cast<float>(running_statistic<double>(running_mean[c], m, op.momentum));
+    running_var[c] =
+        static_cast<float>(running_statistic<double>(running_var[c], variance * unbiased, op.momentum));
+  }
+  normalise<T>(op.x, op.residual, op.y, op.relu, threads, mean, scale, beta);
+}
+
+template <class T>
+void infer(const BatchNormInfer& op, Scratch memory, int threads) {
+  const int64_t channels = op.x.shape.c;
+  float* scale = ScratchCutter(memory).take<float>(channels);
+  const float *gamma = op.gamma.as<float>(), *variance = op.running_var.as<float>();
+  for (int64_t c = 0; c < channels; ++c)
+    scale[c] = static_cast<float>(gamma[c] * inverse_std<double>(variance[c], op.eps));
+  normalise<T>(op.x, op.residual, op.y, op.relu, threads, op.running_mean.as<float>(), scale,
+               op.beta.as<float>());
+}
+
+/// Where backward finds and leaves g, the gradient of z. With a residual, the first walk leaves g in
+/// dresidual (which may be dy itself) and the second reads it there; else both make it from dy and y.
+template <bool with_relu, bool with_residual, class T>
+struct GradientOfZ {
+  const T *y, *dy;
+  T* dresidual;
+
+  float compute(int64_t i) const {
+    const float g = widen(dy[i]);
+    if constexpr (with_relu)
+      return relu_gradient(widen(y[i]), g);
+    else
+      return g;
+  }
+  float first(int64_t i) const {
+    const float g = compute(i);
+    if constexpr (with_residual) dresidual[i] = narrow<T>(g);  // exact: dy or 0
+    return g;
+  }
+  float second(int64_t i) const {
+    if constexpr (with_residual)
+      return widen(dresidual[i]);
+    else
+      return compute(i);
+  }
+};
+
+/// sum_g += g, sum_gx += g*(x - mean) over `rows` rows. The few terms of a group are added in float, each
+/// small against the sum they go into, which is double.
+template <int64_t rows, class Source, class T>
+void add_gradient_sums(const Source& source, const T* x, int64_t row, int64_t channels, const float* mean,
+                       double* sum_g, double* sum_gx) {
+#pragma omp simd
+  for (int64_t c = 0; c < channels; ++c) {
+    float s = 0, q = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t i = row + r * channels + c;
+      const float g = source.first(i);
+      s += g;
+      q += g * (widen(x[i]) - mean[c]);
+    }
+    sum_g[c] += s;
+    sum_gx[c] += q;
+  }
+}
+
+template <bool with_relu, bool with_residual, class T>
+void backward(const BatchNormBackward& op, Scratch memory, int threads) {
+  const int64_t channels = op.x.shape.c, pixels = op.x.shape.pixels();
+  ScratchCutter scratch(memory);
+  const PairSums sums(scratch, threads, channels);
+  float *mean_g = scratch.take<float>(channels), *mean_g_xhat = scratch.take<float>(channels);
+
+  const T* x = op.x.as<T>();
+  const GradientOfZ<with_relu, with_residual, T> source{with_relu ? op.y.as<T>() : nullptr, op.dy.as<T>(),
+                                                        optional<T>(op.dresidual)};
+  const float *mean = op.mean.as<float>(), *inv_std = op.inv_std.as<float>(), *gamma = op.gamma.as<float>();
+  for_each_part(threads, [&](int part) {
+    const Range rows = part_of(pixels, threads, part);
+    double *sum_g = sums.first(part), *sum_gx = sums.second(part);
+    sums.clear(part);
+    int64_t p = rows.begin;
+    for (; p + kRows <= rows.end; p += kRows)
+      add_gradient_sums<kRows>(source, x, p * channels, channels, mean, sum_g, sum_gx);
+    for (; p < rows.end; ++p) add_gradient_sums<1>(source, x, p * channels, channels, mean, sum_g, sum_gx);
+  });
+  sums.combine();
+
+  float *dgamma = op.dgamma.as<float>(), *dbeta = op.dbeta.as<float>();
+  // Statistics that were constants pass no gradient on: both means count as zero.
+  const double per_value = op.frozen ? 0.0 : 1.0 / static_cast<double>(pixels);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double g = sums.first(0)[c], g_xhat = sums.second(0)[c] * inv_std[c];
+    dbeta[c] = static_cast<float>(dbeta[c] + g);
+    dgamma[c] = static_cast<float>(dgamma[c] + g_xhat);
+    mean_g[c] = static_cast<float>(g * per_value);
+    mean_g_xhat[c] = static_cast<float>(g_xhat * per_value);
+  }
+
+  T* dx = op.dx.as<T>();
+  for_each_range(threads, pixels, [&](Range rows) {
+    for (int64_t p = rows.begin; p < rows.end; ++p) {
+      const int64_t row = p * channels;
+#pragma omp simd
+      for (int64_t c = 0; c < channels; ++c) {
+        const BatchNormGradient<float> formula{mean[c], inv_std[c], gamma[c], mean_g[c], mean_g_xhat[c]};
+        dx[row + c] = narrow<T>(formula(widen(x[row + c]), source.second(row + c)));
+      }
+    }
+  });
+}
+
+}  // namespace
+
+size_t CpuBackend::scratch_for(const BatchNormTrain& op) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
+  const int64_t channels = op.x.shape.c;
+  return ScratchCutter::bytes_for<double>(PairSums::count(threads_, channels)) +
+         ScratchCutter::bytes_for<float>(channels);
+}
+void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  with_type(op.x.dtype, [&]<class T>() { train<T>(op, scratch, threads_); });
+}
+
+size_t CpuBackend::scratch_for(const BatchNormInfer& op) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
+  return ScratchCutter::bytes_for<float>(op.x.shape.c);
+}
+void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  with_type(op.x.dtype, [&]<class T>() { infer<T>(op, scratch, threads_); });
+}
+
+size_t CpuBackend::scratch_for(const BatchNormBackward& op) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
+  const int64_t channels = op.x.shape.c;
+  return ScratchCutter::bytes_for<double>(PairSums::count(threads_, channels)) +
+         2 * ScratchCutter::bytes_for<float>(channels);
+}
+void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  with_type(op.x.dtype, [&]<class T>() {
+    const auto go = [&]<bool relu_, bool residual_>() {
+      backward<relu_, residual_, T>(op, scratch, threads_);
+    };
+    if (op.dresidual)
+      op.relu ? go.template operator()<true, true>() : go.template operator()<false, true>();
+    else
+      op.relu ? go.template operator()<true, false>() : go.template operator()<false, false>();
+  });
+}
+
+}  // namespace laban

@@ -1,0 +1,86 @@
+// CpuBackend: the fast ops on host memory.
+//
+// Convolutions go to oneDNN (and to our own kernel for the gradient of the weights); everything else that
+// touches whole activations or all parameters is a loop over places x contiguous channels, shared among
+// OpenMP threads. f64 falls through to the reference, as do the ops that cost nothing. How it works, and why:
+// docs/cpu-backend.md.
+//
+// One thread uses a backend at a time. Results are bit for bit the same for a given number of threads.
+#pragma once
+
+#include <memory>
+
+#include "reference/reference_backend.h"
+
+namespace laban {
+
+namespace cpu {
+class Convolutions;
+}
+
+/// How convolutions in bf16 are computed.
+enum class Bf16Compute {
+  automatic,  // native where the processor has bf16 instructions, else widened
+  native,     // by oneDNN's bf16 kernels (emulated, slowly, where the processor lacks them)
+  widened,    // as f32, rounded to bf16 at the end: bf16 is storage only
+};
+
+class CpuBackend : public ReferenceBackend {
+ public:
+  /// `threads`: 0 takes what OpenMP offers (all processors this program may use, or OMP_NUM_THREADS).
+  explicit CpuBackend(int threads = 0, Bf16Compute bf16 = Bf16Compute::automatic);
+  ~CpuBackend() override;
+
+  std::string_view name() const override { return "cpu"; }
+  int threads() const { return threads_; }
+
+  std::unique_ptr<Memory> allocate(size_t bytes) override;
+
+  using ReferenceBackend::run;
+  void run(const ConvForward& op, Scratch scratch) override;
+  void run(const ConvBackwardData& op, Scratch scratch) override;
+  void run(const ConvBackwardWeights& op, Scratch scratch) override;
+  void run(const BatchNormTrain& op, Scratch scratch) override;
+  void run(const BatchNormInfer& op, Scratch scratch) override;
+  void run(const BatchNormBackward& op, Scratch scratch) override;
+  void run(const ReluForward& op, Scratch scratch) override;
+  void run(const ReluBackward& op, Scratch scratch) override;
+  void run(const Accumulate& op, Scratch scratch) override;
+  void run(const Cast& op, Scratch scratch) override;
+  void run(const MaxPoolForward& op, Scratch scratch) override;
+  void run(const MaxPoolBackward& op, Scratch scratch) override;
+  void run(const GlobalAvgPoolForward& op, Scratch scratch) override;
+  void run(const GlobalAvgPoolBackward& op, Scratch scratch) override;
+  void run(const Dropout& op, Scratch scratch) override;
+  void run(const LinearForward& op, Scratch scratch) override;
+  void run(const LinearBackwardData& op, Scratch scratch) override;
+  void run(const LinearBackwardWeights& op, Scratch scratch) override;
+  void run(const SgdStep& op, Scratch scratch) override;
+  void run(const AdamStep& op, Scratch scratch) override;
+  void run(const SumOfSquares& op, Scratch scratch) override;
+  void run(const SetZero& op, Scratch scratch) override;
+
+ protected:
+  using ReferenceBackend::scratch_for;
+  size_t scratch_for(const ConvForward& op) override;
+  size_t scratch_for(const ConvBackwardData& op) override;
+  size_t scratch_for(const ConvBackwardWeights& op) override;
+  size_t scratch_for(const BatchNormTrain& op) override;
+  size_t scratch_for(const BatchNormInfer& op) override;
+  size_t scratch_for(const BatchNormBackward& op) override;
+  size_t scratch_for(const MaxPoolBackward& op) override;
+  size_t scratch_for(const GlobalAvgPoolForward& op) override;
+  size_t scratch_for(const LinearBackwardData& op) override;
+  size_t scratch_for(const SumOfSquares& op) override;
+
+  using ReferenceBackend::prepare_for;
+  void prepare_for(const ConvForward& op) override;
+  void prepare_for(const ConvBackwardData& op) override;
+  void prepare_for(const ConvBackwardWeights& op) override;
+
+ private:
+  int threads_;
+  std::unique_ptr<cpu::Convolutions> convolutions_;
+};
+
+}  // namespace laban

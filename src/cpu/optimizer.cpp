@@ -1,0 +1,78 @@
+// Optimizer steps over the flat parameter arena. Formulas: math/optimizer.h, computed in double as the
+// reference does (in float, 1 - beta2 alone would be off by 1e-5): memory is what these loops wait for.
+#include "math/optimizer.h"
+
+#include "cpu/cpu_backend.h"
+#include "cpu/elements.h"
+#include "cpu/parallel.h"
+
+namespace laban {
+namespace {
+using namespace cpu;
+
+/// Walks all segments, each thread its own stretch of the arena. make_update(lr, weight_decay) gives a
+/// segment's formula; apply(formula, i, w, g) the new weight.
+template <class MakeUpdate, class Apply>
+void for_each_weight(const OptimizerCommon& common, int threads, MakeUpdate&& make_update, Apply&& apply) {
+  const double lr = common.control.as<double>()[0];
+  const bool clips = common.max_norm > 0 && common.norm_squared;
+  const double scale = clips ? clip_scale(*common.norm_squared.as<double>(), common.max_norm) : 1.0;
+  float* weights = common.weights.as<float>();
+  const float* grads = common.grads.as<float>();
+  BFloat16* working = optional<BFloat16>(common.working);
+  constexpr int64_t kCacheLine = 32;  // elements of the narrowest array, bf16
+  for_each_range(
+      threads, common.weights.count(),
+      [&](Range mine) {
+        for (const ParameterSegment& segment : common.segments) {
+          const int64_t begin = std::max(mine.begin, segment.begin), end = std::min(mine.end, segment.end);
+          const auto update = make_update(lr * segment.lr_scale, segment.weight_decay);
+#pragma omp simd
+          for (int64_t i = begin; i < end; ++i)
+            weights[i] = static_cast<float>(apply(update, i, weights[i], grads[i] * scale));
+          if (!working) continue;
+#pragma omp simd
+          for (int64_t i = begin; i < end; ++i) working[i] = BFloat16(weights[i]);
+        }
+      },
+      kCacheLine);
+}
+
+}  // namespace
+
+void CpuBackend::run(const SgdStep& op, Scratch scratch) {
+  if (op.common.weights.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  const bool first_step = op.common.control.as<double>()[1] == 1;
+  float* velocity = op.velocity.as<float>();
+  for_each_weight(
+      op.common, threads_,
+      [&](double lr, double decay) {
+        return SgdUpdate<double>{lr, decay, op.momentum, op.nesterov, first_step};
+      },
+      [velocity](const SgdUpdate<double>& update, int64_t i, double w, double g) {
+        double v = velocity[i];
+        const double updated = update(w, g, v);
+        velocity[i] = static_cast<float>(v);
+        return updated;
+      });
+}
+
+void CpuBackend::run(const AdamStep& op, Scratch scratch) {
+  if (op.common.weights.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  const double step = op.common.control.as<double>()[1];
+  float *m = op.m.as<float>(), *v = op.v.as<float>();
+  for_each_weight(
+      op.common, threads_,
+      [&](double lr, double decay) {
+        return AdamUpdate<double>(lr, decay, op.beta1, op.beta2, op.eps, op.decoupled, step);
+      },
+      [m, v](const AdamUpdate<double>& update, int64_t i, double w, double g) {
+        double m_i = m[i], v_i = v[i];
+        const double updated = update(w, g, m_i, v_i);
+        m[i] = static_cast<float>(m_i);
+        v[i] = static_cast<float>(v_i);
+        return updated;
+      });
+}
+
+}  // namespace laban
