@@ -1,4 +1,111 @@
+// laban eval: measures a trained network on one split of a dataset.
+#include <cstdio>
+#include <memory>
+#include <string>
+
 #include "commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "train/evaluation.h"
+#include "train/run_folder.h"
+#include "trained_network.h"
+
 namespace laban::tools {
-void add_eval(CLI::App&) {}
+namespace {
+
+struct Options {
+  std::string run, checkpoint, data, split = "test", output;
+  int views = 1;
+  bool json = false;
+  ConfigFlags flags;
+};
+
+Split split_by_name(const std::string& name) {
+  for (size_t i = 0; i < kSplitNames.size(); ++i)
+    if (name == kSplitNames[i]) return static_cast<Split>(i);
+  throw UsageError(text("--split ", name, " is none of train, val, test"));
 }
+
+void print(const Evaluation& e) {
+  const auto interval = [](const Interval& i) { return percent(i.low) + " to " + percent(i.high); };
+  std::printf("%s: %lld clips%s\n", e.split.c_str(), static_cast<long long>(e.clips),
+              e.single_frame ? ", each showing one of its frames throughout" : "");
+  std::printf("  accuracy             %s  (95 %% interval %s)\n", percent(e.accuracy()).c_str(),
+              interval(e.interval()).c_str());
+  std::printf("  mean class accuracy  %s\n  top-5 accuracy       %s\n  loss                 %.4f\n",
+              percent(e.mean_class_accuracy).c_str(), percent(e.top5_accuracy).c_str(), e.loss);
+  size_t width = 5;
+  for (const std::string& name : e.classes) width = std::max(width, name.size());
+  std::printf("  %-*s  clips  right  accuracy  95 %% interval\n", static_cast<int>(width), "class");
+  for (const ClassResult& c : e.per_class)
+    std::printf("  %-*s  %5lld  %5lld  %8s  %s\n", static_cast<int>(width), c.name.c_str(),
+                static_cast<long long>(c.count), static_cast<long long>(c.correct),
+                percent(c.accuracy()).c_str(), interval(c.interval()).c_str());
+}
+
+void evaluate(const Options& options) {
+  if (options.run.empty() == options.checkpoint.empty())
+    throw UsageError("which network?", "Give either --run RUN or --checkpoint FILE.");
+  const Split split = split_by_name(options.split);
+  const std::string checkpoint =
+      options.run.empty() ? options.checkpoint : RunFolder{options.run}.to_evaluate().string();
+  const TrainedNetwork trained = load_network(checkpoint, options.flags);
+  const Config& config = trained.info.config;
+  Dataset dataset =
+      open_dataset(options.data.empty() ? config.data.path : options.data, split_settings(config));
+  relabel(dataset, trained.info.classes);
+  const std::vector<int> items = dataset.of(split);
+  if (items.empty())
+    throw UsageError(text(dataset.root.string(), " has no clips in the split '", options.split, "'"),
+                     text("It has: ", split_sizes(dataset), "; choose another --split."));
+
+  install_interrupt_handler();
+  Progress progress("evaluating", static_cast<int64_t>(items.size()) * options.views);
+  const SampleMode mode = split == Split::validate ? SampleMode::validate : SampleMode::test;
+  const auto classified = classify(*trained.network, dataset, items, loader_settings(config, mode),
+                                   options.views, [&](int64_t done, int64_t) {
+                                     progress.update(done);
+                                     return !interrupted();
+                                   });
+  if (!classified) throw Error("stopped; nothing was written");
+  progress.finish();
+
+  Evaluation evaluation = summarize(*classified, dataset, trained.info.classes);
+  evaluation.split = options.split;
+  evaluation.single_frame = config.clip.single_frame;
+  evaluation.views = options.views;
+  const std::string document = to_json(evaluation);
+  std::string output = options.output;
+  if (output.empty() && !options.run.empty())
+    output = RunFolder{options.run}.evaluation(options.split, evaluation.single_frame).string();
+  if (!output.empty()) write_file(output, document);
+  if (options.json)
+    std::fputs(document.c_str(), stdout);
+  else
+    print(evaluation);
+  if (!output.empty()) std::fprintf(stderr, "written to %s\n", output.c_str());
+  for (const BadFile& bad : evaluation.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
+  if (evaluation.clips == 0) throw Error(text("none of the ", items.size(), " clips could be read"));
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("eval", "measure a trained network on a split of a dataset");
+  command->add_option("--run", options->run, "the run's folder: its best checkpoint, else its last");
+  command->add_option("--checkpoint", options->checkpoint, "or a checkpoint file");
+  command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
+  command->add_option("--split", options->split, "train, val or test")->capture_default_str();
+  command->add_option("--views", options->views, "clips of each video whose answers are averaged")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "print the result as JSON");
+  command->add_option("--output", options->output, "where the JSON goes [RUN/evaluation_SPLIT.json]");
+  add_network_flags(options->flags, *command);
+  command->callback([options] { evaluate(*options); });
+}
+
+}  // namespace laban::tools

@@ -1,4 +1,103 @@
+// laban predict: what a trained network sees in video files.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
 #include "commands.h"
+#include "core/error.h"
+#include "interrupt.h"
+#include "train/evaluation.h"
+#include "trained_network.h"
+
 namespace laban::tools {
-void add_predict(CLI::App&) {}
+namespace {
+
+struct Options {
+  std::string checkpoint;
+  std::vector<std::string> files;
+  int top = 3, views = 1;
+  bool json = false;
+  ConfigFlags flags;
+};
+
+/// The files as a dataset of their own; their labels mean nothing.
+Dataset dataset_of(const std::vector<std::string>& files, const std::vector<std::string>& classes) {
+  Dataset dataset;
+  dataset.classes = classes;
+  for (const std::string& file : files) {
+    DatasetItem item;
+    item.path = item.name = item.group = file;
+    item.split = Split::test;
+    std::error_code ignored;
+    item.kind = std::filesystem::is_directory(file, ignored) ? ItemKind::frame_folder : ItemKind::video;
+    dataset.items.push_back(std::move(item));
+  }
+  return dataset;
 }
+
+void print_json(const Options& options, const Dataset& dataset, const Classified& classified) {
+  using Json = nlohmann::ordered_json;
+  Json predictions = Json::array(), bad_files = Json::array();
+  for (const Prediction& p : classified.predictions) {
+    Json best = Json::array();
+    for (const int k : top(p.probabilities, options.top))
+      best.push_back({{"class", dataset.classes[static_cast<size_t>(k)]},
+                      {"probability", p.probabilities[static_cast<size_t>(k)]}});
+    predictions.push_back(
+        {{"file", dataset.items[static_cast<size_t>(p.item)].name}, {"top", best}, {"frames", p.frames}});
+  }
+  for (const BadFile& bad : classified.bad_files)
+    bad_files.push_back({{"file", bad.file}, {"reason", bad.reason}});
+  const Json document{
+      {"checkpoint", options.checkpoint}, {"predictions", predictions}, {"bad_files", bad_files}};
+  std::printf("%s\n", document.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+void predict(const Options& options) {
+  const TrainedNetwork trained = load_network(options.checkpoint, options.flags);
+  const Dataset dataset = dataset_of(options.files, trained.info.classes);
+  LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);
+  settings.on_bad_file = OnBadFile::exclude;  // one bad file among many must not hide the others' results
+  install_interrupt_handler();
+  const auto classified = classify(*trained.network, dataset, dataset.of(Split::test), settings,
+                                   options.views, [](int64_t, int64_t) { return !interrupted(); });
+  if (!classified) throw Error("stopped");
+  if (options.json) {
+    print_json(options, dataset, *classified);
+  } else {
+    for (const Prediction& p : classified->predictions) {
+      std::string line = dataset.items[static_cast<size_t>(p.item)].name + ":";
+      for (const int k : top(p.probabilities, options.top))
+        line += "  " + dataset.classes[static_cast<size_t>(k)] + " " +
+                percent(p.probabilities[static_cast<size_t>(k)]);
+      std::printf("%s\n", line.c_str());
+    }
+  }
+  for (const BadFile& bad : classified->bad_files) std::fprintf(stderr, "laban: %s\n", bad.reason.c_str());
+  if (!classified->bad_files.empty())
+    throw Error(text(classified->bad_files.size(), " of ", options.files.size(), " files could not be read"));
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("predict", "classify video files, or folders of frames");
+  command->add_option("--checkpoint", options->checkpoint, "a checkpoint, for instance RUN/best.safetensors")
+      ->required();
+  command->add_option("files", options->files, "videos, or folders of JPEG or PNG frames")->required();
+  command->add_option("--top", options->top, "classes to name for each")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  command->add_option("--views", options->views, "clips of each video whose answers are averaged")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "print the result as JSON");
+  add_network_flags(options->flags, *command);
+  command->callback([options] { predict(*options); });
+}
+
+}  // namespace laban::tools

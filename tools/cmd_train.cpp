@@ -1,4 +1,185 @@
+// laban train: trains a network on a folder of labelled videos, or goes on with a run.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
 #include "commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "interrupt.h"
+#include "options.h"
+#include "progress.h"
+#include "train/trainer.h"
+
 namespace laban::tools {
-void add_train(CLI::App&) {}
+namespace {
+
+struct Options {
+  std::string config, run, resume;
+  bool overwrite = false;
+  ConfigFlags flags;
+};
+
+// What may differ when a run goes on: nothing here changes what the network learns from a step, except that
+// another number of epochs stretches the schedule.
+const std::vector<std::string> kChangeable{"data", "workers", "checkpoint-every", "epochs"};
+
+/// Shows a run: one bar for all its steps, and a line an epoch.
+class Display : public TrainingObserver {
+ public:
+  void on_start(int64_t steps_done, int64_t steps_total) override {
+    progress_.emplace("training", steps_total - steps_done);
+  }
+  void on_step(const StepReport& step) override {
+    // Single steps are noisy: the bar shows means over about the last twenty.
+    const double share = ++steps_ < 20 ? 1.0 / static_cast<double>(steps_) : 0.05;
+    const auto blend = [&](double& mean, double value) { mean += share * (value - mean); };
+    blend(loss_, step.loss);
+    blend(accuracy_, step.accuracy);
+    blend(rate_, step.clips_per_second);
+    blend(waiting_, step.waiting);
+    char note[160];
+    std::snprintf(note, sizeof(note),
+                  "epoch %lld | loss %.3f | accuracy %.1f %% | %.1f clips/s | waiting %.0f %%",
+                  static_cast<long long>(step.epoch), loss_, 100 * accuracy_, rate_, 100 * waiting_);
+    note_ = note;
+    progress_->update(steps_, note_);
+  }
+  void on_validation(int64_t done, int64_t total) override {
+    progress_->update(steps_, text("validating ", done, "/", total));
+  }
+  void on_epoch(const EpochReport& epoch) override {
+    char line[200];
+    const int length = std::snprintf(
+        line, sizeof(line), "epoch %lld/%lld: loss %.3f, accuracy %s", static_cast<long long>(epoch.epoch),
+        static_cast<long long>(epoch.epochs), epoch.train_loss, percent(epoch.train_accuracy).c_str());
+    if (epoch.val_accuracy)
+      std::snprintf(line + length, sizeof(line) - static_cast<size_t>(length),
+                    "; validation: loss %.3f, accuracy %s%s", *epoch.val_loss,
+                    percent(*epoch.val_accuracy).c_str(), epoch.best ? " (best)" : "");
+    progress_->line(text(line, " [", duration_text(epoch.seconds), "]"));
+  }
+  void on_note(const std::string& sentence) override { progress_->line("note: " + sentence); }
+  void finish() { progress_->finish(note_); }
+
+ private:
+  std::optional<Progress> progress_;
+  int64_t steps_ = 0;
+  double loss_ = 0, accuracy_ = 0, rate_ = 0, waiting_ = 0;
+  std::string note_;
+};
+
+Dataset open(const Config& config) {
+  if (config.data.path.empty())
+    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+  return open_dataset(config.data.path, split_settings(config));
 }
+
+/// Runs a trainer to its end and says what came of it.
+void train(Trainer& trainer, Display& display, const Config& config, const RunFolder& folder) {
+  install_interrupt_handler();
+  const TrainingResult result = trainer.run();
+  display.finish();
+  if (result.interrupted)
+    throw Error(
+        text("stopped after step ", result.state.step, "; everything is saved in ", folder.path.string()),
+        text("To go on: laban train --resume ", folder.path.string()));
+  const bool validated = result.state.best_epoch > 0;
+  std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
+              duration_text(result.state.seconds).c_str());
+  if (validated)
+    std::printf("; best validation accuracy %s, in epoch %lld", percent(result.state.best_accuracy).c_str(),
+                static_cast<long long>(result.state.best_epoch));
+  std::printf("\nnext: laban eval --run %s --data %s --split %s\n", folder.path.c_str(),
+              config.data.path.c_str(), validated ? "val" : "train");
+}
+
+void describe(const Config& config, const Dataset& dataset, Trainer& trainer, const RunFolder& folder) {
+  std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %lld x %lld x %lld; %s, %s -> %s\n",
+               config.model.name.c_str(), static_cast<long long>(trainer.network().store().parameter_count()),
+               dataset.classes.size(), split_sizes(dataset).c_str(),
+               static_cast<long long>(config.clip.frames), static_cast<long long>(config.clip.size),
+               static_cast<long long>(config.clip.size), config.machine.device.c_str(),
+               config.machine.precision.c_str(), folder.path.c_str());
+  if (config.clip.flip == 0) return;
+  for (const std::string& name : dataset.classes)
+    if (name.find("left") != std::string::npos || name.find("right") != std::string::npos ||
+        name.find("clockwise") != std::string::npos) {
+      std::fprintf(stderr,
+                   "note: class '%s' sounds as if mirroring changed it; --flip 0 leaves mirroring out\n",
+                   name.c_str());
+      return;
+    }
+}
+
+void train_anew(const Options& options) {
+  Config config;
+  if (!options.config.empty()) apply_config_file(config, options.config);
+  options.flags.apply(config);
+  choose_threads(config);
+  resolve(config);
+  const Dataset dataset = open(config);
+  const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
+  const RunFolder folder =
+      options.run.empty() ? RunFolder::unused(std::filesystem::path("runs") / name) : RunFolder{options.run};
+  const std::unique_ptr<Backend> backend = make_backend(config);
+  Display display;
+  Trainer trainer(*backend, config, dataset, folder, display, interrupt_flag());
+  folder.create(options.overwrite);
+  write_file(folder.config(), to_toml(config));
+  describe(config, dataset, trainer, folder);
+  train(trainer, display, config, folder);
+}
+
+void go_on(const Options& options) {
+  const RunFolder folder{options.resume};
+  for (const std::string& flag : options.flags.given())
+    if (std::ranges::find(kChangeable, flag) == kChangeable.end())
+      throw UsageError(
+          text("--", flag, " cannot be changed while a run goes on"),
+          "A resumed run keeps its settings; only --data, --workers, --checkpoint-every and --epochs may "
+          "differ. For other settings begin a new run.");
+  if (!options.config.empty() || !options.run.empty() || options.overwrite)
+    throw UsageError("--resume goes with neither --config, --run nor --overwrite",
+                     "A resumed run keeps its folder and its settings.");
+  if (!std::filesystem::exists(folder.last()))
+    throw UsageError(
+        text("there is no run to go on with in ", options.resume, ": it has no last.safetensors"),
+        "Give the folder that `laban train` wrote.");
+  const Checkpoint checkpoint(folder.last());
+  Config config = checkpoint.info().config;
+  options.flags.apply(config);
+  choose_threads(config);
+  resolve(config);
+  if (checkpoint.info().state.epoch >= config.train.epochs) {
+    std::printf("%s has run all its %lld epochs; --epochs with a larger number goes on\n",
+                folder.path.c_str(), static_cast<long long>(config.train.epochs));
+    return;
+  }
+  const Dataset dataset = open(config);
+  const std::unique_ptr<Backend> backend = make_backend(config);
+  Display display;
+  Trainer trainer(*backend, config, dataset, folder, display, interrupt_flag());
+  trainer.resume(checkpoint);
+  write_file(folder.config(), to_toml(config));
+  std::fprintf(stderr, "going on with %s after step %lld\n", folder.path.c_str(),
+               static_cast<long long>(trainer.state().step));
+  train(trainer, display, config, folder);
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("train", "train a network on a folder of labelled videos");
+  command->add_option("--config", options->config, "a TOML file of settings; flags win over it");
+  command->add_option("--run", options->run, "folder for the run [runs/ and the dataset's name]");
+  command->add_option("--resume", options->resume, "go on with the run in this folder");
+  command->add_flag("--overwrite", options->overwrite, "replace a run that is there");
+  options->flags.add_to(*command);
+  command->callback([options] { options->resume.empty() ? train_anew(*options) : go_on(*options); });
+}
+
+}  // namespace laban::tools

@@ -71,6 +71,22 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
   return result;
 }
 
+void relabel(Dataset& dataset, const std::vector<std::string>& classes) {
+  std::vector<int> position;
+  for (const std::string& name : dataset.classes) {
+    const auto found = std::ranges::find(classes, name);
+    if (found == classes.end()) {
+      std::string known;
+      for (const std::string& other : classes) known += (known.empty() ? "" : ", ") + other;
+      throw Error(text(dataset.root.string(), " has a class '", name, "' that the network does not know"),
+                  "It knows: " + known + ".");
+    }
+    position.push_back(static_cast<int>(found - classes.begin()));
+  }
+  for (DatasetItem& item : dataset.items) item.label = position[static_cast<size_t>(item.label)];
+  dataset.classes = classes;
+}
+
 Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes) {
   Evaluation e;
   e.predictions = classified.predictions;

@@ -39,6 +39,10 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
                                    const LoaderSettings& settings, int views,
                                    const ClassifyProgress& progress);
 
+/// Makes the labels of a dataset count in `classes`, a network's own list. Throws Error where the dataset has
+/// a class that the network does not know.
+void relabel(Dataset& dataset, const std::vector<std::string>& classes);
+
 struct ClassResult {
   std::string name;
   int64_t count = 0, correct = 0;

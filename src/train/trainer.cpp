@@ -84,6 +84,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 
 TrainingResult Trainer::run() {
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
+  observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
   if (validation_items_.empty())
     observer_.on_note("There are no validation clips: accuracy is known for the training clips only.");
   if (state_.step == 0) save(folder_.last());  // so that even the first epoch can be resumed

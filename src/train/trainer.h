@@ -22,6 +22,8 @@ namespace laban {
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
+  /// Before the first step: how many are behind (of a resumed run) and how many there will be in all.
+  virtual void on_start(int64_t /*steps_done*/, int64_t /*steps_total*/) {}
   virtual void on_step(const StepReport&) {}
   virtual void on_validation(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
   virtual void on_epoch(const EpochReport&) {}

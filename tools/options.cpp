@@ -1,0 +1,71 @@
+#include "options.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "core/error.h"
+#include "cpu/cpu_backend.h"
+#include "cuda/cuda_backend.h"
+#include "reference/reference_backend.h"
+
+namespace laban::tools {
+
+void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only) {
+  Config defaults;
+  for (const Setting& setting : settings(defaults)) {
+    if (!only.empty() && std::ranges::find(only, setting.flag) == only.end()) continue;
+    const std::string flag = setting.flag;
+    CLI::Option* option = nullptr;
+    if (std::holds_alternative<Setting::Flag>(setting.value)) {
+      option = command.add_flag_function(
+          "--" + flag + ",!--no-" + flag,
+          [this, flag](int64_t count) { values_.emplace_back(flag, count > 0 ? "true" : "false"); },
+          setting.help);
+    } else {
+      option = command.add_option_function<std::string>(
+          "--" + flag, [this, flag](const std::string& value) { values_.emplace_back(flag, value); },
+          setting.help + " [" + setting.toml() + "]");
+      option->type_name("");
+    }
+    option->group("Settings [" + setting.section + "]");
+  }
+}
+
+void ConfigFlags::apply(Config& config) const {
+  for (const auto& [flag, value] : values_) apply_flag(config, flag, value);
+}
+
+std::vector<std::string> ConfigFlags::given() const {
+  std::vector<std::string> flags;
+  for (const auto& [flag, value] : values_) flags.push_back(flag);
+  return flags;
+}
+
+std::unique_ptr<Backend> make_backend(const Config& config) {
+  if (config.machine.device == "reference") return std::make_unique<ReferenceBackend>();
+  if (config.machine.device == "cuda") return make_cuda_backend();
+  return std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+}
+
+void choose_threads(Config& config) {
+  const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  if (config.machine.threads == 0) config.machine.threads = processors;
+  if (config.data.workers == 0) config.data.workers = processors;
+}
+
+std::string split_sizes(const Dataset& dataset) {
+  std::string sizes;
+  for (const Split split : {Split::train, Split::validate, Split::test})
+    sizes += text(sizes.empty() ? "" : ", ", kSplitNames[static_cast<size_t>(split)], " ",
+                  dataset.of(split).size());
+  return sizes + " clips";
+}
+
+std::string percent(double share) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof(buffer), "%.1f %%", 100 * share);
+  return buffer;
+}
+
+}  // namespace laban::tools
