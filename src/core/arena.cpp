@@ -12,21 +12,28 @@ size_t rounded(size_t bytes) {
 }
 }  // namespace
 
-Value::Value(const Value& other) : arena_(other.arena_), slot_(other.slot_), tensor_(other.tensor_) {
-  if (arena_) arena_->retain(slot_);
+Value::Value(const Value& other)
+    : arena_(other.arena_), slot_(other.slot_), pass_(other.pass_), tensor_(other.tensor_) {
+  if (!arena_) return;
+  if (Arena::Slot* slot = arena_->slot_of(*this)) ++slot->owners;
 }
 
 void Value::reset() {
-  if (arena_) arena_->release(slot_);
+  if (arena_) arena_->release(*this);
   arena_ = nullptr;
   slot_ = -1;
   tensor_ = {};
 }
 
-bool Value::unique() const { return arena_ && arena_->slots_[static_cast<size_t>(slot_)].owners == 1; }
+bool Value::unique() const {
+  if (!arena_) return false;
+  const Arena::Slot* slot = arena_->slot_of(*this);
+  return slot && slot->owners == 1;
+}
 
 void Arena::begin_pass() {
   require(live_ == 0, "Arena::begin_pass: values of the previous pass are still alive");
+  ++pass_;
   cursor_ = 0;
   if (planning()) {
     slots_.clear();
@@ -36,7 +43,7 @@ void Arena::begin_pass() {
 }
 
 void Arena::abandon_pass() {
-  for (Slot& slot : slots_) slot.owners = 0;
+  ++pass_;
   live_ = 0;
   used_.clear();
 }
@@ -66,6 +73,7 @@ Value Arena::take(const Shape& shape, DType dtype) {
   Value value;
   value.arena_ = this;
   value.slot_ = static_cast<int>(cursor_);
+  value.pass_ = pass_;
   if (planning()) {
     slots_.push_back({place(bytes), bytes, 0});
     value.tensor_ =
@@ -82,15 +90,14 @@ Value Arena::take(const Shape& shape, DType dtype) {
   return value;
 }
 
-void Arena::release(int index) {
-  Slot& slot = slots_[static_cast<size_t>(index)];
-  if (slot.owners == 0) return;  // after abandon_pass
-  if (--slot.owners > 0) return;
+void Arena::release(const Value& value) {
+  Slot* of_value = slot_of(value);
+  if (!of_value || --of_value->owners > 0) return;
+  const Slot& slot = *of_value;
   --live_;
   if (planning()) {
-    const auto at =
-        std::find_if(used_.begin(), used_.end(), [&](const auto& r) { return r.first == slot.offset; });
-    if (at != used_.end()) used_.erase(at);
+    used_.erase(
+        std::find_if(used_.begin(), used_.end(), [&](const auto& r) { return r.first == slot.offset; }));
   } else if (poison_) {
     require(backend_.device() == Device::cpu, "Arena: poisoning needs host memory");
     std::memset(static_cast<std::byte*>(memory_->data()) + slot.offset, 0xFF, slot.bytes);

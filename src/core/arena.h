@@ -34,10 +34,12 @@ class Value {
   Value(Value&& other) noexcept
       : arena_(std::exchange(other.arena_, nullptr)),
         slot_(other.slot_),
+        pass_(other.pass_),
         tensor_(std::exchange(other.tensor_, {})) {}
   Value& operator=(Value other) noexcept {
     std::swap(arena_, other.arena_);
     std::swap(slot_, other.slot_);
+    std::swap(pass_, other.pass_);
     std::swap(tensor_, other.tensor_);
     return *this;
   }
@@ -62,6 +64,7 @@ class Value {
   friend class Arena;
   Arena* arena_ = nullptr;
   int slot_ = -1;
+  uint64_t pass_ = 0;  // the pass it was taken in: a value of an abandoned pass owns nothing
   Tensor tensor_;
 };
 
@@ -96,13 +99,17 @@ class Arena {
     size_t offset = 0, bytes = 0;
     int owners = 0;
   };
-  void retain(int slot) { ++slots_[static_cast<size_t>(slot)].owners; }
-  void release(int slot);
+  /// The slot of a value, or null where its pass was abandoned.
+  Slot* slot_of(const Value& value) {
+    return value.pass_ == pass_ ? &slots_[static_cast<size_t>(value.slot_)] : nullptr;
+  }
+  void release(const Value& value);
   size_t place(size_t bytes);  // symbolic first fit
 
   Backend& backend_;
   State state_ = State::planning;
   std::vector<Slot> slots_;  // in order of take()
+  uint64_t pass_ = 0;        // counts begun and abandoned passes
   size_t cursor_ = 0;        // next slot of a running pass
   int live_ = 0;
   size_t peak_ = 0;
