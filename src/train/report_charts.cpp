@@ -151,7 +151,7 @@ std::string interval_chart(const std::string& label, const std::vector<IntervalR
     longest = std::max(longest, characters(row.label)),
     longest_value = std::max(longest_value, characters(row.value));
   const double left = std::min(140.0, 16 + 7.2 * static_cast<double>(longest));
-  const double right = 16 + 7.2 * static_cast<double>(longest_value);
+  const double right = 22 + 7.2 * static_cast<double>(longest_value);
   const double height = top + row_height * static_cast<double>(rows.size()) + bottom;
   const double base = height - bottom;
   const auto at = [&](double share) { return left + (width - left - right) * std::clamp(share, 0.0, 1.0); };

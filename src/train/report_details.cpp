@@ -163,7 +163,7 @@ std::string data_section(const ReportInput& input) {
   html +=
       "<div class=\"card wide\"><table><thead><tr><th>file</th><th "
       "class=\"words\">reason</th></tr></thead><tbody>";
-  for (const BadClip& bad : e->bad_files)
+  for (const BadFile& bad : e->bad_files)
     html += text("<tr><td>", escape(bad.file), "</td><td class=\"words\">", escape(bad.reason), "</td></tr>");
   return html + "</tbody></table></div></section>";
 }

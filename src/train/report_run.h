@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/loader.h"
 #include "train/statistics.h"
 
 namespace laban::report {
@@ -43,9 +44,6 @@ struct ClassResult {
   double accuracy = kMissing;
   std::optional<Interval> ci95;
 };
-struct BadClip {
-  std::string file, reason;
-};
 
 struct Evaluation {
   std::string split;
@@ -56,7 +54,7 @@ struct Evaluation {
   std::vector<std::vector<int64_t>> confusion;  // rows: the true class
   std::vector<ClassResult> per_class;
   std::vector<Prediction> predictions;
-  std::vector<BadClip> bad_files;
+  std::vector<BadFile> bad_files;
   bool single_frame = false;
 
   double chance() const { return classes.empty() ? kMissing : 1.0 / static_cast<double>(classes.size()); }

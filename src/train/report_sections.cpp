@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "train/config.h"
 #include "train/report_charts.h"
 #include "train/report_text.h"
 
@@ -116,6 +117,17 @@ std::string run_line(const ReportInput& input) {
   const RunRecord& run = input.run;
   std::string line;
   const auto add = [&](const std::string& part) { line += (line.empty() ? "" : " · ") + part; };
+  try {
+    Config config;
+    apply_toml(config, run.config, "config.toml");
+    if (!run.config.empty()) {
+      add(escape(config.model.name));
+      add(text(counted(config.clip.frames, "frame"), " of ", config.clip.size, "×", config.clip.size,
+               config.clip.single_frame ? ", all of them one frame" : ""));
+    }
+  } catch (const Error&) {
+    // Another version's config: it is shown as it is further down.
+  }
   if (!run.epochs.empty()) add(counted(static_cast<int64_t>(run.epochs.size()), "epoch"));
   if (!run.steps.empty()) add(counted(run.steps.back().step, "step"));
   if (const double seconds = training_seconds(run); std::isfinite(seconds))

@@ -46,7 +46,7 @@ figure.card>figcaption{margin-bottom:10px;color:var(--ink);font-weight:620}
 .key i.train{background:var(--model)}.key i.val{background:var(--val)}
 .wide{overflow-x:auto}
 svg.chart{display:block;width:100%;height:auto;margin:0 auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
-svg.lines,svg.intervals{max-width:640px}svg.intervals{margin-left:0}
+svg.lines,svg.intervals{max-width:640px}svg.intervals{margin-left:0;max-width:560px}
 svg.confusion{min-width:400px;max-width:820px}
 svg text{fill:var(--ink)}
 svg .tick,svg .share{fill:var(--soft);font-size:11px}
@@ -104,7 +104,7 @@ footer{color:var(--soft);font-size:.85rem;padding-top:36px!important;padding-bot
  svg .tick{font-size:13px}svg .name,svg .value{font-size:14px}}
 @media print{:root{--page:#fff}body{font-size:11pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav{display:none}
  body>header{padding-top:0}h2{break-after:avoid;margin-top:28px}.card,.tile{break-inside:avoid}.wide{overflow:visible}
- .grid,.clips{grid-template-columns:1fr 1fr}.card{padding:12px}}
+ .grid,.clips{grid-template-columns:1fr 1fr}.tiles{grid-template-columns:1fr 1fr 1fr}.card{padding:12px}}
 )css";
 }
 

@@ -91,7 +91,7 @@ std::string percent(double share, int decimals) {
 
 std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "–";
-  const auto two = [](int64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+  const auto two = [](int64_t n) { return fixed(static_cast<double>(n) / 100, 2).substr(2); };  // 5: "05"
   if (seconds < 10) return fixed(seconds, 1) + " s";
   const int64_t whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 60) return std::to_string(whole) + " s";

@@ -132,7 +132,8 @@ TEST_CASE("the whole page: well-formed, self-contained, with the numbers that th
   CHECK(holds(page, "<strong>4 of 6 test clips</strong> (66.7%; 95% interval 30.0% to 90.3%)"));
   CHECK(holds(page, "reaches 33.3% (9.7% to 70.0%): this run does not show that motion adds"));
   CHECK(holds(page, "The interval includes that"));
-  CHECK(holds(page, "2 epochs · 4 steps · 8.0 s of training"));
+  CHECK(
+      holds(page, "r2plus1d_tiny · 16 frames of 56×56 · 2 epochs · 4 steps · 8.0 s of training · 3 classes"));
 
   // Charts: loss, accuracy, learning rate, waiting; headline and classes; the matrix.
   CHECK(occurrences(page, "class=\"chart lines\"") == 4);

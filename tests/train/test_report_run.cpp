@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "report_fixture.h"
+#include "train/evaluation.h"
 #include "train/report_run.h"
 
 using namespace laban;
@@ -36,6 +37,45 @@ TEST_CASE("a run folder is read row by row") {
   CHECK(record.test->predictions[0].confidence() == 0.75);
   CHECK_FALSE(record.test->predictions[0].right());
   CHECK(record.test->predictions[0].frames == std::vector<int64_t>{0, 5, 9});
+}
+
+TEST_CASE("what laban eval writes is what the report reads") {
+  Dataset data;
+  data.classes = {"left", "right"};
+  for (const char* name : {"left/a.mp4", "left/b.mp4", "right/\"c\".mp4"})
+    data.items.push_back({name, name, name[0] == 'r', name});
+  Classified classified;
+  classified.predictions = {{0, 0, 0, 0.5, {0.75, 0.25}, {0, 8}},
+                            {1, 0, 1, 1.5, {0.25, 0.75}, {1, 9}},
+                            {2, 1, 1, 0.25, {0.125, 0.875}, {2, 7}}};
+  classified.bad_files = {{"right/d.mp4", "cut short"}};
+  laban::Evaluation written = summarize(classified, data, data.classes);
+  written.split = "test", written.single_frame = true;
+  TemporaryFolder run;
+  run.write("evaluation_test.json", to_json(written));
+  const report::Evaluation e = read_evaluation(run.path() / "evaluation_test.json");
+  CHECK(e.split == "test");
+  CHECK(e.single_frame);
+  CHECK(e.classes == data.classes);
+  CHECK(e.clips == 3);
+  CHECK(e.correct() == 2);
+  CHECK(e.accuracy == doctest::Approx(2.0 / 3));
+  CHECK(e.loss == doctest::Approx(0.75));
+  CHECK(e.mean_class_accuracy == doctest::Approx(0.75));
+  CHECK(e.top5 == 1);
+  REQUIRE(e.ci95);
+  CHECK(e.ci95->low == doctest::Approx(written.interval().low));
+  CHECK(e.ci95->high == doctest::Approx(written.interval().high));
+  CHECK(e.confusion == std::vector<std::vector<int64_t>>{{1, 1}, {0, 1}});
+  REQUIRE(e.per_class.size() == 2);
+  CHECK(e.per_class[0].name == "left");
+  CHECK(e.per_class[0].accuracy == 0.5);
+  REQUIRE(e.predictions.size() == 3);
+  CHECK(e.predictions[2].file == "right/\"c\".mp4");
+  CHECK(e.predictions[2].confidence() == 0.875);
+  CHECK(e.predictions[1].frames == std::vector<int64_t>{1, 9});
+  REQUIRE(e.bad_files.size() == 1);
+  CHECK(e.bad_files[0].reason == "cut short");
 }
 
 TEST_CASE("a last line that was cut short is left out, and said so") {
