@@ -88,13 +88,13 @@ struct ReluBackward {
 };  // dx = dy * (y > 0); dx may be dy
 struct Accumulate {
   Tensor from, into;
-};  // into += from
+};  // into += from, both of one dtype
 struct Cast {
   Tensor from, to;
-};  // any of f64, f32, bf16 to any other
+};  // any of f64, f32, bf16 to any other, to nearest (f64 to bf16 by way of f32)
 
 /// Padding counts as minus infinity. `taps` (u8, y's shape) notes which element of the window won, as
-/// (kt*kH + kh)*kW + kw; the first one in that order where several are equal. NaN wins, as in PyTorch.
+/// (kt*kH + kh)*kW + kw; the first one in that order where several are equal. NaN wins, the last of several (PyTorch).
 struct MaxPoolForward {
   Tensor x, y, taps;  // taps may be empty in evaluation
   Window window;
