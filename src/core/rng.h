@@ -1,5 +1,5 @@
-// Counter-based random numbers over Philox (math/philox.h). Every draw is a pure function of (key, counter): no
-// state to lose, nothing that depends on the number of threads, and a resumed run continues bit for bit.
+// Counter-based random numbers over Philox (math/philox.h). Every draw is a pure function of (key, counter):
+// no state to lose, nothing that depends on the number of threads, and a resumed run continues bit for bit.
 #pragma once
 
 #include <array>
