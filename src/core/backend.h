@@ -94,7 +94,7 @@ struct Cast {
 };  // any of f64, f32, bf16 to any other, to nearest (f64 to bf16 by way of f32)
 
 /// Padding counts as minus infinity. `taps` (u8, y's shape) notes which element of the window won, as
-/// (kt*kH + kh)*kW + kw; the first one in that order where several are equal. NaN wins (of several, the last).
+/// (kt*kH + kh)*kW + kw; the first of equals in that order. NaN wins; of several NaN, the last.
 struct MaxPoolForward {
   Tensor x, y, taps;  // taps may be empty in evaluation
   Window window;
