@@ -5,8 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +16,15 @@
 
 namespace laban {
 
+/// What a file that cannot be read does to the run. Never is another clip put in its place.
 enum class OnBadFile {
-  stop,     // the first file that fails ends the run with its FileError
-  exclude,  // leave it out from then on, count and report it
+  /// next() throws its FileError when its batch's turn comes. Files are looked at when they are first needed.
+  stop,
+  /// The constructor looks through every file, leaves out those that fail, and lists them in bad_files(); the
+  /// loader then is what it
+  /// would be without them: full batches, fewer of them. A file that fails later (it changed, or its disk
+  /// failed) stops the run.
+  exclude,
 };
 
 struct LoaderSettings {
@@ -26,47 +32,61 @@ struct LoaderSettings {
   TransformSettings transform;
   SampleMode mode = SampleMode::train;
   int batch = 8;
-  bool shuffle = true;         // a new order in every epoch
-  bool drop_last = true;       // leave out the last, smaller batch
+  bool shuffle = true;    // a new order in every epoch
+  bool drop_last = true;  // leave out the last, smaller batch
   int workers = 2;
-  int queue = 4;               // batches decoded ahead, at most
+  int queue = 4;  // batches decoded ahead, at most
   uint64_t seed = 1;
-  bool single_frame = false;   // control: every frame of a clip replaced by one of its frames
+  bool single_frame = false;  // control: every frame of a clip replaced by one of its frames
   OnBadFile on_bad_file = OnBadFile::stop;
+  /// exclude: called while files are looked through, one call at a time, from any thread; may be empty.
+  std::function<void(int64_t done, int64_t of)> on_check;
 };
 
 struct BadFile {
-  std::string file, reason;
+  std::string file, reason;  // reason: the FileError's whole text
 };
 
 struct Batch {
-  int64_t epoch = 0, index = 0;       // position: resume with Loader::start(epoch, index + 1)
-  Shape shape;                        // n, 3, t, h, w
-  std::vector<float> clips;           // NTHWC
-  std::vector<int32_t> labels;        // n
-  std::vector<int> items;             // n: positions in Dataset::items
+  int64_t epoch = 0, index = 0;                     // position: resume with Loader::start(epoch, index + 1)
+  Shape shape;                                      // n, 3, t, h, w
+  std::vector<float> clips;                         // NTHWC
+  std::vector<int32_t> labels;                      // n
+  std::vector<int> items;                           // n: positions in Dataset::items
   std::vector<std::vector<int64_t>> frame_indices;  // n: which frames were taken
 };
 
 class Loader {
  public:
+  /// `dataset` must outlive the loader. UsageError for settings that cannot work; Error where there are no
+  /// items, or, with `exclude`, none that can be read.
   Loader(const Dataset& dataset, std::vector<int> items, LoaderSettings settings);
   ~Loader();  // stops workers promptly
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
 
   int64_t batches_per_epoch() const;
-  /// Starts (or restarts) decoding from batch `index` of `epoch`; goes on through later epochs until stopped, or to the end of
-  /// `epoch` where `one_epoch`.
+  /// Clips of one epoch, those of a dropped last batch included: without the files that `exclude` left out.
+  int64_t clips() const;
+  /// Starts (or restarts) decoding from batch `index` of `epoch`; goes on through later epochs until stopped,
+  /// or to the end of `epoch` where `one_epoch`. `index` may be batches_per_epoch(): the next epoch's first,
+  /// or nothing.
   void start(int64_t epoch, int64_t index, bool one_epoch);
-  /// The next batch in order; empty at the end. Throws FileError where a file fails and the policy is stop.
-  /// The batch's buffers return to the loader's pool when the shared_ptr goes.
+  /// The next batch in order; empty at the end. Throws the first failing clip's FileError when its batch's
+  /// turn comes, and again at every later call. The batch's buffers return to the loader's pool when the
+  /// shared_ptr goes, which may be after the loader's end.
   std::shared_ptr<const Batch> next();
   /// Seconds that next() waited since start().
   double seconds_waited() const;
+  /// The files that `exclude` left out, by name.
   std::vector<BadFile> bad_files() const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// A frame of a batch as people see it: undoes the normalisation. crop x crop x 3 bytes, R, G, B.
+std::vector<uint8_t> to_rgb(const Batch& batch, int sample, int frame, const TransformSettings& settings);
 
 }  // namespace laban

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "core/rng.h"
@@ -11,21 +10,36 @@ namespace laban {
 
 enum class SampleMode { train, validate, test };
 enum class SamplerKind {
-  tsn,    // S segments of F consecutive frames (temporal segment networks)
-  dense,  // S*F frames, `stride` apart, from one place: random in training, centred otherwise
+  tsn,          // S segments of F consecutive frames (temporal segment networks)
+  tsn_uniform,  // the same without the bias of its training formula: every start is possible
+  dense,        // S*F frames, `stride` apart, from one place: random in training, centred otherwise
 };
 
 struct SamplerSettings {
   SamplerKind kind = SamplerKind::tsn;
   int segments = 16;
   int frames_per_segment = 1;
-  double stride = 1;       // dense: frames between samples; with `fps` > 0: at that frame rate
-  double fps = 0;          // dense: resample to this rate (0: take frames as they come)
+  double stride = 1;  // dense: frames between samples; with `fps` > 0: at that frame rate
+  double fps = 0;     // dense: resample to this rate (0: take frames as they come)
   int frames() const { return segments * frames_per_segment; }
 };
 
-/// Indices in [0, frame_count), ascending. `video_fps` matters only to dense sampling with settings.fps > 0.
+/// Indices in [0, frame_count), ascending, settings.frames() of them. With N = frame_count, S segments, F
+/// frames each:
+///   tsn, train     m = (N - F + 1) / S rounded down; start_k = k*m + integer in [0, m).
+///                  m = 0: S sorted integers in [0, max(1, N - F + 1)).
+///   tsn, else      d = (N - F + 1) / S; start_k = floor(d/2 + d*k), at least 0.
+///   tsn_uniform    train: start_k = integer in [floor(k*d), max(floor((k+1)*d), floor(k*d) + 1)), at most N
+///   - F. dense          frame i lies at floor(start + i*step), step = stride * (fps > 0 ? video_fps / fps :
+///   1);
+///                  start is an integer, uniform over all that leave the clip inside (train), or centred.
+/// From every start F consecutive frames; a frame behind the last is the last. Windows may overlap: all are
+/// sorted. `video_fps` matters only to dense sampling with settings.fps > 0. Throws UsageError for settings
+/// that make no clip.
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
                                     double video_fps, Rng& rng);
+
+/// UsageError where no clip can be made with these.
+void check(const SamplerSettings& settings);
 
 }  // namespace laban

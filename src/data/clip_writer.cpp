@@ -1,0 +1,251 @@
+// From planes of bytes to the network's input, in one pass over the crop's pixels.
+//
+// A scaled sample X of an axis of N samples, scaled to S, lies at c = (X + 1/2) N/S among sample centres j +
+// 1/2. Its value is the mean of the samples under a triangle of half-width f = max(1, N/S) around c:
+// weight(j) = max(0, 1 - |j + 1/2 - c|/f), divided by the sum of the weights that lie inside the picture.
+// (The convention of Pillow's and PyTorch's antialiased bilinear resize.) Subsampled chroma has N/2 samples
+// for N, each in the middle of its two luma samples.
+//
+// Luma and chroma planes are resized separately, in the orientation in which they are stored, and only the
+// crop of them; then each pixel is converted to RGB, clamped to 0..255, normalised, and written to its place
+// in the picture as shown. Resizing is linear and separable, so neither the order of the passes nor turning
+// afterwards changes anything but rounding.
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "data/transforms.h"
+
+namespace laban {
+namespace {
+
+struct Subsampling {
+  int x = 1, y = 1;
+};
+
+Subsampling subsampling_of(PixelLayout layout) {
+  switch (layout) {
+    case PixelLayout::yuv420p:
+      return {2, 2};
+    case PixelLayout::yuv422p:
+      return {2, 1};
+    default:
+      return {1, 1};
+  }
+}
+
+bool has_chroma(PixelLayout layout) { return layout != PixelLayout::gray8 && layout != PixelLayout::rgb24; }
+
+/// R = y(Y) + vr*(V-128), G = y(Y) + ug*(U-128) + vg*(V-128), B = y(Y) + ub*(U-128), in 0..255 (ITU-T H.273).
+struct ToRgb {
+  float gain, offset, vr, ug, vg, ub;
+};
+
+ToRgb to_rgb_of(ColorMatrix matrix, bool full_range) {
+  double kr = 0.299, kb = 0.114;
+  if (matrix == ColorMatrix::bt709) kr = 0.2126, kb = 0.0722;
+  if (matrix == ColorMatrix::bt2020) kr = 0.2627, kb = 0.0593;
+  const double kg = 1 - kr - kb;
+  const double luma = full_range ? 1 : 255.0 / 219, chroma = full_range ? 1 : 255.0 / 224;
+  return {.gain = static_cast<float>(luma),
+          .offset = static_cast<float>(full_range ? 0 : -16 * luma),
+          .vr = static_cast<float>(2 * (1 - kr) * chroma),
+          .ug = static_cast<float>(-2 * kb * (1 - kb) / kg * chroma),
+          .vg = static_cast<float>(-2 * kr * (1 - kr) / kg * chroma),
+          .ub = static_cast<float>(2 * (1 - kb) * chroma)};
+}
+
+/// (value/255 - mean)/std as value*scale + shift.
+struct Normalise {
+  float scale[3], shift[3];
+};
+
+Normalise normalise_of(const TransformSettings& settings) {
+  Normalise n{};
+  for (size_t c = 0; c < 3; ++c) {
+    n.scale[c] = 1 / (255 * settings.std[c]);
+    n.shift[c] = -settings.mean[c] / settings.std[c];
+  }
+  return n;
+}
+
+float clamped(float value) { return std::min(255.0f, std::max(0.0f, value)); }
+
+/// Where pixel (i, j) of the output lies in the crop as stored: base + i*down + j*right.
+struct Walk {
+  int64_t base = 0, down = 0, right = 0;
+};
+
+Walk walk_of(const Frame& frame, const ClipGeometry& g, int columns) {
+  // u runs with j along the turned picture's rows, v with i down its columns; turning maps (u, v) to the
+  // stored (r, c).
+  const bool backwards = g.flip != frame.mirror;
+  const auto place = [&](int64_t i, int64_t j) {
+    const int64_t u = backwards ? g.crop_width - 1 - j : j, v = i;
+    switch (frame.rotation) {
+      case 90:
+        return (g.crop_width - 1 - u) * columns + v;
+      case 180:
+        return (g.crop_height - 1 - v) * columns + (g.crop_width - 1 - u);
+      case 270:
+        return u * columns + (g.crop_height - 1 - v);
+      default:
+        return v * columns + u;
+    }
+  };
+  return {.base = place(0, 0), .down = place(1, 0) - place(0, 0), .right = place(0, 1) - place(0, 0)};
+}
+
+}  // namespace
+
+void ClipWriter::begin(const ClipGeometry& geometry, const TransformSettings& settings) {
+  geometry_ = geometry;
+  settings_ = settings;
+  ready_ = false;
+}
+
+void ClipWriter::make_axis(Axis& axis, int source, double ratio, int begin, int outputs) {
+  const double half_width = std::max(1.0, ratio);
+  const auto center = [&](int output) { return (begin + output + 0.5) * ratio; };
+  const auto low = [&](int output) {
+    return std::clamp(static_cast<int>(std::floor(center(output) - half_width)), 0, source - 1);
+  };
+  const auto high = [&](int output) {
+    return std::clamp(static_cast<int>(std::ceil(center(output) + half_width)), low(output) + 1, source);
+  };
+  axis.first = low(0);
+  axis.count = high(outputs - 1) - axis.first;
+  axis.taps = 0;
+  for (int o = 0; o < outputs; ++o) axis.taps = std::max(axis.taps, high(o) - low(o));
+  axis.start.resize(static_cast<size_t>(outputs));
+  axis.weight.assign(static_cast<size_t>(outputs) * static_cast<size_t>(axis.taps), 0.0f);
+  for (int o = 0; o < outputs; ++o) {
+    axis.start[static_cast<size_t>(o)] = low(o) - axis.first;
+    double sum = 0;
+    const auto weight = [&](int j) { return std::max(0.0, 1 - std::abs(j + 0.5 - center(o)) / half_width); };
+    for (int j = low(o); j < high(o); ++j) sum += weight(j);
+    float* out = &axis.weight[static_cast<size_t>(o) * static_cast<size_t>(axis.taps)];
+    // Never zero: the nearest sample's centre is at most 1/2 away, the triangle at least 1 wide.
+    for (int j = low(o); j < high(o); ++j) *out++ = static_cast<float>(weight(j) / sum);
+  }
+}
+
+void ClipWriter::make_tables(const Frame& frame) {
+  const ClipGeometry& g = geometry_;
+  const bool turned = frame.rotation % 180 != 0;
+  rows_ = turned ? g.crop_width : g.crop_height;
+  columns_ = turned ? g.crop_height : g.crop_width;
+  // The crop's corner in the picture as shown, before the mirror, and then in the picture as stored.
+  const int u = frame.mirror ? g.scaled_width - g.x - g.crop_width : g.x, v = g.y;
+  const int far_u = g.scaled_width - u - g.crop_width, far_v = g.scaled_height - v - g.crop_height;
+  const int row = frame.rotation == 0 ? v : frame.rotation == 90 ? far_u : frame.rotation == 180 ? far_v : u;
+  const int column = frame.rotation == 0     ? u
+                     : frame.rotation == 90  ? v
+                     : frame.rotation == 180 ? far_u
+                                             : far_v;
+  const double ratio_x = static_cast<double>(frame.width) / (turned ? g.scaled_height : g.scaled_width);
+  const double ratio_y = static_cast<double>(frame.height) / (turned ? g.scaled_width : g.scaled_height);
+
+  const auto make_plane = [&](PlaneTables& tables, Subsampling sub) {
+    make_axis(tables.rows, (frame.height + sub.y - 1) / sub.y, ratio_y / sub.y, row, rows_);
+    make_axis(tables.columns, (frame.width + sub.x - 1) / sub.x, ratio_x / sub.x, column, columns_);
+  };
+  make_plane(luma_, {});
+  if (has_chroma(frame.layout)) make_plane(chroma_, subsampling_of(frame.layout));
+  crop_.resize(static_cast<size_t>(rows_) * static_cast<size_t>(columns_) * 3);
+  like_ = frame;
+  like_.owner.reset();
+  ready_ = true;
+}
+
+void ClipWriter::resize(const uint8_t* plane, int stride, int channels, const PlaneTables& tables,
+                        float* out) {
+  const Axis &rows = tables.rows, &columns = tables.columns;
+  const int width = columns.count * channels;
+  // Windows at the right edge read up to `taps` samples too far, with weight zero: those must be numbers.
+  row_.assign(static_cast<size_t>(width + columns.taps * channels), 0.0f);
+  for (int r = 0; r < rows_; ++r) {
+    float* const acc = row_.data();
+    std::fill_n(acc, width, 0.0f);
+    const float* const row_weight = &rows.weight[static_cast<size_t>(r) * static_cast<size_t>(rows.taps)];
+    for (int t = 0; t < rows.taps; ++t) {
+      const float w = row_weight[t];
+      if (w == 0) continue;
+      const int64_t line = rows.first + rows.start[static_cast<size_t>(r)] + t;
+      const uint8_t* const from = plane + line * stride + int64_t{columns.first} * channels;
+      for (int i = 0; i < width; ++i) acc[i] += w * static_cast<float>(from[i]);
+    }
+    float* const to = out + static_cast<int64_t>(r) * columns_ * channels;
+    for (int c = 0; c < columns_; ++c) {
+      const float* const weight = &columns.weight[static_cast<size_t>(c) * static_cast<size_t>(columns.taps)];
+      const float* const from = acc + int64_t{columns.start[static_cast<size_t>(c)]} * channels;
+      for (int k = 0; k < channels; ++k) {
+        float sum = 0;
+        for (int t = 0; t < columns.taps; ++t) sum += weight[t] * from[t * channels + k];
+        to[c * channels + k] = sum;
+      }
+    }
+  }
+}
+
+void ClipWriter::emit(const Frame& frame, float* out) const {
+  const ClipGeometry& g = geometry_;
+  const Walk walk = walk_of(frame, g, columns_);
+  const Normalise n = normalise_of(settings_);
+  const int64_t plane = static_cast<int64_t>(rows_) * columns_;
+  const ToRgb m = to_rgb_of(frame.matrix, frame.full_range);
+  for (int i = 0; i < g.crop_height; ++i) {
+    const float* from = crop_.data();
+    const int64_t begin = walk.base + i * walk.down;
+    float* const to = out + static_cast<int64_t>(i) * g.crop_width * 3;
+    if (frame.layout == PixelLayout::rgb24) {
+      from += begin * 3;
+      for (int64_t j = 0; j < g.crop_width; ++j)
+        for (int c = 0; c < 3; ++c)
+          to[j * 3 + c] = clamped(from[j * walk.right * 3 + c]) * n.scale[c] + n.shift[c];
+    } else if (frame.layout == PixelLayout::gray8) {
+      from += begin;
+      for (int64_t j = 0; j < g.crop_width; ++j) {
+        const float y = clamped(from[j * walk.right] * m.gain + m.offset);
+        for (int c = 0; c < 3; ++c) to[j * 3 + c] = y * n.scale[c] + n.shift[c];
+      }
+    } else {
+      from += begin;
+      for (int64_t j = 0; j < g.crop_width; ++j) {
+        const float* const p = from + j * walk.right;
+        const float y = p[0] * m.gain + m.offset, u = p[plane] - 128, v = p[2 * plane] - 128;
+        to[j * 3 + 0] = clamped(y + m.vr * v) * n.scale[0] + n.shift[0];
+        to[j * 3 + 1] = clamped(y + m.ug * u + m.vg * v) * n.scale[1] + n.shift[1];
+        to[j * 3 + 2] = clamped(y + m.ub * u) * n.scale[2] + n.shift[2];
+      }
+    }
+  }
+}
+
+void ClipWriter::write(const Frame& frame, float* out) {
+  if (!ready_ || frame.width != like_.width || frame.height != like_.height || frame.layout != like_.layout ||
+      frame.rotation != like_.rotation || frame.mirror != like_.mirror)
+    make_tables(frame);
+  if (frame.layout == PixelLayout::rgb24) {
+    resize(frame.plane[0], frame.stride[0], 3, luma_, crop_.data());
+  } else {
+    const int64_t plane = static_cast<int64_t>(rows_) * columns_;
+    resize(frame.plane[0], frame.stride[0], 1, luma_, crop_.data());
+    if (has_chroma(frame.layout))
+      for (int p = 1; p < 3; ++p)
+        resize(frame.plane[p], frame.stride[p], 1, chroma_, crop_.data() + p * plane);
+  }
+  emit(frame, out);
+}
+
+void frames_to_input(std::span<const Frame> frames, const ClipGeometry& geometry,
+                     const TransformSettings& settings, float* out) {
+  ClipWriter writer;
+  writer.begin(geometry, settings);
+  for (const Frame& frame : frames) {
+    writer.write(frame, out);
+    out += static_cast<int64_t>(geometry.crop_width) * geometry.crop_height * 3;
+  }
+}
+
+}  // namespace laban

@@ -1,0 +1,53 @@
+// A clip as a folder of pictures: JPEG, PNG or BMP, one a frame.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/frame.h"
+
+namespace laban {
+
+/// "clip.JPG" -> ".jpg"
+std::string lower_extension(const std::filesystem::path& path);
+/// Is it a picture that can be a frame, by its extension?
+bool is_picture_name(const std::filesystem::path& path);
+
+struct FolderIndex {
+  std::vector<std::filesystem::path> pictures;  // frame k, in order
+  int width = 0, height = 0;                    // of the first
+  int64_t frame_count() const { return static_cast<int64_t>(pictures.size()); }
+};
+
+/// The folder's pictures in the order of the numbers in their names (2 before 10; equal numbers by name).
+/// FileError where there is none, or where the first does not decode.
+FolderIndex index_folder(const std::filesystem::path& folder);
+
+/// Decodes pictures, keeping its decoder and buffers: one per thread.
+class PictureReader {
+ public:
+  PictureReader();
+  ~PictureReader();
+  PictureReader(PictureReader&&) noexcept;
+
+  /// The picture. Its planes live until the next call. JPEG comes as the planes that it stores, full range,
+  /// BT.601 (JFIF); all else as rgb24. Tags that turn the picture (EXIF) are not read. FileError where the
+  /// file is no picture, or broken.
+  Frame read(const std::filesystem::path& file);
+
+ private:
+  struct Buffers;
+  std::unique_ptr<Buffers> buffers_;
+};
+
+/// Calls sink(k, frame) for every different k in `wanted`, ascending. FileError naming the picture that
+/// fails, or that has another size.
+void read_folder(const FolderIndex& index, std::span<const int64_t> wanted, PictureReader& reader,
+                 const std::function<void(int64_t, const Frame&)>& sink);
+
+}  // namespace laban

@@ -1,0 +1,82 @@
+#include "data/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace laban {
+namespace {
+
+std::vector<int64_t> training_starts(const SamplerSettings& s, int64_t n, Rng& rng) {
+  const int64_t places = n - s.frames_per_segment + 1, segments = s.segments;
+  std::vector<int64_t> starts;
+  if (s.kind == SamplerKind::tsn_uniform) {
+    const double d = static_cast<double>(std::max<int64_t>(1, places)) / static_cast<double>(segments);
+    for (int64_t k = 0; k < segments; ++k) {
+      const int64_t low = static_cast<int64_t>(static_cast<double>(k) * d);
+      const int64_t high = static_cast<int64_t>(static_cast<double>(k + 1) * d);  // not included
+      starts.push_back(std::min(rng.integer(low, std::max(low, high - 1)), std::max<int64_t>(0, places - 1)));
+    }
+    return starts;
+  }
+  const int64_t m = places > 0 ? places / segments : 0;
+  for (int64_t k = 0; k < segments; ++k)
+    starts.push_back(m > 0 ? k * m + rng.integer(0, m - 1)
+                           : rng.integer(0, std::max<int64_t>(1, places) - 1));
+  std::ranges::sort(starts);
+  return starts;
+}
+
+std::vector<int64_t> even_starts(const SamplerSettings& s, int64_t n) {
+  const double d = static_cast<double>(n - s.frames_per_segment + 1) / s.segments;
+  std::vector<int64_t> starts;
+  // Where a segment is longer than the video, d is not positive and the formula would leave it.
+  for (int64_t k = 0; k < s.segments; ++k)
+    starts.push_back(std::max<int64_t>(0, static_cast<int64_t>(d / 2 + d * static_cast<double>(k))));
+  return starts;
+}
+
+std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, int64_t n, double video_fps,
+                                   Rng& rng) {
+  const bool resample = s.fps > 0 && video_fps > 0;
+  const double step = s.stride * (resample ? video_fps / s.fps : 1);
+  const double length = std::floor(static_cast<double>(s.frames() - 1) * step) + 1;
+  const int64_t room = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
+  const int64_t start = mode == SampleMode::train ? rng.integer(0, room) : room / 2;
+  std::vector<int64_t> indices;
+  for (int i = 0; i < s.frames(); ++i)
+    indices.push_back(static_cast<int64_t>(
+        std::min(static_cast<double>(start) + std::floor(i * step), static_cast<double>(n - 1))));
+  return indices;
+}
+
+}  // namespace
+
+void check(const SamplerSettings& s) {
+  if (s.segments < 1 || s.frames_per_segment < 1)
+    throw UsageError(
+        text("a clip of ", s.segments, " segments of ", s.frames_per_segment, " frames has no frames"),
+        "Both must be at least 1.");
+  if (!(s.stride > 0) || !std::isfinite(s.stride) || !(s.fps >= 0) || !std::isfinite(s.fps))
+    throw UsageError(text("frames cannot be taken with stride ", s.stride, " at ", s.fps, " frames a second"),
+                     "The stride must be positive; the rate must be positive, or 0 for the video's own.");
+}
+
+std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
+                                    double video_fps, Rng& rng) {
+  check(settings);
+  require(frame_count > 0, "sample_indices: a video without frames");
+  if (settings.kind == SamplerKind::dense) return dense_indices(settings, mode, frame_count, video_fps, rng);
+  const std::vector<int64_t> starts = mode == SampleMode::train ? training_starts(settings, frame_count, rng)
+                                                                : even_starts(settings, frame_count);
+  std::vector<int64_t> indices;
+  indices.reserve(static_cast<size_t>(settings.frames()));
+  for (const int64_t start : starts)
+    for (int64_t i = 0; i < settings.frames_per_segment; ++i)
+      indices.push_back(std::min(start + i, frame_count - 1));
+  std::ranges::sort(indices);
+  return indices;
+}
+
+}  // namespace laban

@@ -1,0 +1,133 @@
+#include "data/made_clips.h"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+}
+
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+
+namespace laban::test {
+namespace {
+
+struct Free {
+  void operator()(AVFormatContext* p) const {
+    if (p->pb) avio_closep(&p->pb);
+    avformat_free_context(p);
+  }
+  void operator()(AVCodecContext* p) const { avcodec_free_context(&p); }
+  void operator()(AVFrame* p) const { av_frame_free(&p); }
+  void operator()(AVPacket* p) const { av_packet_free(&p); }
+};
+
+int need(int code, const char* what) {
+  if (code < 0) throw std::runtime_error(std::string("making a test video: ") + what);
+  return code;
+}
+
+const AVCodec* encoder() {
+  const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
+  return codec ? codec : avcodec_find_encoder(AV_CODEC_ID_MPEG4);
+}
+
+void paint(AVFrame& frame, int number) {
+  const int shade = shade_of(number);
+  for (int y = 0; y < frame.height; ++y)
+    for (int x = 0; x < frame.width; ++x)
+      frame.data[0][y * frame.linesize[0] + x] =
+          static_cast<uint8_t>(x < frame.width / 2 ? shade : 255 - shade);
+  for (int p = 1; p < 3; ++p)
+    for (int y = 0; y < (frame.height + 1) / 2; ++y)
+      std::memset(frame.data[p] + y * frame.linesize[p], 128, static_cast<size_t>((frame.width + 1) / 2));
+}
+
+}  // namespace
+
+Folder::Folder(const std::string& name)
+    : path_(std::filesystem::temp_directory_path() /
+            ("laban_test_" + name + "_" + std::to_string(getpid()))) {
+  std::filesystem::remove_all(path_);
+  std::filesystem::create_directories(path_);
+}
+Folder::~Folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string encoder_name() { return encoder()->name; }
+
+int shade_of(int number) { return 40 + number * 53 % 176; }
+
+void make_video(const std::filesystem::path& file, const MadeVideo& how) {
+  av_log_set_level(AV_LOG_QUIET);
+  std::filesystem::create_directories(file.parent_path());
+  AVFormatContext* raw = nullptr;
+  need(avformat_alloc_output_context2(&raw, nullptr, nullptr, file.c_str()), "container");
+  const std::unique_ptr<AVFormatContext, Free> output(raw);
+  const AVCodec* codec = encoder();
+  const std::unique_ptr<AVCodecContext, Free> context(avcodec_alloc_context3(codec));
+  context->width = how.width, context->height = how.height;
+  context->pix_fmt = AV_PIX_FMT_YUV420P;
+  context->time_base = {1, 25};
+  context->framerate = {25, 1};
+  context->gop_size = how.gop;
+  context->max_b_frames = how.b_frames;
+  context->thread_count = 1;
+  context->color_range = how.full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  context->colorspace = AVCOL_SPC_SMPTE170M;
+  av_opt_set(context->priv_data, "preset", "ultrafast", 0);
+  av_opt_set_int(context->priv_data, "crf", 10, 0);
+  av_opt_set(context->priv_data, "x264-params",
+             ("bframes=" + std::to_string(how.b_frames) + ":b-adapt=0:scenecut=0").c_str(), 0);
+  if (context->codec_id == AV_CODEC_ID_MPEG4)
+    context->flags |= AV_CODEC_FLAG_QSCALE, context->global_quality = 2 * FF_QP2LAMBDA;
+  if (output->oformat->flags & AVFMT_GLOBALHEADER) context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  need(avcodec_open2(context.get(), codec, nullptr), "encoder");
+  AVStream* stream = avformat_new_stream(output.get(), nullptr);
+  need(avcodec_parameters_from_context(stream->codecpar, context.get()), "parameters");
+  stream->time_base = context->time_base;
+  need(avio_open(&output->pb, file.c_str(), AVIO_FLAG_WRITE), "file");
+  need(avformat_write_header(output.get(), nullptr), "header");
+
+  const std::unique_ptr<AVPacket, Free> packet(av_packet_alloc());
+  const auto write = [&](const AVFrame* frame) {
+    need(avcodec_send_frame(context.get(), frame), "frame");
+    while (avcodec_receive_packet(context.get(), packet.get()) >= 0) {
+      packet->duration = 1;
+      av_packet_rescale_ts(packet.get(), context->time_base, stream->time_base);
+      packet->stream_index = 0;
+      need(av_interleaved_write_frame(output.get(), packet.get()), "packet");
+    }
+  };
+  for (int k = 0; k < how.frames; ++k) {
+    const std::unique_ptr<AVFrame, Free> frame(av_frame_alloc());
+    frame->width = how.width, frame->height = how.height, frame->format = AV_PIX_FMT_YUV420P;
+    need(av_frame_get_buffer(frame.get(), 0), "buffer");
+    paint(*frame, how.first + k);
+    frame->pts = k;
+    if (context->codec_id == AV_CODEC_ID_MPEG4) frame->quality = context->global_quality;
+    write(frame.get());
+  }
+  write(nullptr);
+  need(av_write_trailer(output.get()), "trailer");
+}
+
+std::vector<unsigned char> bytes_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_bytes(const std::filesystem::path& file, const std::vector<unsigned char>& bytes) {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream out(file, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+}  // namespace laban::test

@@ -1,0 +1,43 @@
+// Folders and small videos made for a test.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace laban::test {
+
+/// A fresh folder of its own, removed at the end.
+class Folder {
+ public:
+  explicit Folder(const std::string& name);
+  ~Folder();
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct MadeVideo {
+  int width = 64, height = 48, frames = 20;
+  int first = 0;  // number shown by frame 0; frame k shows first + k
+  int gop = 250;  // key frames at least this often
+  int b_frames = 2;
+  bool full_range = false;
+};
+
+/// Encodes a video whose every frame tells its number, with libx264 where libav has it, else MPEG-4 part 2.
+void make_video(const std::filesystem::path& file, const MadeVideo& how);
+/// The name of the encoder that make_video uses.
+std::string encoder_name();
+
+/// The brightness of a made frame's left half, by its number; the right half has 255 minus it. Steps are
+/// large enough to survive lossy coding: consecutive numbers differ by at least 50.
+int shade_of(int number);
+
+std::vector<unsigned char> bytes_of(const std::filesystem::path& file);
+void write_bytes(const std::filesystem::path& file, const std::vector<unsigned char>& bytes);
+
+}  // namespace laban::test
