@@ -1,0 +1,256 @@
+// Exact frames of made videos, whatever is asked for; damaged files end in equal frames or in a FileError,
+// never in a crash.
+#include <doctest/doctest.h>
+
+extern "C" {
+#include <libavutil/frame.h>
+}
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "data/demuxer.h"
+#include "data/h264_packet.h"
+#include "data/made_clips.h"
+#include "data/video.h"
+#include "data/watch.h"
+
+using namespace laban;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Brightness of the middle of the left half.
+int left_shade(const Frame& frame) {
+  return frame.plane[0][frame.height / 2 * frame.stride[0] + frame.width / 4];
+}
+
+std::map<int64_t, int> shades(const fs::path& file, const VideoIndex& index,
+                              const std::vector<int64_t>& wanted) {
+  std::map<int64_t, int> got;
+  read_video(file, index, wanted, [&](int64_t k, const Frame& frame) {
+    CHECK(frame.width == index.width);
+    CHECK(got.emplace(k, left_shade(frame)).second);
+  });
+  return got;
+}
+
+std::vector<int64_t> all_of(const VideoIndex& index) {
+  std::vector<int64_t> all(static_cast<size_t>(index.frame_count()));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("frame k shows number k: B-frames, several key frames, sparse and dense requests") {
+  const test::Folder folder("video");
+  MESSAGE("encoder: " << test::encoder_name());
+  Rng rng(1, Purpose::test);
+  for (const int gop : {1, 7, 30, 250})
+    for (const int b_frames : {0, 3}) {
+      if (gop == 1 && b_frames > 0) continue;
+      for (const char* container : {"mp4", "mkv", "avi"}) {
+        const fs::path file = folder.path() / ("v." + std::string(container));
+        test::make_video(file, {.frames = 61, .first = 5, .gop = gop, .b_frames = b_frames});
+        CAPTURE(gop);
+        CAPTURE(b_frames);
+        CAPTURE(container);
+        const auto index = index_video(file);
+        REQUIRE(index->frame_count() == 61);
+        CHECK(index->verified);
+        CHECK(index->decode_errors == 0);
+        CHECK(index->fps == doctest::Approx(25).epsilon(0.01));
+        std::vector<std::vector<int64_t>> requests{all_of(*index), {0}, {60}, {30, 30, 30}, {0, 60}, {}};
+        for (int i = 0; i < 6; ++i) {
+          std::vector<int64_t> some;
+          for (int n = 0; n < 1 + i; ++n) some.push_back(rng.integer(0, 60));
+          std::ranges::sort(some);
+          requests.push_back(some);
+        }
+        for (const auto& wanted : requests) {
+          const auto got = shades(file, *index, wanted);
+          CHECK(got.size() == std::set<int64_t>(wanted.begin(), wanted.end()).size());
+          for (const auto& [k, shade] : got)
+            CHECK(std::abs(shade - test::shade_of(static_cast<int>(k) + 5)) <= 12);
+        }
+      }
+    }
+}
+
+TEST_CASE("an H.264 file with B-frames is indexed as one to read by packets") {
+  const test::Folder folder("video_exact");
+  const fs::path file = folder.path() / "v.mp4";
+  test::make_video(file, {.frames = 40, .gop = 10, .b_frames = 2});
+  const auto index = index_video(file);
+  CHECK(index->exact_packets);
+  if (test::encoder_name() != "libx264") return;
+  CHECK(std::ranges::count_if(index->packets, &VideoPacket::restart) == 4);
+  CHECK(std::ranges::count_if(index->packets, &VideoPacket::disposable) > 5);
+}
+
+TEST_CASE("frame numbers that do not ascend, or leave the video, are a caller's mistake") {
+  const test::Folder folder("video_range");
+  const fs::path file = folder.path() / "v.mp4";
+  test::make_video(file, {.frames = 5});
+  const auto index = index_video(file);
+  CHECK_THROWS_AS(shades(file, *index, {5}), std::logic_error);
+  CHECK_THROWS_AS(shades(file, *index, {-1}), std::logic_error);
+  CHECK_THROWS_AS(shades(file, *index, {3, 2}), std::logic_error);
+}
+
+TEST_CASE("truncated, overwritten and random files: equal frames or a FileError with the file's name") {
+  const test::Folder folder("video_bad");
+  Rng rng(9, Purpose::test);
+  int decoded = 0, refused = 0;
+  for (const char* container : {"mp4", "mkv", "avi", "ts"}) {
+    const fs::path good = folder.path() / ("good." + std::string(container));
+    test::make_video(good, {.frames = 40, .gop = 12});
+    const std::vector<unsigned char> bytes = test::bytes_of(good);
+    for (int round = 0; round < 40; ++round) {
+      std::vector<unsigned char> bad = bytes;
+      if (round % 4 == 0)
+        bad.resize(static_cast<size_t>(rng.integer(0, static_cast<int64_t>(bytes.size()))));
+      else if (round % 4 == 3)
+        for (auto& byte : bad) byte = static_cast<unsigned char>(rng.next_u32());
+      else
+        for (int n = 0; n < 1 << (round % 8); ++n)
+          bad[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(bad.size()) - 1))] =
+              static_cast<unsigned char>(rng.next_u32());
+      const fs::path file = folder.path() / ("bad." + std::string(container));
+      test::write_bytes(file, bad);
+      try {
+        const auto index = index_video(file);
+        const auto all = shades(file, *index, all_of(*index));
+        CHECK(static_cast<int64_t>(all.size()) == index->frame_count());
+        // Whatever a damaged file shows, it shows the same however one asks.
+        const std::vector<int64_t> some{index->frame_count() / 3, index->frame_count() - 1};
+        for (const auto& [k, shade] : shades(file, *index, some)) CHECK(shade == all.at(k));
+        ++decoded;
+      } catch (const FileError& error) {
+        CHECK(std::string(error.what()).find(file.string()) != std::string::npos);
+        CHECK_FALSE(error.advice().empty());
+        ++refused;
+      }
+    }
+  }
+  CHECK(decoded > 20);
+  CHECK(refused > 20);
+}
+
+TEST_CASE("what is no video is refused with a sentence") {
+  const test::Folder folder("video_none");
+  const auto reason = [](const fs::path& file) -> std::string {
+    try {
+      index_video(file);
+    } catch (const FileError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const fs::path empty = folder.path() / "empty.mp4", words = folder.path() / "words.mp4";
+  test::write_bytes(empty, {});
+  std::ofstream(words) << "these are words, and words are no moving pictures";
+  CHECK(reason(empty).find("empty") != std::string::npos);
+  CHECK(reason(words).find("is not a video file") != std::string::npos);
+  CHECK(reason(folder.path()).find("is not a regular file") != std::string::npos);
+  CHECK(reason(folder.path() / "none.mp4").find("no such file") != std::string::npos);
+}
+
+TEST_CASE("a withdrawn request ends at once, and is no error") {
+  const test::Folder folder("video_cancel");
+  const fs::path file = folder.path() / "v.mp4";
+  test::make_video(file, {.frames = 10});
+  std::atomic<bool> cancel{true};
+  CHECK_THROWS_AS(index_video(file, Trust::nothing, &cancel), Cancelled);
+  const auto index = index_video(file);
+  const std::vector<int64_t> wanted{9};
+  CHECK_THROWS_AS(read_video(
+                      file, *index, wanted, [](int64_t, const Frame&) {}, &cancel),
+                  Cancelled);
+}
+
+TEST_CASE("a file that changed since it was indexed is read by the definition, or refused") {
+  const test::Folder folder("video_changed");
+  const fs::path file = folder.path() / "v.mp4";
+  test::make_video(file, {.frames = 30, .gop = 5});
+  const auto index = index_video(file);
+  test::make_video(file, {.frames = 12, .first = 3, .gop = 5});
+  for (const auto& [k, shade] : shades(file, *index, {4})) CHECK(std::abs(shade - test::shade_of(7)) <= 12);
+  CHECK_THROWS_AS(shades(file, *index, {20}), FileError);
+}
+
+TEST_CASE("a long file's table is believed, checked against the decoded part; mistrust counts every frame") {
+  const test::Folder folder("video_long");
+  const fs::path file = folder.path() / "v.mp4";
+  const int frames = static_cast<int>(kVerifyPackets) + 300;
+  test::make_video(file, {.width = 32, .height = 32, .frames = frames, .gop = 50});
+  const auto believed = index_video(file), counted = index_video(file, Trust::nothing);
+  CHECK_FALSE(believed->verified);
+  CHECK(counted->verified);
+  CHECK(believed->packet_of_frame == counted->packet_of_frame);
+  const std::vector<int64_t> some{10, 1500, frames - 2};
+  for (const auto& [k, shade] : shades(file, *believed, some))
+    CHECK(std::abs(shade - test::shade_of(static_cast<int>(k))) <= 12);
+}
+
+TEST_CASE("display matrices: the eight ways, and nonsense") {
+  const int32_t one = 1 << 16;
+  struct Case {
+    int32_t a, b, c, d;
+    int rotation;
+    bool mirror;
+  };
+  // A player maps (x, y) to (a x + c y, b x + d y).
+  for (const Case& k :
+       {Case{one, 0, 0, one, 0, false}, Case{0, one, -one, 0, 90, false}, Case{-one, 0, 0, -one, 180, false},
+        Case{0, -one, one, 0, 270, false}, Case{-one, 0, 0, one, 0, true}, Case{one, 0, 0, -one, 180, true},
+        Case{0, one, one, 0, 90, true}, Case{0, -one, -one, 0, 270, true}}) {
+    const int32_t matrix[9] = {k.a, k.b, 0, k.c, k.d, 0, 0, 0, 1 << 30};
+    int rotation = -1;
+    bool mirror = !k.mirror;
+    REQUIRE(orientation_of(matrix, rotation, mirror));
+    CHECK(rotation == k.rotation);
+    CHECK(mirror == k.mirror);
+    // By following a point: turn clockwise (y points down), then mirror.
+    int x = 2, y = 1;
+    for (int turn = 0; turn < rotation; turn += 90) std::tie(x, y) = std::pair{-y, x};
+    if (mirror) x = -x;
+    CHECK(x == (k.a * 2 + k.c) / one);
+    CHECK(y == (k.b * 2 + k.d) / one);
+  }
+  int rotation = 7;
+  bool mirror = true;
+  const int32_t zero[9] = {}, skew[9] = {one, one / 2, 0, -one / 2, one, 0, 0, 0, 1 << 30};
+  CHECK_FALSE(orientation_of(zero, rotation, mirror));
+  CHECK_FALSE(orientation_of(skew, rotation, mirror));
+  CHECK(rotation == 7);
+}
+
+TEST_CASE("H.264 packets tell what they are") {
+  const auto kind = [](std::vector<uint8_t> bytes, int length) { return h264_packet_kind(bytes, length); };
+  CHECK(kind({0, 0, 0, 2, 0x65, 0x88}, 4).idr);
+  CHECK_FALSE(kind({0, 0, 0, 2, 0x41, 0x88}, 4).idr);
+  CHECK_FALSE(kind({0, 0, 0, 2, 0x41, 0x88}, 4).disposable);
+  CHECK(kind({0, 0, 0, 2, 0x01, 0x88}, 4).disposable);
+  CHECK(kind({0, 2, 0x06, 0x05, 0, 2, 0x01, 0x88}, 2).disposable);        // SEI and a slice
+  CHECK_FALSE(kind({0, 2, 0x67, 0x05, 0, 2, 0x01, 0x88}, 2).disposable);  // parameters must not be lost
+  CHECK_FALSE(kind({0, 2, 0x01, 0x05, 0, 2, 0x41, 0x88}, 2).disposable);  // one of two slices is needed
+  CHECK(kind({0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x65, 9}, 0).idr);            // Annex B
+  CHECK(kind({0, 0, 1, 0x01, 9, 9}, 0).disposable);
+  for (const auto& broken :
+       std::vector<std::vector<uint8_t>>{{}, {0, 0, 0}, {0, 0, 0, 9, 0x65}, {0, 0, 0, 0}}) {
+    CHECK_FALSE(kind(broken, 4).idr);
+    CHECK_FALSE(kind(broken, 4).disposable);
+  }
+  const std::vector<uint8_t> avcc{1, 100, 0, 31, 0xfd, 0xe1, 0}, annex_b{0, 0, 0, 1, 0x67, 1, 2};
+  CHECK(h264_length_size(avcc) == 2);
+  CHECK(h264_length_size(annex_b) == 0);
+}
