@@ -70,20 +70,19 @@ size_t Arena::place(size_t bytes) {
 
 Value Arena::take(const Shape& shape, DType dtype) {
   const size_t bytes = rounded(static_cast<size_t>(shape.count()) * size_of(dtype));
-  Value value;
-  value.arena_ = this;
-  value.slot_ = static_cast<int>(cursor_);
-  value.pass_ = pass_;
+  void* data = nullptr;
   if (planning()) {
     slots_.push_back({place(bytes), bytes, 0});
-    value.tensor_ =
-        Tensor(reinterpret_cast<void*>(slots_.back().offset + kToken), dtype, shape, backend_.device());
+    data = reinterpret_cast<void*>(slots_.back().offset + kToken);
   } else {
     require(cursor_ < slots_.size() && slots_[cursor_].bytes == bytes,
             "Arena::take: this pass differs from the planned one");
-    void* data = static_cast<std::byte*>(memory_->data()) + slots_[cursor_].offset;
-    value.tensor_ = Tensor(data, dtype, shape, backend_.device());
+    data = static_cast<std::byte*>(memory_->data()) + slots_[cursor_].offset;
   }
+  Value value = Value::external(Tensor(data, dtype, shape, backend_.device()));
+  value.arena_ = this;
+  value.slot_ = static_cast<int>(cursor_);
+  value.pass_ = pass_;
   slots_[cursor_].owners = 1;
   ++cursor_;
   ++live_;

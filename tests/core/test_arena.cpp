@@ -148,10 +148,15 @@ TEST_CASE("a pass that differs from the plan is refused") {
   plan(arena,
        [&] { const Value a = arena.take(bytes(64), DType::u8), b = arena.take(bytes(128), DType::u8); });
   arena.begin_pass();
-  const Value a = arena.take(bytes(64), DType::u8);
+  Value a = arena.take(bytes(64), DType::u8);
   CHECK_THROWS_AS(arena.take(bytes(64), DType::u8), std::logic_error);  // 128 was planned
-  const Value b = arena.take(bytes(32), DType::f32);                    // the same bytes in another type
+  Value b = arena.take(bytes(32), DType::f32);                          // the same bytes in another type
   CHECK_THROWS_AS(arena.take(bytes(1), DType::u8), std::logic_error);   // one more than planned
+  // What was refused owns nothing: the two that were granted are alive, and nothing else.
+  a.reset();
+  CHECK_THROWS_AS(arena.begin_pass(), std::logic_error);
+  b.reset();
+  arena.begin_pass();
 }
 
 TEST_CASE("misuse is refused: living values, two commits") {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "core/rng.h"
+#include "math/dropout.h"
 #include "reference/reference_backend.h"
 #include "support/host_tensor.h"
 
@@ -65,6 +65,13 @@ TEST_CASE("dropout keeps what the documented word of Philox says") {
   CHECK(other.values() != y.values());
 }
 
+TEST_CASE("dropout keeps a word that equals p exactly") {
+  CHECK(dropout_keeps(0, 0.0));
+  CHECK(dropout_keeps(0x80000000, 0.5));
+  CHECK(!dropout_keeps(0x7fffffff, 0.5));
+  CHECK(!dropout_keeps(0xffffffff, 1.0));
+}
+
 TEST_CASE("dropout at its ends: p = 0 keeps everything, p = 1 nothing") {
   HostTensor x(Shape::vector(9), DType::f64, 3), y(Shape::vector(9), DType::f64, NAN);
   ReferenceBackend backend;
@@ -75,14 +82,20 @@ TEST_CASE("dropout at its ends: p = 0 keeps everything, p = 1 nothing") {
 }
 
 TEST_CASE("subsample: every stride-th place, zeros for new channels; and back") {
-  const Shape xs{1, 1, 3, 2, 3}, ys{1, 2, 2, 1, 2};
+  const Shape xs{1, 1, 3, 2, 3}, ys{1, 2, 2, 2, 1};
   HostTensor x(xs), y(ys, DType::f64, NAN), dx(xs, DType::f64, NAN);
   for (int64_t i = 0; i < xs.count(); ++i) x.set(i, static_cast<double>(i + 1));
   ReferenceBackend backend;
-  run_op(backend, SubsampleForward{x, y, {2, 2, 2}});
-  // Frames 0 and 2, row 0, columns 0 and 2 of 2 x 3 pictures numbered from 1; then the channel that x lacks.
-  CHECK(y.values() == std::vector<double>{1, 0, 3, 0, 13, 0, 15, 0});
+  run_op(backend, SubsampleForward{x, y, {2, 1, 3}});
+  // Frames 0 and 2, both rows, column 0 of 2 x 3 pictures numbered from 1; then the channel that x lacks.
+  CHECK(y.values() == std::vector<double>{1, 0, 4, 0, 13, 0, 16, 0});
   HostTensor dy(ys, {5, -1, 6, -1, 7, -1, 8, -1});
-  run_op(backend, SubsampleBackward{dy, dx, {2, 2, 2}});
-  CHECK(dx.values() == std::vector<double>{5, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 8, 0, 0, 0});
+  run_op(backend, SubsampleBackward{dy, dx, {2, 1, 3}});
+  CHECK(dx.values() == std::vector<double>{5, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 8, 0, 0});
+
+  const Shape rows{1, 1, 1, 2, 1};
+  HostTensor every_second_row(rows, DType::f64, NAN), columns({1, 1, 1, 4, 2});
+  for (int64_t i = 0; i < 8; ++i) columns.set(i, static_cast<double>(i));
+  run_op(backend, SubsampleForward{columns, every_second_row, {1, 2, 2}});
+  CHECK(every_second_row.values() == std::vector<double>{0, 4});
 }
