@@ -71,6 +71,56 @@ Normalise normalise_of(const TransformSettings& settings) {
 
 float clamped(float value) { return std::min(255.0f, std::max(0.0f, value)); }
 
+/// The vertical pass for one output row: to[i] = sum over t of weight[t] * (line t)[i]. Two lines a
+/// trip, to write less.
+void blend_lines(const uint8_t* lines, int64_t stride, int width, const float* weight, int taps,
+                 float* __restrict to) {
+  for (int i = 0; i < width; ++i) to[i] = weight[0] * static_cast<float>(lines[i]);
+  for (int t = 1; t < taps; t += 2) {
+    const float a = weight[t], b = t + 1 < taps ? weight[t + 1] : 0;
+    // Short windows end in weights of zero, whose lines may lie outside the picture.
+    if (a == 0) return;
+    const uint8_t* const p = lines + t * stride;
+    const uint8_t* const q = b == 0 ? p : p + stride;
+    for (int i = 0; i < width; ++i) to[i] += a * static_cast<float>(p[i]) + b * static_cast<float>(q[i]);
+  }
+}
+
+/// The horizontal pass for one row: output o is the sum over t of weight[o * taps + t] * from[start[o] + t].
+/// The few taps of mild scales are known to the compiler (kTaps = taps); many taps (kTaps = 0) are a multiple
+/// of 8, summed in eight lanes.
+template <int kTaps, int kChannels>
+void blend_columns(const float* from, const int* start, const float* weight, int taps, int outputs,
+                   float* to) {
+  for (int o = 0; o < outputs; ++o) {
+    const float* const w = weight + int64_t{o} * (kTaps > 0 ? kTaps : taps);
+    for (int k = 0; k < kChannels; ++k) {
+      const float* const p = from + start[o] * kChannels + k;
+      float sum = 0;
+      if constexpr (kTaps > 0) {
+        for (int t = 0; t < kTaps; ++t) sum += w[t] * p[t * kChannels];
+      } else {
+        float lane[8] = {};
+        for (int t = 0; t < taps; t += 8)
+          for (int i = 0; i < 8; ++i) lane[i] += w[t + i] * p[(t + i) * kChannels];
+        for (const float part : lane) sum += part;
+      }
+      to[o * kChannels + k] = sum;
+    }
+  }
+}
+
+using BlendColumns = void (*)(const float*, const int*, const float*, int, int, float*);
+
+template <int kChannels>
+BlendColumns blend_columns_of(int taps) {
+  constexpr BlendColumns kByTaps[] = {blend_columns<0, kChannels>, blend_columns<1, kChannels>,
+                                      blend_columns<2, kChannels>, blend_columns<3, kChannels>,
+                                      blend_columns<4, kChannels>, blend_columns<5, kChannels>,
+                                      blend_columns<6, kChannels>, blend_columns<7, kChannels>};
+  return kByTaps[taps < 8 ? taps : 0];
+}
+
 /// Where pixel (i, j) of the output lies in the crop as stored: base + i*down + j*right.
 struct Walk {
   int64_t base = 0, down = 0, right = 0;
@@ -117,6 +167,7 @@ void ClipWriter::make_axis(Axis& axis, int source, double ratio, int begin, int 
   axis.count = high(outputs - 1) - axis.first;
   axis.taps = 0;
   for (int o = 0; o < outputs; ++o) axis.taps = std::max(axis.taps, high(o) - low(o));
+  if (axis.taps >= 8) axis.taps = (axis.taps + 7) / 8 * 8;  // for blend_columns
   axis.start.resize(static_cast<size_t>(outputs));
   axis.weight.assign(static_cast<size_t>(outputs) * static_cast<size_t>(axis.taps), 0.0f);
   for (int o = 0; o < outputs; ++o) {
@@ -124,9 +175,10 @@ void ClipWriter::make_axis(Axis& axis, int source, double ratio, int begin, int 
     double sum = 0;
     const auto weight = [&](int j) { return std::max(0.0, 1 - std::abs(j + 0.5 - center(o)) / half_width); };
     for (int j = low(o); j < high(o); ++j) sum += weight(j);
-    float* out = &axis.weight[static_cast<size_t>(o) * static_cast<size_t>(axis.taps)];
     // Never zero: the nearest sample's centre is at most 1/2 away, the triangle at least 1 wide.
-    for (int j = low(o); j < high(o); ++j) *out++ = static_cast<float>(weight(j) / sum);
+    for (int j = low(o); j < high(o); ++j)
+      axis.weight[static_cast<size_t>(o) * static_cast<size_t>(axis.taps) + static_cast<size_t>(j - low(o))] =
+          static_cast<float>(weight(j) / sum);
   }
 }
 
@@ -164,27 +216,15 @@ void ClipWriter::resize(const uint8_t* plane, int stride, int channels, const Pl
   const int width = columns.count * channels;
   // Windows at the right edge read up to `taps` samples too far, with weight zero: those must be numbers.
   row_.assign(static_cast<size_t>(width + columns.taps * channels), 0.0f);
+  const BlendColumns blend =
+      channels == 1 ? blend_columns_of<1>(columns.taps) : blend_columns_of<3>(columns.taps);
   for (int r = 0; r < rows_; ++r) {
-    float* const acc = row_.data();
-    std::fill_n(acc, width, 0.0f);
-    const float* const row_weight = &rows.weight[static_cast<size_t>(r) * static_cast<size_t>(rows.taps)];
-    for (int t = 0; t < rows.taps; ++t) {
-      const float w = row_weight[t];
-      if (w == 0) continue;
-      const int64_t line = rows.first + rows.start[static_cast<size_t>(r)] + t;
-      const uint8_t* const from = plane + line * stride + int64_t{columns.first} * channels;
-      for (int i = 0; i < width; ++i) acc[i] += w * static_cast<float>(from[i]);
-    }
-    float* const to = out + static_cast<int64_t>(r) * columns_ * channels;
-    for (int c = 0; c < columns_; ++c) {
-      const float* const weight = &columns.weight[static_cast<size_t>(c) * static_cast<size_t>(columns.taps)];
-      const float* const from = acc + int64_t{columns.start[static_cast<size_t>(c)]} * channels;
-      for (int k = 0; k < channels; ++k) {
-        float sum = 0;
-        for (int t = 0; t < columns.taps; ++t) sum += weight[t] * from[t * channels + k];
-        to[c * channels + k] = sum;
-      }
-    }
+    const int64_t line = rows.first + rows.start[static_cast<size_t>(r)];
+    blend_lines(plane + line * stride + int64_t{columns.first} * channels, stride, width,
+                &rows.weight[static_cast<size_t>(r) * static_cast<size_t>(rows.taps)], rows.taps,
+                row_.data());
+    blend(row_.data(), columns.start.data(), columns.weight.data(), columns.taps, columns_,
+          out + static_cast<int64_t>(r) * columns_ * channels);
   }
 }
 
