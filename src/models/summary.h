@@ -1,0 +1,29 @@
+// What a model is made of and what it costs, from its specification alone.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "layers/layer.h"
+#include "models/model_spec.h"
+
+namespace laban {
+
+struct SummaryRow {
+  LayerRow layer;
+  /// Frames, rows and columns of the clip that one place of this layer's output depends on; it may reach
+  /// beyond the clip. Zero for layers on a shortcut.
+  std::array<int64_t, 3> receptive_field{0, 0, 0};
+};
+
+struct Summary {
+  std::vector<SummaryRow> rows;
+  int64_t parameters = 0;
+  int64_t macs = 0;         // multiply-accumulates of one forward pass of the whole batch
+  int64_t activations = 0;  // elements that forward writes, for the whole batch
+};
+
+/// Throws Error where clips of this shape (n, 3, t, h, w) do not fit.
+Summary summarize(const ModelSpec& spec, const Shape& clips);
+
+}  // namespace laban
