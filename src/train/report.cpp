@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "train/config.h"
 #include "train/report_sections.h"
 #include "train/report_style.h"
 #include "train/report_text.h"
@@ -66,13 +67,23 @@ std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& 
   return out.dump(2) + "\n";
 }
 
+bool trained_on_single_frames(const std::filesystem::path& folder) {
+  Config config;
+  try {
+    apply_config_file(config, (folder / "config.toml").string());
+  } catch (const Error&) {
+    return true;
+  }
+  return config.clip.single_frame;
+}
+
 Evaluation read_control(const std::filesystem::path& folder) {
   const auto own = folder / "evaluation_test_single_frame.json", plain = folder / "evaluation_test.json";
   if (std::filesystem::exists(own)) return read_evaluation(own);
   if (std::filesystem::exists(plain))
     if (Evaluation e = read_evaluation(plain); e.single_frame) return e;
   throw FileError(own.string(), "there is no evaluation of the single-frame control",
-                  "Train with --single-frame and run `laban eval --single-frame` on that run.");
+                  "Train it with `laban train --single-frame` and measure it with `laban eval`.");
 }
 
 }  // namespace laban::report

@@ -13,9 +13,10 @@ namespace laban::report {
 
 struct ReportInput {
   RunRecord run;
-  /// The same network's twin, trained and tested on clips whose frames are all one frame.
+  /// The network's twin, trained and tested on clips whose frames are all one frame.
   std::optional<Evaluation> control;
-  std::string control_note;  // why there is none; empty where nobody asked for one
+  bool control_trained_so = true;  // false: a network that was trained on moving clips, only tested so
+  std::string control_note;        // why there is none; empty where nobody asked for one
   std::optional<Dataset> dataset;
   std::string dataset_note;                   // why there is none
   ClipSource clips;                           // may be empty: then no frames are shown
@@ -30,6 +31,10 @@ std::string report_page(const ReportInput& input);
 /// test evaluation.
 std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& control,
                          std::optional<double> seconds);
+
+/// Whether the run in `folder` was trained on single frames, by its config.toml; true where that cannot be
+/// told.
+bool trained_on_single_frames(const std::filesystem::path& folder);
 
 /// The control's evaluation of the test split: `folder`/evaluation_test_single_frame.json, or
 /// evaluation_test.json where that was made with single frames. Throws FileError where there is neither.

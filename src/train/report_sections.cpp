@@ -28,7 +28,7 @@ double guessing(const Evaluation& e) {
 
 /// The headline in words, no stronger than the intervals allow.
 std::string verdict(const Evaluation& e, const std::string& split_name,
-                    const std::optional<Evaluation>& control) {
+                    const std::optional<Evaluation>& control, bool trained_so) {
   std::string out = text("<p>The network names the right class for <strong>", e.correct(), " of ",
                          counted(e.clips, split_name + " clip"), "</strong> (", percent(e.accuracy),
                          e.ci95 ? "; 95% interval " + range(e.ci95) : "", "). ");
@@ -41,9 +41,17 @@ std::string verdict(const Evaluation& e, const std::string& split_name,
   else if (e.ci95 && e.ci95->low <= guess)
     out += "The interval includes that, so this run does not show that anything was learned. ";
   if (control) {
-    out += text(
-        "The control, the same network trained and tested on clips whose frames are all one frame, reaches ",
-        percent(control->accuracy), control->ci95 ? " (" + range(control->ci95) + ")" : "", ": ");
+    const std::string reached =
+        percent(control->accuracy) + (control->ci95 ? " (" + range(control->ci95) + ")" : "");
+    if (!trained_so)
+      return out +
+             "The control was tested on clips whose frames are all one frame, but trained on moving ones, "
+             "and reaches " +
+             reached +
+             ". Such clips are foreign to it, so this says little about what single pictures could give.</p>";
+    out +=
+        "The control, the same network trained and tested on clips whose frames are all one frame, reaches " +
+        reached + ": ";
     const bool known = e.ci95 && control->ci95;
     if (known && e.ci95->low > control->ci95->high)
       out += text("the ", fixed(100 * (e.accuracy - control->accuracy), 1),
@@ -155,7 +163,7 @@ std::string result_section(const ReportInput& input) {
     html += note(
         "There is no evaluation of the test split; these are the validation clips, on which settings may "
         "have been chosen.");
-  html += verdict(*e, split_name, input.control);
+  html += verdict(*e, split_name, input.control, input.control_trained_so);
   html += "<div class=\"tiles\">";
   html += tile("lead", percent(e->accuracy), text(is_test ? "Test" : "Validation", " accuracy"),
                text(e->correct(), " of ", e->clips, e->ci95 ? " · 95% interval " + range(e->ci95) : ""));

@@ -260,6 +260,20 @@ TEST_CASE("the summary holds what the demo promises") {
   CHECK(without["seconds"].is_null());
 }
 
+TEST_CASE("a control that was trained on moving clips is not called trained on single frames") {
+  TemporaryFolder run;
+  ReportInput input = full_input(run);
+  CHECK(trained_on_single_frames(run.path() / "nowhere"));
+  CHECK_FALSE(trained_on_single_frames(run.path()));  // its config says nothing, so the default holds
+  CHECK(holds(report_page(input), "trained and tested on clips whose frames are all one frame"));
+  input.control_trained_so = false;
+  CHECK(holds(report_page(input),
+              "but trained on moving ones, and reaches 33.3% (9.7% to 70.0%). Such clips are foreign"));
+  CHECK_FALSE(holds(report_page(input), "trained and tested on clips whose frames are all one frame"));
+  run.write("config.toml", "[clip]\nsingle_frame = true\n");
+  CHECK(trained_on_single_frames(run.path()));
+}
+
 TEST_CASE("the control is only what was made with single frames") {
   TemporaryFolder run;
   CHECK_THROWS_AS(read_control(run.path()), FileError);
