@@ -19,7 +19,7 @@ constexpr int kLanes = 8, kAccumulators = 12;
 constexpr int kLanes = 4, kAccumulators = 12;
 #endif
 constexpr int kMaxInputVectors = 4;
-constexpr int64_t kBlockPlaces = 128;  // a panel of x (128 places x 64 channels) then stays in L1
+constexpr int64_t kBlockPlaces = 256;  // a panel of x (128 places x 64 channels) then stays in L1
 using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
 
 constexpr int outputs_of_tile(int input_vectors) { return kAccumulators / input_vectors; }
@@ -30,19 +30,32 @@ Vector load(const float* from) {
   return v;
 }
 
-/// A run of outputs along w, as offsets into the packed panels.
+void store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
+
+/// A run of outputs along w: where it begins in the packed x, and in an output tile of the packed dy.
 struct Run {
-  const float *x, *dy;
+  const float* x;
+  int64_t dy;
 };
 
-/// tile[o][i] += sum over runs and places of dy[o] * x[i]. Panels: x has input_vectors vectors a place,
+/// Where a register tile goes: rows of outputs, `stride` floats apart, of which the tile may cover the last
+/// in part only.
+struct Target {
+  float* first;
+  int64_t stride, outputs, inputs;
+};
+
+/// target[o][i] += sum over runs and places of dy[o] * x[i]. Panels: x has input_vectors vectors a place,
 /// `step` floats apart; dy has all outputs of the tile a place.
 template <int input_vectors>
-void multiply(const Run* runs, int64_t run_count, int64_t places, int64_t step, float* tile) {
-  constexpr int outputs = outputs_of_tile(input_vectors);
-  Vector sum[outputs][input_vectors] = {};
+void multiply(const Run* runs, int64_t run_count, int64_t places, int64_t step, const float* dy_tile,
+              const Target& target) {
+  constexpr int outputs = outputs_of_tile(input_vectors), inputs = input_vectors * kLanes;
+  Vector sum[outputs][input_vectors];
+  for (int o = 0; o < outputs; ++o)
+    for (int v = 0; v < input_vectors; ++v) sum[o][v] = Vector{};
   for (int64_t r = 0; r < run_count; ++r) {
-    const float *x = runs[r].x, *dy = runs[r].dy;
+    const float *x = runs[r].x, *dy = dy_tile + runs[r].dy;
     for (int64_t p = 0; p < places; ++p, x += step, dy += outputs) {
       Vector in[input_vectors];
       for (int v = 0; v < input_vectors; ++v) in[v] = load(x + v * kLanes);
@@ -50,11 +63,20 @@ void multiply(const Run* runs, int64_t run_count, int64_t places, int64_t step, 
         for (int v = 0; v < input_vectors; ++v) sum[o][v] += dy[o] * in[v];
     }
   }
-  std::memcpy(tile, sum, sizeof sum);
+  if (target.outputs == outputs && target.inputs == inputs) {
+    for (int o = 0; o < outputs; ++o)
+      for (int v = 0; v < input_vectors; ++v) {
+        float* place = target.first + o * target.stride + v * kLanes;
+        store(place, load(place) + sum[o][v]);
+      }
+  } else {
+    alignas(64) float tile[outputs * inputs];
+    for (int o = 0; o < outputs; ++o)
+      for (int v = 0; v < input_vectors; ++v) store(tile + o * inputs + v * kLanes, sum[o][v]);
+    for (int64_t o = 0; o < target.outputs; ++o)
+      for (int64_t i = 0; i < target.inputs; ++i) target.first[o * target.stride + i] += tile[o * inputs + i];
+  }
 }
-
-using Multiply = void (*)(const Run*, int64_t, int64_t, int64_t, float*);
-constexpr Multiply kMultiply[kMaxInputVectors] = {multiply<1>, multiply<2>, multiply<3>, multiply<4>};
 
 /// A box of outputs, and the box of inputs that it looks at.
 struct Box {
@@ -66,44 +88,62 @@ constexpr int64_t div_up(int64_t value, int64_t by) { return (value + by - 1) / 
 
 std::array<int64_t, 4> places_of(const Shape& shape) { return {shape.n, shape.t, shape.h, shape.w}; }
 
-/// Input channels [first, first + width) of the box, widened to float, zero beyond the last channel.
-template <class T>
-void pack_x(const T* x, const Shape& shape, const Box& box, int64_t first, int64_t width, float* panel) {
-  const int64_t real = std::min(width, shape.c - first);
-  const auto& [n, t, h, w] = box.x;
-  for (int64_t in = n.begin; in < n.end; ++in)
-    for (int64_t it = t.begin; it < t.end; ++it)
-      for (int64_t ih = h.begin; ih < h.end; ++ih) {
-        const T* from = x + shape.index(in, it, ih, w.begin, first);
-        for (int64_t iw = w.begin; iw < w.end; ++iw, from += shape.c, panel += width) {
-#pragma omp simd
-          for (int64_t c = 0; c < real; ++c) panel[c] = widen(from[c]);
-          for (int64_t c = real; c < width; ++c) panel[c] = 0;
-        }
-      }
+int64_t places_in(const std::array<Range, 4>& box) {
+  return box[0].size() * box[1].size() * box[2].size() * box[3].size();
+}
+/// The position of a place (n, t, h, w) among those of the box.
+int64_t place_in(const std::array<Range, 4>& box, const std::array<int64_t, 4>& at) {
+  int64_t place = 0;
+  for (int axis = 0; axis < 4; ++axis) place = place * box[axis].size() + at[axis] - box[axis].begin;
+  return place;
 }
 
-/// Output tiles [tiles) of the box: [tile][place][output of the tile], zero beyond the last channel.
-template <class T>
-void pack_dy(const T* dy, const Shape& shape, const Box& box, int outputs, Range tiles, float* panel) {
-  const auto& [n, t, h, w] = box.y;
-  const int64_t rows = n.size() * t.size() * h.size();
-  for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
-    const int64_t first = tile * outputs, real = std::min<int64_t>(outputs, shape.c - first);
-    for (int64_t row = 0; row < rows; ++row) {
-      const int64_t in = n.begin + row / (t.size() * h.size()), it = t.begin + row / h.size() % t.size();
-      const T* from = dy + shape.index(in, it, h.begin + row % h.size(), w.begin, first);
-      for (int64_t iw = w.begin; iw < w.end; ++iw, from += shape.c, panel += outputs) {
-        for (int64_t o = 0; o < real; ++o) panel[o] = widen(from[o]);
-        for (int64_t o = real; o < outputs; ++o) panel[o] = 0;
-      }
-    }
+/// panel[0..width) = from[0..real), widened, and zeros. Nearly always all of it, with a constant length.
+template <int width, class T>
+void copy_padded(const T* from, int64_t real, float* panel) {
+  if (real >= width) {
+#pragma omp simd
+    for (int i = 0; i < width; ++i) panel[i] = widen(from[i]);
+  } else {
+    for (int64_t i = 0; i < width; ++i) panel[i] = i < real ? widen(from[i]) : 0.0f;
   }
 }
 
+/// Calls body(first place) for each row along w of a box of places.
+template <class Body>
+void for_each_row(const std::array<Range, 4>& box, Body&& body) {
+  for (int64_t n = box[0].begin; n < box[0].end; ++n)
+    for (int64_t t = box[1].begin; t < box[1].end; ++t)
+      for (int64_t h = box[2].begin; h < box[2].end; ++h) body(n, t, h);
+}
+
+/// Input channels from `first` on: [place][width].
+template <int width, class T>
+void pack_x(const T* x, const Shape& shape, const Box& box, int64_t first, float* panel) {
+  for_each_row(box.x, [&](int64_t n, int64_t t, int64_t h) {
+    const T* from = x + shape.index(n, t, h, box.x[3].begin, first);
+    for (int64_t w = 0; w < box.x[3].size(); ++w, from += shape.c, panel += width)
+      copy_padded<width>(from, shape.c - first, panel);
+  });
+}
+
+/// Outputs of the tiles: [tile][place][outputs].
+template <int outputs, class T>
+void pack_dy(const T* dy, const Shape& shape, const Box& box, Range tiles, int64_t places, float* panel) {
+  for_each_row(box.y, [&](int64_t n, int64_t t, int64_t h) {
+    const T* from = dy + shape.index(n, t, h, box.y[3].begin, 0);
+    for (int64_t w = 0; w < box.y[3].size(); ++w, from += shape.c, panel += outputs)
+      for (int64_t tile = tiles.begin; tile < tiles.end; ++tile)
+        copy_padded<outputs>(from + tile * outputs, shape.c - tile * outputs,
+                             panel + (tile - tiles.begin) * places * outputs);
+  });
+}
+
 /// What one thread works on: its boxes, its tiles of dw, its panels.
-template <class T>
+template <int input_vectors, class T>
 class Worker {
+  static constexpr int kOutputs = outputs_of_tile(input_vectors), kWidth = input_vectors * kLanes;
+
  public:
   Worker(const WeightGradientPlan& plan, const T* x, const T* dy, float* dw, float* panels)
       : plan_(plan),
@@ -124,9 +164,9 @@ class Worker {
     const Range output_tiles = few ? Range{first, first + units.size()} : Range{0, plan_.output_tiles};
     for (int64_t b = boxes.begin; b < boxes.end; ++b) {
       const Box box = box_at(b);
-      pack_dy(dy_, g_.y, box, outputs(), output_tiles, panel_dy_);
+      pack_dy<kOutputs>(dy_, g_.y, box, output_tiles, places_in(box.y), panel_dy_);
       for (int64_t tile = input_tiles.begin; tile < input_tiles.end; ++tile) {
-        pack_x(x_, g_.x, box, tile * width(), width(), panel_x_);
+        pack_x<kWidth>(x_, g_.x, box, tile * kWidth, panel_x_);
         const Range mine{std::max(units.begin, tile * per_input_tile),
                          std::min(units.end, (tile + 1) * per_input_tile)};
         multiply_box(box, tile, {mine.begin - tile * per_input_tile, mine.end - tile * per_input_tile},
@@ -136,9 +176,6 @@ class Worker {
   }
 
  private:
-  int outputs() const { return outputs_of_tile(plan_.input_vectors); }
-  int64_t width() const { return plan_.input_vectors * kLanes; }
-
   Box box_at(int64_t index) const {
     const auto outputs = places_of(g_.y), inputs = places_of(g_.x);
     Box box;
@@ -171,19 +208,7 @@ class Worker {
   /// units: (tap, output tile) of one input tile.
   void multiply_box(const Box& box, int64_t input_tile, Range units, Range output_tiles) {
     const auto& [kernel, stride, padding] = g_.window;
-    const int64_t places = box.y[0].size() * box.y[1].size() * box.y[2].size() * box.y[3].size();
-    const auto x_place = [&](int64_t n, int64_t t, int64_t h, int64_t w) {
-      return (((n - box.x[0].begin) * box.x[1].size() + t - box.x[1].begin) * box.x[2].size() + h -
-              box.x[2].begin) *
-                 box.x[3].size() +
-             w - box.x[3].begin;
-    };
-    const auto y_place = [&](int64_t n, int64_t t, int64_t h, int64_t w) {
-      return (((n - box.y[0].begin) * box.y[1].size() + t - box.y[1].begin) * box.y[2].size() + h -
-              box.y[2].begin) *
-                 box.y[3].size() +
-             w - box.y[3].begin;
-    };
+    const int64_t places = places_in(box.y);
     for (int64_t unit = units.begin; unit < units.end;) {
       const int64_t tap = unit / plan_.output_tiles;
       const int64_t tap_end = std::min(units.end, (tap + 1) * plan_.output_tiles);
@@ -194,35 +219,27 @@ class Worker {
       Run runs[kBlockPlaces];
       int64_t count = 0;
       if (w.size() > 0)
-        for (int64_t n = box.y[0].begin; n < box.y[0].end; ++n)
-          for (int64_t to = t.begin; to < t.end; ++to)
-            for (int64_t ho = h.begin; ho < h.end; ++ho)
-              runs[count++] = {panel_x_ + width() * x_place(n, to * stride[0] - padding[0] + kt,
-                                                            ho * stride[1] - padding[1] + kh,
-                                                            w.begin * stride[2] - padding[2] + kw),
-                               panel_dy_ + outputs() * y_place(n, to, ho, w.begin)};
+        for_each_row({box.y[0], t, h, w}, [&](int64_t n, int64_t to, int64_t ho) {
+          const int64_t at_x =
+              place_in(box.x, {n, to * stride[0] - padding[0] + kt, ho * stride[1] - padding[1] + kh,
+                               w.begin * stride[2] - padding[2] + kw});
+          runs[count++] = {panel_x_ + at_x * kWidth, place_in(box.y, {n, to, ho, w.begin}) * kOutputs};
+        });
       for (; unit < tap_end; ++unit) {
         if (count == 0) continue;
         const int64_t output_tile = unit % plan_.output_tiles;
-        Run shifted[kBlockPlaces];
-        const int64_t panel = (output_tile - output_tiles.begin) * places * outputs();
-        for (int64_t r = 0; r < count; ++r) shifted[r] = {runs[r].x, runs[r].dy + panel};
-        alignas(64) float tile[kAccumulators * kLanes];
-        kMultiply[plan_.input_vectors - 1](shifted, count, w.size(), width() * stride[2], tile);
-        add_tile(tile, output_tile, tap, input_tile);
+        const float* dy_tile = panel_dy_ + (output_tile - output_tiles.begin) * places * kOutputs;
+        multiply<input_vectors>(runs, count, w.size(), kWidth * stride[2], dy_tile,
+                                target(output_tile, tap, input_tile));
       }
     }
   }
 
-  void add_tile(const float* tile, int64_t output_tile, int64_t tap, int64_t input_tile) {
-    const int64_t taps = g_.window.volume(), first_in = input_tile * width();
-    const int64_t ins = std::min(width(), g_.x.c - first_in);
-    const int64_t end = std::min((output_tile + 1) * outputs(), g_.y.c);
-    for (int64_t o = output_tile * outputs(); o < end; ++o, tile += width()) {
-      float* to = dw_ + (o * taps + tap) * g_.x.c + first_in;
-#pragma omp simd
-      for (int64_t i = 0; i < ins; ++i) to[i] += tile[i];
-    }
+  Target target(int64_t output_tile, int64_t tap, int64_t input_tile) const {
+    const int64_t first_out = output_tile * kOutputs, first_in = input_tile * kWidth;
+    const int64_t stride = g_.window.volume() * g_.x.c;
+    return {dw_ + first_out * stride + tap * g_.x.c + first_in, stride,
+            std::min<int64_t>(kOutputs, g_.y.c - first_out), std::min<int64_t>(kWidth, g_.x.c - first_in)};
   }
 
   const WeightGradientPlan& plan_;
@@ -305,16 +322,29 @@ void add_weight_gradient(const WeightGradientPlan& plan, const Tensor& x, const 
 
   for_each_range(plan.threads, weights * (plan.pixel_groups - 1),
                  [&](Range range) { std::fill(partials + range.begin, partials + range.end, 0.0f); });
-  with_type(x.dtype, [&]<class T>() {
+  const auto work = [&]<int input_vectors, class T>() {
     const T *x_data = x.as<T>(), *dy_data = dy.as<T>();
     for_each_part(plan.threads, [&](int part) {
       const int group = part / per_group, member = part % per_group;
       float* mine = group == 0 ? dw : partials + weights * (group - 1);
       const Range my_units = part_of(units, per_group, member);
       if (my_units.size() == 0) return;
-      Worker<T>(plan, x_data, dy_data, mine, panels + panel * part)
+      Worker<input_vectors, T>(plan, x_data, dy_data, mine, panels + panel * part)
           .run(part_of(boxes_of(plan), plan.pixel_groups, group), my_units);
     });
+  };
+  with_type(x.dtype, [&]<class T>() {
+    switch (plan.input_vectors) {
+      case 1:
+        return work.template operator()<1, T>();
+      case 2:
+        return work.template operator()<2, T>();
+      case 3:
+        return work.template operator()<3, T>();
+      default:
+        static_assert(kMaxInputVectors == 4);
+        return work.template operator()<4, T>();
+    }
   });
   if (plan.pixel_groups == 1) return;
   for_each_range(plan.threads, weights, [&](Range range) {
