@@ -68,10 +68,11 @@ std::string place(const Shape& s) {
 void print_table(const ModelSpec& spec, const Shape& clips, DType compute, const Summary& summary,
                  const Memories& memories) {
   const double element = static_cast<double>(size_of(compute)), n = static_cast<double>(clips.n);
-  std::printf("%s, %lld classes, %lld clip%s of %lld frames of %lldx%lld, %s\n\n", spec.name.c_str(),
-              static_cast<long long>(spec.classes), static_cast<long long>(clips.n), clips.n == 1 ? "" : "s",
-              static_cast<long long>(clips.t), static_cast<long long>(clips.h),
-              static_cast<long long>(clips.w), std::string(name_of(compute)).c_str());
+  std::printf("%s\n\n",
+              text(spec.name, ", ", spec.classes, " classes, ", clips.n,
+                   clips.n == 1 ? " clip of " : " clips of ", clips.t, " frames of ", clips.h, "x", clips.w,
+                   ", ", compute, clips.n == 1 ? "" : "; MMAC and activations are of the whole batch")
+                  .c_str());
   Table table({"layer", "what", "output (C x T x H x W)", "parameters", "MMAC", "activations", "sees frames",
                "pixels"},
               "lllrrrrr");
