@@ -1,25 +1,13 @@
 #include "cpu/convolution.h"
 
+#include <optional>
+
 #include "cpu/elements.h"
 #include "cpu/parallel.h"
+#include "cpu/weight_gradient.h"
+#include "cpu/winograd.h"
 
 namespace laban::cpu {
-
-/// What one convolution in one direction needs, found by its geometry.
-struct Convolutions::Plan {
-  DType stored = DType::f32;    // activations as the op has them
-  DType computed = DType::f32;  // as the primitive has them
-  ConvGeometry geometry;        // folded
-  // Forward and data: the primitive and the layouts of its weights. Weights: the primitive and the addition
-  // of its result to the gradient, or our own kernel.
-  Execution convolution;
-  dnnl::memory::desc plain, wanted;
-  Execution add_gradient;
-  std::optional<WeightGradientPlan> own;
-  size_t scratchpad = 0;  // bytes
-  size_t scratch = 0;     // bytes, all in all
-};
-
 namespace {
 
 void cast(int threads, const Tensor& from, const Tensor& to) {
@@ -38,6 +26,22 @@ void cast(int threads, const Tensor& from, const Tensor& to) {
 size_t line_bytes(size_t bytes) { return ScratchCutter::bytes_for<std::byte>(static_cast<int64_t>(bytes)); }
 size_t bytes_as(const Shape& shape, DType dtype) {
   return line_bytes(static_cast<size_t>(shape.count()) * size_of(dtype));
+}
+void* take_bytes(ScratchCutter& scratch, size_t bytes) {
+  return scratch.take<std::byte>(static_cast<int64_t>(bytes));
+}
+Scratch take_scratch(ScratchCutter& scratch, size_t bytes) { return {take_bytes(scratch, bytes), bytes}; }
+
+/// A tensor of another type in the scratch, not yet filled.
+Tensor take_as(ScratchCutter& scratch, const Tensor& like, DType dtype) {
+  return {take_bytes(scratch, bytes_as(like.shape, dtype)), dtype, like.shape};
+}
+/// The tensor as a primitive of type `dtype` wants it: itself, or converted into the scratch.
+Tensor converted(int threads, ScratchCutter& scratch, const Tensor& tensor, DType dtype) {
+  if (tensor.dtype == dtype) return tensor;
+  const Tensor copy = take_as(scratch, tensor, dtype);
+  cast(threads, tensor, copy);
+  return copy;
 }
 
 /// dbias += column sums of dy. Sums per thread in double, added up in the order of the threads.
@@ -63,159 +67,236 @@ void add_bias_gradient(int threads, const Tensor& dy, const Tensor& dbias, Scrat
   }
 }
 
+/// Weights as an oneDNN primitive wants them.
+class OneDnnWeights : public WeightLayout {
+ public:
+  OneDnnWeights(const OneDnn& dnn, const dnnl::memory::desc& plain, const dnnl::memory::desc& wanted)
+      : dnn_(dnn), plain_(plain), wanted_(wanted), reorder_(make_reorder(dnn, plain, wanted, false)) {}
+
+  size_t bytes() const override { return wanted_.get_size(); }
+  void pack(const void* weights, void* packed) override { reorder_.execute(dnn_, {weights, packed}); }
+  bool same_as(const WeightLayout& other) const override {
+    const auto* o = dynamic_cast<const OneDnnWeights*>(&other);
+    return o && o->plain_ == plain_ && o->wanted_ == wanted_;
+  }
+
+ private:
+  const OneDnn& dnn_;
+  dnnl::memory::desc plain_, wanted_;
+  Execution reorder_;
+};
+
+/// Weights transformed for Winograd's convolution.
+class WinogradWeights : public WeightLayout {
+ public:
+  WinogradWeights(const WinogradPlan& plan, ConvDirection direction, DType dtype)
+      : plan_(plan), direction_(direction), dtype_(dtype) {}
+
+  size_t bytes() const override { return static_cast<size_t>(winograd_weights_count(plan_)) * sizeof(float); }
+  void pack(const void* weights, void* packed) override {
+    transform_weights(plan_, direction_, weights, dtype_, static_cast<float*>(packed));
+  }
+  bool same_as(const WeightLayout& other) const override {
+    const auto* o = dynamic_cast<const WinogradWeights*>(&other);
+    return o && o->direction_ == direction_ && o->dtype_ == dtype_ && o->plan_.in.c == plan_.in.c &&
+           o->plan_.out.c == plan_.out.c && o->plan_.frames == plan_.frames;
+  }
+
+ private:
+  WinogradPlan plan_;
+  ConvDirection direction_;
+  DType dtype_;
+};
+
 }  // namespace
 
-Convolutions::Plan& Convolutions::plan(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
+/// What a convolution that maps activations to activations needs: x to y, or dy to dx.
+class Convolutions::TransformPlan {
+ public:
+  TransformPlan(const OneDnn& dnn, ConvDirection direction, const ConvGeometry& geometry, DType stored,
+                DType computed, bool with_bias, int threads)
+      : threads_(threads), stored_(stored), computed_(computed) {
+    if (computed == DType::f32 && suits_winograd(direction, geometry)) {
+      winograd_ = plan_winograd(direction, geometry, threads);
+      layout_ = std::make_shared<WinogradWeights>(*winograd_, direction, stored);
+      scratch_ = winograd_scratch_bytes(*winograd_);
+      return;
+    }
+    const bool forward = direction == ConvDirection::forward;
+    const ConvPrimitive made = make_convolution(dnn, direction, geometry, computed, with_bias);
+    primitive_ = {dnn,
+                  made.primitive,
+                  {{forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_DST, forward ? made.x : made.y},
+                   {DNNL_ARG_WEIGHTS, made.weights},
+                   {DNNL_ARG_BIAS, made.bias},
+                   {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_SRC, forward ? made.y : made.x},
+                   {DNNL_ARG_SCRATCHPAD, made.scratchpad}}};
+    const auto plain = weights_layout(geometry, stored, is_planar(geometry));
+    if (plain != made.weights) layout_ = std::make_shared<OneDnnWeights>(dnn, plain, made.weights);
+    scratchpad_ = made.scratchpad.get_size();
+    scratch_ = line_bytes(scratchpad_);
+    if (stored != computed) scratch_ += bytes_as(geometry.x, computed) + bytes_as(geometry.y, computed);
+  }
+
+  size_t scratch_bytes() const { return scratch_; }
+  /// Null where the weights serve as they are.
+  const std::shared_ptr<WeightLayout>& layout() const { return layout_; }
+
+  void run(const OneDnn& dnn, const Tensor& in, const void* packed, const Tensor& bias, const Tensor& out,
+           Scratch memory) {
+    if (winograd_) {
+      run_winograd(*winograd_, in, static_cast<const float*>(packed), optional<float>(bias), out, memory);
+      return;
+    }
+    ScratchCutter scratch(memory);
+    void* scratchpad = take_bytes(scratch, scratchpad_);
+    const Tensor from = converted(threads_, scratch, in, computed_);
+    const Tensor to = stored_ == computed_ ? out : take_as(scratch, out, computed_);
+    primitive_.execute(dnn, {from.data, packed, bias.data, to.data, scratchpad});
+    if (stored_ != computed_) cast(threads_, to, out);
+  }
+
+ private:
+  int threads_;
+  DType stored_, computed_;
+  std::optional<WinogradPlan> winograd_;
+  Execution primitive_;
+  size_t scratchpad_ = 0, scratch_ = 0;
+  std::shared_ptr<WeightLayout> layout_;
+};
+
+/// What the gradient of the weights needs.
+class Convolutions::GradientPlan {
+ public:
+  GradientPlan(const OneDnn& dnn, const ConvGeometry& geometry, DType stored, DType computed, bool with_bias,
+               int threads)
+      : threads_(threads), computed_(computed) {
+    if (with_bias) scratch_ = ScratchCutter::bytes_for<double>(geometry.y.c * threads);
+    if (computed == DType::f32 && suits_winograd(ConvDirection::weights, geometry)) {
+      winograd_ = plan_winograd(ConvDirection::weights, geometry, threads);
+      scratch_ += line_bytes(winograd_gradient_scratch_bytes(*winograd_));
+      return;
+    }
+    if (computed == DType::f32 && suits_weight_gradient(geometry)) {
+      own_ = plan_weight_gradient(geometry, threads);
+      scratch_ += line_bytes(own_->scratch_bytes());
+      return;
+    }
+    const ConvPrimitive made = make_convolution(dnn, ConvDirection::weights, geometry, computed, false);
+    primitive_ = {dnn,
+                  made.primitive,
+                  {{DNNL_ARG_SRC, made.x},
+                   {DNNL_ARG_DIFF_DST, made.y},
+                   {DNNL_ARG_DIFF_WEIGHTS, made.weights},
+                   {DNNL_ARG_SCRATCHPAD, made.scratchpad}}};
+    const auto plain = weights_layout(geometry, DType::f32, is_planar(geometry));
+    add_ = make_reorder(dnn, made.weights, plain, true);
+    scratchpad_ = made.scratchpad.get_size();
+    gradient_ = made.weights.get_size();
+    scratch_ += line_bytes(scratchpad_) + line_bytes(gradient_);
+    if (stored != computed) scratch_ += bytes_as(geometry.x, computed) + bytes_as(geometry.y, computed);
+  }
+
+  size_t scratch_bytes() const { return scratch_; }
+
+  void run(const OneDnn& dnn, const ConvBackwardWeights& op, Scratch memory) {
+    ScratchCutter scratch(memory);
+    if (op.dbias) add_bias_gradient(threads_, op.dy, op.dbias, scratch);
+    if (winograd_)
+      return add_winograd_gradient(*winograd_, op.x, op.dy, op.dw.as<float>(),
+                                   take_scratch(scratch, winograd_gradient_scratch_bytes(*winograd_)));
+    if (own_)
+      return add_weight_gradient(*own_, op.x, op.dy, op.dw.as<float>(),
+                                 take_scratch(scratch, own_->scratch_bytes()));
+    void* scratchpad = take_bytes(scratch, scratchpad_);
+    void* gradient = take_bytes(scratch, gradient_);
+    const Tensor x = converted(threads_, scratch, op.x, computed_);
+    const Tensor dy = converted(threads_, scratch, op.dy, computed_);
+    primitive_.execute(dnn, {x.data, dy.data, gradient, scratchpad});
+    add_.execute(dnn, {gradient, op.dw.data});
+  }
+
+ private:
+  int threads_;
+  DType computed_;
+  std::optional<WinogradPlan> winograd_;
+  std::optional<WeightGradientPlan> own_;
+  Execution primitive_, add_;
+  size_t scratchpad_ = 0, gradient_ = 0, scratch_ = 0;
+};
+
+Convolutions::Convolutions(int threads, bool native_bf16) : threads_(threads), native_bf16_(native_bf16) {}
+Convolutions::~Convolutions() = default;
+
+Convolutions::Key Convolutions::key_of(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
                                        bool with_bias) {
-  std::array<int64_t, 22> key{};
+  Key key{};
   const auto numbers = geometry.key();
   std::copy(numbers.begin(), numbers.end(), key.begin());
   key[19] = static_cast<int64_t>(direction);
   key[20] = static_cast<int64_t>(dtype);
   key[21] = with_bias;
-  const auto found = plans_.find(key);
-  if (found != plans_.end()) return *found->second;
+  return key;
+}
 
-  const ThreadCountScope scope(threads_);  // oneDNN fixes the number of threads when a primitive is made
-  auto made = std::make_shared<Plan>();
-  Plan& plan = *made;
-  plan.geometry = folded(geometry);
-  plan.stored = dtype;
-  plan.computed = dtype == DType::bf16 && native_bf16_ ? DType::bf16 : DType::f32;
-  const bool widens = plan.stored != plan.computed;
-  const bool planar = is_planar(plan.geometry);
-  const Shape &x = plan.geometry.x, &y = plan.geometry.y;
-
-  if (direction == ConvDirection::weights && plan.computed == DType::f32 &&
-      suits_weight_gradient(plan.geometry)) {
-    plan.own = plan_weight_gradient(plan.geometry, threads_);
-    plan.scratch = line_bytes(plan.own->scratch_bytes());
-  } else {
-    const ConvPrimitive made_by = make_convolution(dnn_, direction, plan.geometry, plan.computed, with_bias);
-    plan.scratchpad = made_by.scratchpad.get_size();
-    plan.scratch =
-        line_bytes(plan.scratchpad) + (widens ? bytes_as(x, plan.computed) + bytes_as(y, plan.computed) : 0);
-    plan.wanted = made_by.weights;
-    switch (direction) {
-      case ConvDirection::forward:
-        plan.plain = weights_layout(plan.geometry, dtype, planar);
-        plan.convolution = {dnn_,
-                            made_by.primitive,
-                            {{DNNL_ARG_SRC, made_by.x},
-                             {DNNL_ARG_WEIGHTS, made_by.weights},
-                             {DNNL_ARG_BIAS, made_by.bias},
-                             {DNNL_ARG_DST, made_by.y},
-                             {DNNL_ARG_SCRATCHPAD, made_by.scratchpad}}};
-        break;
-      case ConvDirection::data:
-        plan.plain = weights_layout(plan.geometry, dtype, planar);
-        plan.convolution = {dnn_,
-                            made_by.primitive,
-                            {{DNNL_ARG_DIFF_DST, made_by.y},
-                             {DNNL_ARG_WEIGHTS, made_by.weights},
-                             {DNNL_ARG_DIFF_SRC, made_by.x},
-                             {DNNL_ARG_SCRATCHPAD, made_by.scratchpad}}};
-        break;
-      case ConvDirection::weights:
-        plan.plain = weights_layout(plan.geometry, DType::f32, planar);
-        plan.convolution = {dnn_,
-                            made_by.primitive,
-                            {{DNNL_ARG_SRC, made_by.x},
-                             {DNNL_ARG_DIFF_DST, made_by.y},
-                             {DNNL_ARG_DIFF_WEIGHTS, made_by.weights},
-                             {DNNL_ARG_SCRATCHPAD, made_by.scratchpad}}};
-        plan.add_gradient = make_reorder(dnn_, plan.wanted, plan.plain, true);
-        plan.scratch += line_bytes(plan.wanted.get_size());
-        break;
-    }
+Convolutions::TransformPlan& Convolutions::transform_plan(ConvDirection direction,
+                                                          const ConvGeometry& geometry, DType dtype,
+                                                          bool with_bias) {
+  auto& plan = transforms_[key_of(direction, geometry, dtype, with_bias)];
+  if (!plan) {
+    const ThreadCountScope scope(threads_);  // oneDNN fixes the number of threads when a primitive is made
+    const DType computed = native_bf16_ ? dtype : DType::f32;
+    plan = std::make_unique<TransformPlan>(dnn_, direction, folded(geometry), dtype, computed, with_bias,
+                                           threads_);
   }
-  if (direction == ConvDirection::weights && with_bias)
-    plan.scratch += ScratchCutter::bytes_for<double>(geometry.y.c * threads_);
-  return *plans_.emplace(key, std::move(made)).first->second;
+  return *plan;
+}
+Convolutions::TransformPlan& Convolutions::plan(const ConvForward& op) {
+  return transform_plan(ConvDirection::forward, {op.x.shape, op.y.shape, op.window}, op.x.dtype,
+                        !op.bias.empty());
+}
+Convolutions::TransformPlan& Convolutions::plan(const ConvBackwardData& op) {
+  return transform_plan(ConvDirection::data, {op.dx.shape, op.dy.shape, op.window}, op.dx.dtype, false);
+}
+Convolutions::GradientPlan& Convolutions::plan(const ConvBackwardWeights& op) {
+  const ConvGeometry geometry{op.x.shape, op.dy.shape, op.window};
+  const bool with_bias = !op.dbias.empty();
+  auto& plan = gradients_[key_of(ConvDirection::weights, geometry, op.x.dtype, with_bias)];
+  if (!plan) {
+    const ThreadCountScope scope(threads_);
+    const DType computed = native_bf16_ ? op.x.dtype : DType::f32;
+    plan = std::make_unique<GradientPlan>(dnn_, folded(geometry), op.x.dtype, computed, with_bias, threads_);
+  }
+  return *plan;
 }
 
-Convolutions::Plan& Convolutions::plan(const ConvForward& op) {
-  return plan(ConvDirection::forward, {op.x.shape, op.y.shape, op.window}, op.x.dtype, !op.bias.empty());
-}
-Convolutions::Plan& Convolutions::plan(const ConvBackwardData& op) {
-  return plan(ConvDirection::data, {op.dx.shape, op.dy.shape, op.window}, op.dx.dtype, false);
-}
-Convolutions::Plan& Convolutions::plan(const ConvBackwardWeights& op) {
-  return plan(ConvDirection::weights, {op.x.shape, op.dy.shape, op.window}, op.x.dtype, !op.dbias.empty());
-}
-
-size_t Convolutions::scratch_bytes(const ConvForward& op) { return plan(op).scratch; }
-size_t Convolutions::scratch_bytes(const ConvBackwardData& op) { return plan(op).scratch; }
-size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) { return plan(op).scratch; }
+size_t Convolutions::scratch_bytes(const ConvForward& op) { return plan(op).scratch_bytes(); }
+size_t Convolutions::scratch_bytes(const ConvBackwardData& op) { return plan(op).scratch_bytes(); }
+size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) { return plan(op).scratch_bytes(); }
 
 void Convolutions::prepare(const ConvForward& op) {
-  const ThreadCountScope scope(threads_);
-  const Plan& p = plan(op);
-  packed_.reserve(op.w.data, p.plain, p.wanted);
+  if (const auto& layout = plan(op).layout()) packed_.reserve(op.w.data, layout);
 }
 void Convolutions::prepare(const ConvBackwardData& op) {
-  const ThreadCountScope scope(threads_);
-  const Plan& p = plan(op);
-  packed_.reserve(op.w.data, p.plain, p.wanted);
+  if (const auto& layout = plan(op).layout()) packed_.reserve(op.w.data, layout);
 }
 void Convolutions::prepare(const ConvBackwardWeights& op) { plan(op); }
 
-const void* Convolutions::widened(const Tensor& tensor, DType dtype, ScratchCutter& scratch) const {
-  if (tensor.dtype == dtype) return tensor.data;
-  const Tensor wide(scratch.take<std::byte>(static_cast<int64_t>(bytes_as(tensor.shape, dtype))), dtype,
-                    tensor.shape);
-  cast(threads_, tensor, wide);
-  return wide.data;
-}
-
-void Convolutions::run(const ConvForward& op, Scratch memory) {
+void Convolutions::run(const ConvForward& op, Scratch scratch) {
   const ThreadCountScope scope(threads_);
-  Plan& p = plan(op);
-  ScratchCutter scratch(memory);
-  void* scratchpad = scratch.take<std::byte>(static_cast<int64_t>(p.scratchpad));
-  const void* weights = packed_.get(op.w.data, op.weights_version, p.plain, p.wanted);
-  const void* x = widened(op.x, p.computed, scratch);
-  Tensor y = op.y;
-  if (p.stored != p.computed) {
-    y.dtype = p.computed;
-    y.data = scratch.take<std::byte>(static_cast<int64_t>(bytes_as(y.shape, p.computed)));
-  }
-  p.convolution.execute(dnn_, {x, weights, op.bias.data, y.data, scratchpad});
-  if (p.stored != p.computed) cast(threads_, y, op.y);
+  TransformPlan& p = plan(op);
+  const void* weights = p.layout() ? packed_.get(op.w.data, op.weights_version, p.layout()) : op.w.data;
+  p.run(dnn_, op.x, weights, op.bias, op.y, scratch);
 }
-
-void Convolutions::run(const ConvBackwardData& op, Scratch memory) {
+void Convolutions::run(const ConvBackwardData& op, Scratch scratch) {
   const ThreadCountScope scope(threads_);
-  Plan& p = plan(op);
-  ScratchCutter scratch(memory);
-  void* scratchpad = scratch.take<std::byte>(static_cast<int64_t>(p.scratchpad));
-  const void* weights = packed_.get(op.w.data, op.weights_version, p.plain, p.wanted);
-  const void* dy = widened(op.dy, p.computed, scratch);
-  Tensor dx = op.dx;
-  if (p.stored != p.computed) {
-    dx.dtype = p.computed;
-    dx.data = scratch.take<std::byte>(static_cast<int64_t>(bytes_as(dx.shape, p.computed)));
-  }
-  p.convolution.execute(dnn_, {dy, weights, dx.data, scratchpad});
-  if (p.stored != p.computed) cast(threads_, dx, op.dx);
+  TransformPlan& p = plan(op);
+  const void* weights = p.layout() ? packed_.get(op.w.data, op.weights_version, p.layout()) : op.w.data;
+  p.run(dnn_, op.dy, weights, {}, op.dx, scratch);
 }
-
-void Convolutions::run(const ConvBackwardWeights& op, Scratch memory) {
+void Convolutions::run(const ConvBackwardWeights& op, Scratch scratch) {
   const ThreadCountScope scope(threads_);
-  Plan& p = plan(op);
-  ScratchCutter scratch(memory);
-  if (op.dbias) add_bias_gradient(threads_, op.dy, op.dbias, scratch);
-  if (p.own) {
-    const auto bytes = static_cast<int64_t>(p.own->scratch_bytes());
-    add_weight_gradient(*p.own, op.x, op.dy, op.dw.as<float>(),
-                        {scratch.take<std::byte>(bytes), static_cast<size_t>(bytes)});
-    return;
-  }
-  void* scratchpad = scratch.take<std::byte>(static_cast<int64_t>(p.scratchpad));
-  void* gradient = scratch.take<std::byte>(static_cast<int64_t>(p.wanted.get_size()));
-  const void *x = widened(op.x, p.computed, scratch), *dy = widened(op.dy, p.computed, scratch);
-  p.convolution.execute(dnn_, {x, dy, gradient, scratchpad});
-  p.add_gradient.execute(dnn_, {gradient, op.dw.data});
+  plan(op).run(dnn_, op, scratch);
 }
 
 }  // namespace laban::cpu

@@ -1,14 +1,14 @@
-// Convolutions over oneDNN, in f32 and bf16: plans cached by geometry, weights packed once per version.
+// Convolutions in f32 and bf16, each by the kernel that suits it: Winograd's (winograd.h), our own for the
+// gradient of the weights (weight_gradient.h), oneDNN's for everything else. Plans are cached by geometry,
+// weights packed once per version.
 #pragma once
 
 #include <map>
 #include <memory>
-#include <optional>
 
 #include "core/backend.h"
 #include "cpu/onednn.h"
 #include "cpu/packed_weights.h"
-#include "cpu/weight_gradient.h"
 
 namespace laban::cpu {
 
@@ -16,8 +16,9 @@ namespace laban::cpu {
 /// the dry run) and only looked up afterwards.
 class Convolutions {
  public:
-  /// `native_bf16`: give bf16 to oneDNN as it is; else widen to f32, compute, and round the result.
-  Convolutions(int threads, bool native_bf16) : threads_(threads), native_bf16_(native_bf16) {}
+  /// `native_bf16`: give bf16 to oneDNN as it is; else compute in f32 and round the result.
+  Convolutions(int threads, bool native_bf16);
+  ~Convolutions();
 
   size_t scratch_bytes(const ConvForward& op);
   size_t scratch_bytes(const ConvBackwardData& op);
@@ -32,19 +33,24 @@ class Convolutions {
   void distrust_packed_weights() { packed_.distrust(); }
 
  private:
-  struct Plan;
-  Plan& plan(ConvDirection direction, const ConvGeometry& geometry, DType dtype, bool with_bias);
-  Plan& plan(const ConvForward& op);
-  Plan& plan(const ConvBackwardData& op);
-  Plan& plan(const ConvBackwardWeights& op);
-  /// The tensor as a primitive of type `dtype` wants it: itself, or widened into the scratch.
-  const void* widened(const Tensor& tensor, DType dtype, class ScratchCutter& scratch) const;
+  class TransformPlan;
+  class GradientPlan;
+  /// Everything that distinguishes two plans: geometry, direction, dtype, bias.
+  using Key = std::array<int64_t, 22>;
+  static Key key_of(ConvDirection direction, const ConvGeometry& geometry, DType dtype, bool with_bias);
+
+  TransformPlan& plan(const ConvForward& op);
+  TransformPlan& plan(const ConvBackwardData& op);
+  GradientPlan& plan(const ConvBackwardWeights& op);
+  TransformPlan& transform_plan(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
+                                bool with_bias);
 
   int threads_;
   bool native_bf16_;
   OneDnn dnn_;
-  PackedWeights packed_{dnn_};
-  std::map<std::array<int64_t, 22>, std::shared_ptr<Plan>> plans_;
+  PackedWeights packed_;
+  std::map<Key, std::unique_ptr<TransformPlan>> transforms_;
+  std::map<Key, std::unique_ptr<GradientPlan>> gradients_;
 };
 
 }  // namespace laban::cpu

@@ -2,32 +2,25 @@
 
 namespace laban::cpu {
 
-PackedWeights::Copy& PackedWeights::find_or_make(const void* weights, const dnnl::memory::desc& plain,
-                                                 const dnnl::memory::desc& wanted) {
+PackedWeights::Copy& PackedWeights::find_or_make(const void* weights,
+                                                 const std::shared_ptr<WeightLayout>& layout) {
   auto& copies = copies_[weights];
-  for (const auto& copy : copies)
-    if (copy->plain == plain && copy->wanted == wanted) return *copy;
-  copies.push_back(std::make_unique<Copy>(
-      Copy{plain, wanted, dnnl::memory(wanted, dnn_.engine), make_reorder(dnn_, plain, wanted, false)}));
-  return *copies.back();
+  for (Copy& copy : copies)
+    if (copy.layout == layout || copy.layout->same_as(*layout)) return copy;
+  void* memory = ::operator new(layout->bytes(), kAlignment);
+  copies.push_back({layout, std::unique_ptr<std::byte, Deleter>(static_cast<std::byte*>(memory))});
+  return copies.back();
 }
 
-void PackedWeights::reserve(const void* weights, const dnnl::memory::desc& plain,
-                            const dnnl::memory::desc& wanted) {
-  if (plain != wanted) find_or_make(weights, plain, wanted);
-}
-
-const void* PackedWeights::get(const void* weights, uint64_t version, const dnnl::memory::desc& plain,
-                               const dnnl::memory::desc& wanted) {
-  if (plain == wanted) return weights;
-  Copy& copy = find_or_make(weights, plain, wanted);
-  void* packed = copy.memory.get_data_handle();
+const void* PackedWeights::get(const void* weights, uint64_t version,
+                               const std::shared_ptr<WeightLayout>& layout) {
+  Copy& copy = find_or_make(weights, layout);
   if (copy.epoch != epoch_ || copy.version != version) {
-    copy.reorder.execute(dnn_, {weights, packed});
+    copy.layout->pack(weights, copy.memory.get());
     copy.version = version;
     copy.epoch = epoch_;
   }
-  return packed;
+  return copy.memory.get();
 }
 
 }  // namespace laban::cpu

@@ -1,14 +1,24 @@
-// Copies of convolution weights in the layouts that oneDNN wants.
+// Copies of convolution weights in the layouts that fast kernels want.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <new>
 #include <vector>
 
-#include "core/tensor.h"
-#include "cpu/onednn.h"
-
 namespace laban::cpu {
+
+/// A layout of weights, and the way there from O,kT,kH,kW,I.
+class WeightLayout {
+ public:
+  virtual ~WeightLayout() = default;
+  virtual size_t bytes() const = 0;
+  virtual void pack(const void* weights, void* packed) = 0;
+  /// Whether `other` makes the same of the same weights.
+  virtual bool same_as(const WeightLayout& other) const = 0;
+};
 
 /// Packs each weight tensor once per version and layout: an evaluation never repacks, training repacks once a
 /// step. Plans that want the same layout of the same weights share the copy.
@@ -17,27 +27,27 @@ namespace laban::cpu {
 /// backend hands out new memory it calls distrust(), and every copy is made anew before its next use.
 class PackedWeights {
  public:
-  explicit PackedWeights(const OneDnn& dnn) : dnn_(dnn) {}
-
-  /// `plain`: how `weights` lies in memory; `wanted`: what oneDNN wants. Returns the weights themselves where
-  /// that is the same. Valid until the next call with the same weights.
-  const void* get(const void* weights, uint64_t version, const dnnl::memory::desc& plain,
-                  const dnnl::memory::desc& wanted);
-  /// Reserves the memory of that copy, so that get() will not have to.
-  void reserve(const void* weights, const dnnl::memory::desc& plain, const dnnl::memory::desc& wanted);
+  /// The copy of `weights` in `layout`, made now if there is none of this version.
+  const void* get(const void* weights, uint64_t version, const std::shared_ptr<WeightLayout>& layout);
+  /// Takes the memory of that copy, so that get() will not have to.
+  void reserve(const void* weights, const std::shared_ptr<WeightLayout>& layout) {
+    find_or_make(weights, layout);
+  }
   void distrust() { ++epoch_; }
 
  private:
+  struct Deleter {
+    void operator()(std::byte* bytes) const { ::operator delete(bytes, kAlignment); }
+  };
+  static constexpr std::align_val_t kAlignment{64};
   struct Copy {
-    dnnl::memory::desc plain, wanted;
-    dnnl::memory memory;
-    Execution reorder;
+    std::shared_ptr<WeightLayout> layout;
+    std::unique_ptr<std::byte, Deleter> memory;
     uint64_t version = 0, epoch = 0;
   };
-  Copy& find_or_make(const void* weights, const dnnl::memory::desc& plain, const dnnl::memory::desc& wanted);
+  Copy& find_or_make(const void* weights, const std::shared_ptr<WeightLayout>& layout);
 
-  const OneDnn& dnn_;
-  std::map<const void*, std::vector<std::unique_ptr<Copy>>> copies_;
+  std::map<const void*, std::vector<Copy>> copies_;
   uint64_t epoch_ = 1;  // a copy of epoch 0 has never been made
 };
 
