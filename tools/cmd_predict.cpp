@@ -1,6 +1,5 @@
 // laban predict: what a trained network sees in video files.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,21 +22,6 @@ struct Options {
   ConfigFlags flags;
 };
 
-/// The files as a dataset of their own; their labels mean nothing.
-Dataset dataset_of(const std::vector<std::string>& files, const std::vector<std::string>& classes) {
-  Dataset dataset;
-  dataset.classes = classes;
-  for (const std::string& file : files) {
-    DatasetItem item;
-    item.path = item.name = item.group = file;
-    item.split = Split::test;
-    std::error_code ignored;
-    item.kind = std::filesystem::is_directory(file, ignored) ? ItemKind::frame_folder : ItemKind::video;
-    dataset.items.push_back(std::move(item));
-  }
-  return dataset;
-}
-
 void print_json(const Options& options, const Dataset& dataset, const Classified& classified) {
   using Json = nlohmann::ordered_json;
   Json predictions = Json::array(), bad_files = Json::array();
@@ -58,7 +42,8 @@ void print_json(const Options& options, const Dataset& dataset, const Classified
 
 void predict(const Options& options) {
   const TrainedNetwork trained = load_network(options.checkpoint, options.flags);
-  const Dataset dataset = dataset_of(options.files, trained.info.classes);
+  Dataset dataset = unlabelled({options.files.begin(), options.files.end()});
+  dataset.classes = trained.info.classes;
   LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);
   settings.on_bad_file = OnBadFile::exclude;  // one bad file among many must not hide the others' results
   install_interrupt_handler();

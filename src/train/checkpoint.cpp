@@ -66,11 +66,12 @@ class Outgoing {
 
 }  // namespace
 
-std::string fingerprint(const Dataset& dataset) {
+std::string fingerprint(const Dataset& dataset, const std::vector<BadFile>& left_out) {
   Sha256 sum;
   for (const DatasetItem& item : dataset.items)
     sum.update(text(item.name, '\t', dataset.classes[static_cast<size_t>(item.label)], '\t',
                     kSplitNames[static_cast<size_t>(item.split)], '\n'));
+  for (const BadFile& bad : left_out) sum.update("left out\t" + bad.file + "\n");
   return text(dataset.items.size(), " clips, ", sum.hex());
 }
 

@@ -17,6 +17,7 @@
 
 #include "core/safetensors.h"
 #include "data/dataset.h"
+#include "data/loader.h"
 #include "layers/parameter.h"
 #include "train/config.h"
 #include "train/optimizer.h"
@@ -52,8 +53,10 @@ struct CheckpointInfo {
   std::string dataset;  // fingerprint
 };
 
-/// A digest of names, labels and splits of a dataset's clips, after their number: "135 clips, 3f2a...".
-std::string fingerprint(const Dataset& dataset);
+/// A digest of names, labels and splits of a dataset's clips and of the files that were left out, after the
+/// number of clips: "135 clips, 3f2a...". Training on another list would not continue a run but begin
+/// another.
+std::string fingerprint(const Dataset& dataset, const std::vector<BadFile>& left_out);
 
 /// Replaces `path` in one step. `info.version` is filled in.
 void save_checkpoint(const std::filesystem::path& path, const ParameterStore& store,

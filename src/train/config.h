@@ -47,7 +47,7 @@ struct Config {
   } model;
 
   struct Train {
-    int64_t epochs = 30, batch = 8, accumulation = 1;
+    int64_t epochs = 20, batch = 8, accumulation = 1;
     double label_smoothing = 0;
     int64_t seed = 1;
     int64_t checkpoint_every = 0;

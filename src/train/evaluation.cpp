@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -18,56 +17,58 @@ std::vector<int> top(std::span<const double> values, int k) {
   return order;
 }
 
-std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
-                                   const LoaderSettings& settings, int views,
-                                   const ClassifyProgress& progress) {
+std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress) {
   const auto classes = static_cast<size_t>(network.spec().classes);
-  const auto total = static_cast<int64_t>(items.size()) * views;
-  std::map<int, Prediction> by_item;
-  std::map<int, int> views_of;
-  std::map<std::string, std::string> bad;
   ClipBuffer buffer(network.backend(), network.compute());
-  int64_t done = 0;
-  for (int view = 0; view < views; ++view) {
-    LoaderSettings own = settings;
-    own.shuffle = own.drop_last = false;
-    if (view > 0) {
-      own.mode = SampleMode::train;
-      own.transform.flip = 0;
-    }
-    Loader loader(dataset, items, own);
-    loader.start(/*epoch=*/view, /*index=*/0, /*one_epoch=*/true);
-    while (const auto batch = loader.next()) {
-      const auto n = batch->labels.size();
-      std::vector<double> probabilities(n * classes), losses(n);
-      network.evaluate(buffer.load(*batch), probabilities, batch->labels, losses);
-      for (size_t i = 0; i < n; ++i) {
-        const auto row = std::span(probabilities).subspan(i * classes, classes);
-        Prediction& prediction = by_item[batch->items[i]];
-        if (views_of[batch->items[i]]++ == 0) {
-          prediction = {batch->items[i],        batch->labels[i], 0, 0, std::vector<double>(classes),
-                        batch->frame_indices[i]};
-        }
-        for (size_t k = 0; k < classes; ++k) prediction.probabilities[k] += row[k];
-        prediction.loss += losses[i];
-      }
-      done += static_cast<int64_t>(n);
-      if (progress && !progress(done, total)) return std::nullopt;
-    }
-    for (BadFile& file : loader.bad_files()) bad.emplace(std::move(file.file), std::move(file.reason));
-  }
-
   Classified result;
-  for (const int item : items) {
-    const auto found = by_item.find(item);
-    if (found == by_item.end()) continue;
-    Prediction& prediction = found->second;
-    for (double& p : prediction.probabilities) p /= views_of[item];
-    prediction.loss /= views_of[item];
-    prediction.predicted = top(prediction.probabilities, 1).front();
-    result.predictions.push_back(std::move(prediction));
+  result.bad_files = loader.bad_files();
+  loader.start(/*epoch=*/0, /*index=*/0, /*one_epoch=*/true);
+  while (const auto batch = loader.next()) {
+    const auto n = batch->labels.size();
+    std::vector<double> probabilities(n * classes), losses(n);
+    network.evaluate(buffer.load(*batch), probabilities, batch->labels, losses);
+    for (size_t i = 0; i < n; ++i) {
+      const auto row = std::span(probabilities).subspan(i * classes, classes);
+      result.predictions.push_back({batch->items[i], batch->labels[i], top(row, 1).front(), losses[i],
+                                    std::vector<double>(row.begin(), row.end()), batch->frame_indices[i]});
+    }
+    if (progress && !progress(static_cast<int64_t>(result.predictions.size()), loader.clips()))
+      return std::nullopt;
   }
-  for (auto& [file, reason] : bad) result.bad_files.push_back({file, reason});
+  return result;
+}
+
+std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
+                                   LoaderSettings settings, int views, const ClassifyProgress& progress) {
+  settings.shuffle = settings.drop_last = false;
+  std::optional<Classified> result;
+  for (int view = 0; view < views; ++view) {
+    if (view > 0) {
+      settings.mode = SampleMode::train;
+      settings.transform.flip = 0;
+      settings.seed += 1;
+    }
+    Loader loader(dataset, items, settings);
+    const auto shown = classify(network, loader, [&](int64_t done, int64_t of) {
+      return !progress || progress(view * of + done, views * of);
+    });
+    if (!shown) return std::nullopt;
+    if (view == 0) {
+      result = shown;
+      continue;
+    }
+    for (size_t i = 0; i < shown->predictions.size(); ++i) {
+      Prediction& sum = result->predictions[i];
+      sum.loss += shown->predictions[i].loss;
+      for (size_t k = 0; k < sum.probabilities.size(); ++k)
+        sum.probabilities[k] += shown->predictions[i].probabilities[k];
+    }
+  }
+  for (Prediction& prediction : result->predictions) {
+    prediction.loss /= views;
+    for (double& p : prediction.probabilities) p /= views;
+    prediction.predicted = top(prediction.probabilities, 1).front();
+  }
   return result;
 }
 

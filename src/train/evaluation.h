@@ -27,17 +27,18 @@ struct Prediction {
 using ClassifyProgress = std::function<bool(int64_t clips_done, int64_t clips_total)>;
 
 struct Classified {
-  std::vector<Prediction> predictions;  // in the order of `items`; files that failed are missing
+  std::vector<Prediction> predictions;  // in the order of the items; files that were left out are missing
   std::vector<BadFile> bad_files;
 };
 
-/// Runs `items` of the dataset through the network. `views` > 1: the mean of the probabilities over several
-/// clips of each video, the first as `settings.mode` takes it, the others from random places (without
-/// mirroring). Nothing where `progress` said stop. Throws FileError for a file that fails where
-/// settings.on_bad_file is stop.
+/// Runs all clips of a loader (without shuffling) through the network, one epoch of it. Nothing where
+/// `progress` said stop. Throws FileError for a file that fails.
+std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress);
+
+/// The same for `items` of a dataset, with `views` >= 1 clips of each video, whose probabilities are
+/// averaged: the first as `settings.mode` takes it, the others from random places (without mirroring).
 std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
-                                   const LoaderSettings& settings, int views,
-                                   const ClassifyProgress& progress);
+                                   LoaderSettings settings, int views, const ClassifyProgress& progress);
 
 /// Makes the labels of a dataset count in `classes`, a network's own list. Throws Error where the dataset has
 /// a class that the network does not know.

@@ -24,7 +24,8 @@ struct StepReport {
 struct EpochReport {
   int64_t epoch = 0, epochs = 0, step = 0;
   double train_loss = 0, train_accuracy = 0;
-  std::optional<double> val_loss, val_accuracy;  // nothing where the dataset has no validation clips
+  std::optional<double> val_loss = {},
+                        val_accuracy = {};  // nothing where the dataset has no validation clips
   double lr = 0, seconds = 0;
   bool best = false;  // the best on the validation clips so far
 };

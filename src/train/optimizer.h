@@ -22,7 +22,7 @@ struct OptimizerSettings {
   double clip_norm = 0;     // > 0: gradients are scaled down to this norm
   /// Learning-rate factors by the beginning of a parameter's name ("stem", "layer4.1", "fc"); the longest
   /// beginning counts, 0 freezes (weight decay included). Throws UsageError where no parameter begins so.
-  std::map<std::string, double> lr_scales;
+  std::map<std::string, double> lr_scales = {};
 };
 
 class Optimizer {

@@ -20,9 +20,9 @@ struct ScheduleSettings {
   double base = 0.01;
   int64_t total_steps = 1;
   int64_t warmup_steps = 0;
-  double warmup_start = 0.01;       // as a share of base
-  double last = 0;                  // cosine: where it ends, as a learning rate
-  std::vector<int64_t> milestones;  // step: steps from which the rate is gamma times smaller
+  double warmup_start = 0.01;            // as a share of base
+  double last = 0;                       // cosine: where it ends, as a learning rate
+  std::vector<int64_t> milestones = {};  // step: steps from which the rate is gamma times smaller
   double gamma = 0.1;
 };
 

@@ -57,16 +57,23 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       folder_(std::move(folder)),
       observer_(observer),
       stop_(stop),
-      fingerprint_(fingerprint(dataset)),
-      validation_items_(dataset.of(Split::validate)),
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
       optimizer_(network_.store(), optimizer_settings(config_)),
       loader_(dataset, training_items(config_, dataset), loader_settings(config_, SampleMode::train)),
       buffer_(backend, compute_type(config_)),
+      fingerprint_(fingerprint(dataset, loader_.bad_files())),
       batches_per_epoch_(loader_.batches_per_epoch()),
       steps_per_epoch_((batches_per_epoch_ + config_.train.accumulation - 1) / config_.train.accumulation),
       schedule_(schedule_settings(config_, steps_per_epoch_)) {
   network_.output_shape({config_.train.batch, 3, config_.clip.frames, config_.clip.size, config_.clip.size});
+  if (batches_per_epoch_ == 0)
+    throw UsageError(text("a batch is ", config_.train.batch, " clips, but only ", loader_.clips(),
+                          " training clips can be read"),
+                     "Use a smaller --batch.");
+  std::vector<int> validation_items = dataset.of(Split::validate);
+  if (!validation_items.empty())
+    validation_ = std::make_unique<Loader>(dataset, std::move(validation_items),
+                                           loader_settings(config_, SampleMode::validate));
   network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
 }
 
@@ -85,8 +92,11 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 TrainingResult Trainer::run() {
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
-  if (validation_items_.empty())
+  if (!validation_)
     observer_.on_note("There are no validation clips: accuracy is known for the training clips only.");
+  for (const Loader* loader : {&loader_, validation_.get()})
+    if (loader)
+      for (const BadFile& bad : loader->bad_files()) observer_.on_note("left out: " + bad.reason);
   if (state_.step == 0) save(folder_.last());  // so that even the first epoch can be resumed
   if (state_.batch < batches_per_epoch_)
     loader_.start(state_.epoch, state_.batch, /*one_epoch=*/false);
@@ -180,13 +190,11 @@ void Trainer::learn(const Batch& batch, int64_t batches_of_step, int64_t& clips,
 bool Trainer::finish_epoch() {
   const auto start = Clock::now();
   EpochReport report;
-  if (!validation_items_.empty()) {
-    const auto classified =
-        classify(network_, dataset_, validation_items_, loader_settings(config_, SampleMode::validate),
-                 /*views=*/1, [&](int64_t done, int64_t total) {
-                   observer_.on_validation(done, total);
-                   return !stop_;
-                 });
+  if (validation_) {
+    const auto classified = classify(network_, *validation_, [&](int64_t done, int64_t total) {
+      observer_.on_validation(done, total);
+      return !stop_;
+    });
     if (!classified) return false;
     const Evaluation evaluation = summarize(*classified, dataset_, dataset_.classes);
     report.val_loss = evaluation.loss;
@@ -219,7 +227,6 @@ bool Trainer::finish_epoch() {
   // best result whose file was never written.
   if (report.best) save(folder_.best());
   save(folder_.last());
-  note_bad_files();
   observer_.on_epoch(report);
   return true;
 }
@@ -228,12 +235,6 @@ void Trainer::save(const std::filesystem::path& path) {
   state_.metrics_bytes = metrics_->flush();
   save_checkpoint(path, network_.store(), optimizer_,
                   {LABAN_VERSION, config_, dataset_.classes, state_, fingerprint_});
-}
-
-void Trainer::note_bad_files() {
-  const std::vector<BadFile> bad = loader_.bad_files();
-  for (; bad_files_noted_ < bad.size(); ++bad_files_noted_)
-    observer_.on_note(text("left out: ", bad[bad_files_noted_].reason));
 }
 
 /// Backward runs from the last layer to the first, so the last parameter with a bad gradient is where it

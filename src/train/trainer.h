@@ -74,7 +74,6 @@ class Trainer {
   void learn(const Batch& batch, int64_t batches_of_step, int64_t& clips, double& loss_sum, int64_t& correct);
   bool finish_epoch();
   void save(const std::filesystem::path& path);
-  void note_bad_files();
   std::string non_finite_gradient();
   [[noreturn]] void diverged(const std::string& what, const std::string& place,
                              const std::vector<int>& items);
@@ -87,17 +86,16 @@ class Trainer {
   TrainingObserver& observer_;
   const std::atomic<bool>& stop_;
 
-  std::string fingerprint_;
-  std::vector<int> validation_items_;
   Network network_;
   Optimizer optimizer_;
   Loader loader_;
+  std::unique_ptr<Loader> validation_;  // none where there are no validation clips
   ClipBuffer buffer_;
+  std::string fingerprint_;
   int64_t batches_per_epoch_, steps_per_epoch_;
   ScheduleSettings schedule_;
   TrainingState state_;
   std::unique_ptr<MetricsLog> metrics_;
-  size_t bad_files_noted_ = 0;
 };
 
 }  // namespace laban
