@@ -157,28 +157,33 @@ void ClipWriter::begin(const ClipGeometry& geometry, const TransformSettings& se
 void ClipWriter::make_axis(Axis& axis, int source, double ratio, int begin, int outputs) {
   const double half_width = std::max(1.0, ratio);
   const auto center = [&](int output) { return (begin + output + 0.5) * ratio; };
-  const auto low = [&](int output) {
-    return std::clamp(static_cast<int>(std::floor(center(output) - half_width)), 0, source - 1);
-  };
-  const auto high = [&](int output) {
-    return std::clamp(static_cast<int>(std::ceil(center(output) + half_width)), low(output) + 1, source);
-  };
-  axis.first = low(0);
-  axis.count = high(outputs - 1) - axis.first;
-  axis.taps = 0;
-  for (int o = 0; o < outputs; ++o) axis.taps = std::max(axis.taps, high(o) - low(o));
-  if (axis.taps >= 8) axis.taps = (axis.taps + 7) / 8 * 8;  // for blend_columns
   axis.start.resize(static_cast<size_t>(outputs));
+  axis.end.resize(static_cast<size_t>(outputs));
+  axis.taps = 0;
+  // Every window is rounded to whole samples once and kept: evaluated a second time, the same formula may be
+  // compiled with other roundings and give a window that is one sample longer than its place in the table.
+  for (size_t o = 0; o < axis.start.size(); ++o) {
+    const double c = center(static_cast<int>(o));
+    const int low = std::clamp(static_cast<int>(std::floor(c - half_width)), 0, source - 1);
+    const int high = std::clamp(static_cast<int>(std::ceil(c + half_width)), low + 1, source);
+    axis.start[o] = low, axis.end[o] = high;
+    axis.taps = std::max(axis.taps, high - low);
+  }
+  if (axis.taps >= 8) axis.taps = (axis.taps + 7) / 8 * 8;  // for blend_columns
+  axis.first = axis.start.front();
+  axis.count = axis.end.back() - axis.first;
   axis.weight.assign(static_cast<size_t>(outputs) * static_cast<size_t>(axis.taps), 0.0f);
-  for (int o = 0; o < outputs; ++o) {
-    axis.start[static_cast<size_t>(o)] = low(o) - axis.first;
+  for (size_t o = 0; o < axis.start.size(); ++o) {
+    const double c = center(static_cast<int>(o));
+    const auto weight = [&](int j) { return std::max(0.0, 1 - std::abs(j + 0.5 - c) / half_width); };
     double sum = 0;
-    const auto weight = [&](int j) { return std::max(0.0, 1 - std::abs(j + 0.5 - center(o)) / half_width); };
-    for (int j = low(o); j < high(o); ++j) sum += weight(j);
+    for (int j = axis.start[o]; j < axis.end[o]; ++j) sum += weight(j);
     // Never zero: the nearest sample's centre is at most 1/2 away, the triangle at least 1 wide.
-    for (int j = low(o); j < high(o); ++j)
-      axis.weight[static_cast<size_t>(o) * static_cast<size_t>(axis.taps) + static_cast<size_t>(j - low(o))] =
-          static_cast<float>(weight(j) / sum);
+    float* const to = &axis.weight[o * static_cast<size_t>(axis.taps)];
+    for (int j = axis.start[o]; j < axis.end[o]; ++j)
+      to[j - axis.start[o]] = static_cast<float>(weight(j) / sum);
+    axis.start[o] -= axis.first;
+    axis.end[o] -= axis.first;
   }
 }
 

@@ -52,6 +52,7 @@ class ClipWriter {
     int first = 0, count = 0;   // the samples that any output needs
     int taps = 0;               // per output; the rest of a shorter window has weight zero
     std::vector<int> start;     // by output: its first sample, relative to `first`
+    std::vector<int> end;       // and the one behind its last
     std::vector<float> weight;  // outputs x taps
   };
   struct PlaneTables {
