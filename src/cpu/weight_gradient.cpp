@@ -1,36 +1,15 @@
 #include "cpu/weight_gradient.h"
 
-#include <cstring>
-
-#include "cpu/elements.h"
 #include "cpu/parallel.h"
+#include "cpu/vectors.h"
 #include "math/window.h"
 
 namespace laban::cpu {
 namespace {
 
-// A register tile has kAccumulators vectors: outputs x input vectors. The rest of the registers hold the
-// operands. More would spill, fewer would leave the multiply-add units waiting for each other.
-#if defined(__AVX512F__)
-constexpr int kLanes = 16, kAccumulators = 24;
-#elif defined(__AVX__)
-constexpr int kLanes = 8, kAccumulators = 12;
-#else
-constexpr int kLanes = 4, kAccumulators = 12;
-#endif
-constexpr int kMaxInputVectors = 4;
-constexpr int64_t kBlockPlaces = 256;  // a panel of x (128 places x 64 channels) then stays in L1
-using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
+constexpr int64_t kBlockPlaces = 256;
 
 constexpr int outputs_of_tile(int input_vectors) { return kAccumulators / input_vectors; }
-
-Vector load(const float* from) {
-  Vector v;
-  std::memcpy(&v, from, sizeof v);
-  return v;
-}
-
-void store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
 /// A run of outputs along w: where it begins in the packed x, and in an output tile of the packed dy.
 struct Run {
@@ -82,9 +61,6 @@ void multiply(const Run* runs, int64_t run_count, int64_t places, int64_t step, 
 struct Box {
   std::array<Range, 4> y, x;  // n, t, h, w
 };
-
-constexpr int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
-constexpr int64_t div_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 std::array<int64_t, 4> places_of(const Shape& shape) { return {shape.n, shape.t, shape.h, shape.w}; }
 
@@ -281,20 +257,24 @@ WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int thread
   WeightGradientPlan plan;
   plan.geometry = geometry;
   plan.threads = threads;
-  const int64_t vectors = div_up(geometry.x.c, kLanes);
-  plan.input_tiles = div_up(vectors, kMaxInputVectors);
-  plan.input_vectors = static_cast<int>(div_up(vectors, plan.input_tiles));
+  const ChannelTiles tiles = ChannelTiles::of(geometry.x.c);
+  plan.input_tiles = tiles.count;
+  plan.input_vectors = tiles.vectors;
   const int outputs = outputs_of_tile(plan.input_vectors);
   plan.output_tiles = div_up(geometry.y.c, outputs);
 
-  // The block grows along w, then h, t, n, to about kBlockPlaces places, cut evenly.
+  // The block grows to about kBlockPlaces places: first along the axes that the kernel extends over, where
+  // neighbouring outputs share inputs; then along w, h, t, n. Each axis is cut evenly.
   const auto extents = places_of(geometry.y);
+  const auto kernel_extends = [&](int axis) { return axis > 0 && geometry.window.kernel[axis - 1] > 1; };
   int64_t room = kBlockPlaces;
-  for (int axis = 3; axis >= 0; --axis) {
-    const int64_t pieces = div_up(extents[axis], room);
-    plan.block[axis] = div_up(extents[axis], pieces);
-    room = pieces > 1 ? 1 : room / plan.block[axis];
-  }
+  for (const bool shared : {true, false})
+    for (int axis = 3; axis >= 0; --axis) {
+      if (kernel_extends(axis) != shared) continue;
+      const int64_t pieces = div_up(extents[axis], room);
+      plan.block[axis] = div_up(extents[axis], pieces);
+      room = std::max<int64_t>(1, room / plan.block[axis]);
+    }
   int64_t inputs = plan.block[0], places = plan.block[0];
   for (int axis = 1; axis < 4; ++axis) {
     inputs *= (plan.block[axis] - 1) * geometry.window.stride[axis - 1] + geometry.window.kernel[axis - 1];
@@ -334,17 +314,8 @@ void add_weight_gradient(const WeightGradientPlan& plan, const Tensor& x, const 
     });
   };
   with_type(x.dtype, [&]<class T>() {
-    switch (plan.input_vectors) {
-      case 1:
-        return work.template operator()<1, T>();
-      case 2:
-        return work.template operator()<2, T>();
-      case 3:
-        return work.template operator()<3, T>();
-      default:
-        static_assert(kMaxInputVectors == 4);
-        return work.template operator()<4, T>();
-    }
+    with_vectors(plan.input_vectors,
+                 [&]<int input_vectors>() { work.template operator()<input_vectors, T>(); });
   });
   if (plan.pixel_groups == 1) return;
   for_each_range(plan.threads, weights, [&](Range range) {

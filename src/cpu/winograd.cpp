@@ -138,8 +138,10 @@ struct BlockSizes {
     depth = plan.frames * padded_channels(plan.in.c);
     width = tiles.width();
   }
-  int64_t inputs() const { return kElements * rows * depth; }
-  int64_t products() const { return kElements * rows * width; }
+  int64_t element_inputs() const { return apart(rows * depth); }
+  int64_t element_products() const { return apart(rows * width); }
+  int64_t inputs() const { return kElements * element_inputs(); }
+  int64_t products() const { return kElements * element_products(); }
 };
 
 /// One block of tiles: transform the inputs; then, for each tile of outputs, 16 products and the way back.
@@ -149,7 +151,7 @@ void run_block(const WinogradPlan& plan, Range tiles, const T* in, const T* zero
   constexpr int kRows = rows_of_tile(vectors);
   const BlockSizes sizes(plan);
   // inputs: [element][tile][frame, input]; products: [element][tile][output]
-  const int64_t element_inputs = sizes.rows * sizes.depth, element_products = sizes.rows * sizes.width;
+  const int64_t element_inputs = sizes.element_inputs(), element_products = sizes.element_products();
   for (int64_t b = 0; b < tiles.size(); ++b)
     for (int64_t kt = 0; kt < plan.frames; ++kt)
       transform_input(patch_of(plan, tile_at(plan, tiles.begin + b), kt, in, zeros), plan.in.c,

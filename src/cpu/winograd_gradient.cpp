@@ -23,7 +23,7 @@ struct Sizes {
       : inputs(ChannelTiles::of(plan.in.c)),
         padded_in(inputs.count * inputs.width()),
         padded_out(round_up(plan.out.c, outputs_of_tile(inputs.vectors)) + kLanes),
-        element(plan.out.c * plan.frames * padded_in) {
+        element(apart(plan.out.c * plan.frames * padded_in)) {
     const int64_t tile_bytes =
         kElements * (plan.frames * padded_in + padded_out) * static_cast<int64_t>(sizeof(float));
     block = std::clamp<int64_t>(kBlockBytes / tile_bytes, 32, kMaxBlock);
@@ -31,8 +31,10 @@ struct Sizes {
     const int64_t tile_work = plan.tiles() * (plan.frames * padded_in + padded_out);
     groups = tile_work > 2 * element ? plan.threads : 1;
   }
+  int64_t element_v(const WinogradPlan& plan) const { return apart(block * plan.frames * padded_in); }
+  int64_t element_dm() const { return apart(block * padded_out); }
   int64_t block_floats(const WinogradPlan& plan) const {
-    return kElements * block * (plan.frames * padded_in + padded_out);
+    return kElements * (element_v(plan) + element_dm());
   }
 };
 
@@ -92,20 +94,20 @@ template <int vectors, class T>
 void add_block(const WinogradPlan& plan, const Sizes& sizes, Range tiles, Range elements, const T* x,
                const T* zeros, const T* dy, float* sums, float* buffers) {
   const int64_t depth = plan.frames * sizes.padded_in, outputs = outputs_of_tile(vectors);
-  float *v = buffers, *dm = buffers + kElements * sizes.block * depth;  // [element][tile][...]
+  const int64_t element_v = sizes.element_v(plan), element_dm = sizes.element_dm();
+  float *v = buffers, *dm = buffers + kElements * element_v;  // [element][tile][...]
   for (int64_t b = 0; b < tiles.size(); ++b) {
     const Tile tile = tile_at(plan, tiles.begin + b);
     for (int64_t kt = 0; kt < plan.frames; ++kt)
       transform_input(patch_of(plan, tile, kt, x, zeros), plan.in.c, v + b * depth + kt * sizes.padded_in,
-                      sizes.block * depth);
-    transform_output_gradient(plan, tile, dy, dm + b * sizes.padded_out, sizes.block * sizes.padded_out);
+                      element_v);
+    transform_output_gradient(plan, tile, dy, dm + b * sizes.padded_out, element_dm);
   }
   for (int64_t e = elements.begin; e < elements.end; ++e)
     for (int64_t i = 0; i < depth; i += sizes.inputs.width())
       for (int64_t o = 0; o < plan.out.c; o += outputs)
-        multiply<vectors>(v + e * sizes.block * depth + i, depth, dm + e * sizes.block * sizes.padded_out + o,
-                          sizes.padded_out, tiles.size(), sums + e * sizes.element + o * depth + i, depth,
-                          plan.out.c - o);
+        multiply<vectors>(v + e * element_v + i, depth, dm + e * element_dm + o, sizes.padded_out,
+                          tiles.size(), sums + e * sizes.element + o * depth + i, depth, plan.out.c - o);
 }
 
 /// dw += G^T U G for the outputs [outputs), U being the sums of all groups of threads.

@@ -21,6 +21,10 @@ inline Tile tile_at(const WinogradPlan& plan, int64_t index) {
 /// Channels as they lie in transformed tiles: whole vectors, the last one filled up with zeros.
 inline int64_t padded_channels(int64_t channels) { return round_up(channels, kLanes); }
 
+/// The distance between elements that hold `floats` each. A transform touches all 16 at once: were they a
+/// multiple of a page apart, they would all want the same few lines of the L1 cache.
+inline int64_t apart(int64_t floats) { return round_up(floats, 1024) + kLanes; }
+
 /// The 16 inputs of a tile's patch for frame `kt` of the kernel, `zeros` where they lie in the padding.
 template <class T>
 std::array<const T*, kElements> patch_of(const WinogradPlan& plan, const Tile& tile, int64_t kt, const T* in,

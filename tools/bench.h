@@ -1,0 +1,46 @@
+// What `laban bench` measures: full training steps, on random clips.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+
+namespace laban::tools {
+
+struct BenchSettings {
+  std::string model = "r2plus1d_18", device = "cpu", precision = "f32";
+  int64_t frames = 8, size = 112, batch = 2, classes = 400, threads = 0;
+  int64_t steps = 0;  // 0: as many as fit into `seconds`
+  double seconds = 10;
+};
+
+struct StepResult {
+  std::vector<double> seconds;  // of each step, in order; warm-up left out
+  double gflop = 0;             // arithmetic of a step
+  size_t activation_bytes = 0, parameter_bytes = 0, peak_process_bytes = 0;
+  int64_t threads = 0;
+
+  double median() const;
+};
+
+/// Runs steps (forward, loss, backward, SGD with momentum). `decorate` may put another backend around the one
+/// that is measured; `before_step` is told the step's number, the first measured one being 0.
+StepResult bench_step(const BenchSettings& settings,
+                      const std::function<std::unique_ptr<Backend>(Backend&)>& decorate = {},
+                      const std::function<void(int64_t)>& before_step = {});
+
+/// Time by kind of op within a step.
+struct OpTime {
+  int64_t runs = 0;
+  double seconds = 0;
+  double gflop = 0;  // convolutions and linear layers only
+};
+/// Sums over the measured steps, by the op's name ("conv.forward") or, where `by_shape`, by name and
+/// geometry.
+std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step);
+
+}  // namespace laban::tools

@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <memory>
+
+#include "bench.h"
+#include "core/rng.h"
+#include "models/families.h"
+#include "models/network.h"
+#include "options.h"
+#include "train/optimizer.h"
+
+namespace laban::tools {
+namespace {
+
+constexpr int64_t kWarmUp = 2;  // the first step plans, the second touches every page once more
+
+DType type_named(const std::string& precision) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f64})
+    if (name_of(dtype) == precision) return dtype;
+  throw UsageError("--precision " + precision + " is not known", "Use f32, bf16 or f64.");
+}
+
+/// Standard normal values in the backend's memory.
+std::unique_ptr<Memory> random_clips(Backend& backend, const Shape& shape, DType dtype, Tensor& clips) {
+  std::vector<float> values(static_cast<size_t>(shape.count()));
+  Rng rng(1, Purpose::test);
+  for (float& value : values) value = static_cast<float>(rng.normal());
+  auto wide = backend.allocate(values.size() * sizeof(float));
+  const Tensor from(wide->data(), DType::f32, shape, backend.device());
+  backend.upload(from, values.data());
+  auto memory = backend.allocate(values.size() * size_of(dtype));
+  clips = Tensor(memory->data(), dtype, shape, backend.device());
+  backend.run(Cast{from, clips}, {});
+  backend.synchronize();
+  return memory;
+}
+
+/// Multiply-accumulates count twice; backward costs a convolution for the weights and one for the input,
+/// which the first layer is spared.
+double gflop_of_step(const std::vector<LayerRow>& rows) {
+  double macs = 0, first = 0;
+  for (const LayerRow& row : rows) {
+    if (first == 0) first = static_cast<double>(row.macs);
+    macs += static_cast<double>(row.macs);
+  }
+  return 2 * (3 * macs - first) * 1e-9;
+}
+
+/// The most memory this process has ever used (VmHWM of Linux), or 0 where it cannot be told.
+size_t peak_process_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string key; status >> key;) {
+    size_t kib = 0;
+    if (key == "VmHWM:" && status >> kib) return kib * 1024;
+    status.ignore(1 << 16, '\n');
+  }
+  return 0;
+}
+
+}  // namespace
+
+double StepResult::median() const {
+  std::vector<double> sorted = seconds;
+  std::sort(sorted.begin(), sorted.end());
+  const size_t middle = sorted.size() / 2;
+  return sorted.size() % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+StepResult bench_step(const BenchSettings& settings,
+                      const std::function<std::unique_ptr<Backend>(Backend&)>& decorate,
+                      const std::function<void(int64_t)>& before_step) {
+  using Clock = std::chrono::steady_clock;
+  Config config;
+  config.machine.device = settings.device;
+  config.machine.threads = settings.threads;
+  choose_threads(config);
+  const DType compute = type_named(settings.precision);
+  const std::unique_ptr<Backend> device = make_backend(config);
+  const std::unique_ptr<Backend> decorated = decorate ? decorate(*device) : nullptr;
+  Backend& backend = decorated ? *decorated : *device;
+
+  Network network(backend, compute, model_by_name(settings.model, settings.classes));
+  const Shape shape{settings.batch, 3, settings.frames, settings.size, settings.size};
+  network.output_shape(shape);  // a readable error before anything is allocated
+  network.store().initialize(1);
+  Optimizer optimizer(network.store(), {});
+  Tensor clips;
+  const auto memory = random_clips(backend, shape, compute, clips);
+  std::vector<int32_t> labels;
+  for (int64_t i = 0; i < settings.batch; ++i) labels.push_back(static_cast<int32_t>(i % settings.classes));
+  std::vector<double> losses(labels.size());
+  const LossSettings loss{.scale = 1.0 / static_cast<double>(settings.batch)};
+
+  StepResult result;
+  Clock::time_point first;
+  for (int64_t step = -kWarmUp;; ++step) {
+    if (before_step) before_step(step);
+    const auto start = Clock::now();
+    if (step == 0) first = start;
+    network.store().zero_gradients();
+    network.train_step(clips, labels, loss, 1, static_cast<uint64_t>(step + kWarmUp), losses);
+    optimizer.step(1e-3);
+    backend.synchronize();
+    const auto end = Clock::now();
+    if (step < 0) continue;
+    result.seconds.push_back(std::chrono::duration<double>(end - start).count());
+    const bool enough = settings.steps > 0
+                            ? step + 1 >= settings.steps
+                            : std::chrono::duration<double>(end - first).count() >= settings.seconds;
+    if (enough) break;
+  }
+  result.gflop = gflop_of_step(network.describe(shape));
+  result.activation_bytes = network.activation_bytes();
+  result.parameter_bytes = network.parameter_bytes();
+  result.peak_process_bytes = peak_process_bytes();
+  result.threads = config.machine.threads;
+  return result;
+}
+
+}  // namespace laban::tools
