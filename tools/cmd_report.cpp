@@ -51,7 +51,9 @@ void write_report(const Options& options) {
   input.run = report::read_run(options.run);
   if (!options.control.empty()) {
     try {
-      input.control = report::read_control(options.control);
+      // Like is compared with like: the split that the page is about.
+      input.control =
+          report::read_control(options.control, input.run.test || !input.run.validation ? "test" : "val");
       input.control_trained_so = report::trained_on_single_frames(options.control);
     } catch (const Error& error) {
       input.control_note = error.what();
@@ -76,21 +78,19 @@ void write_report(const Options& options) {
 
 void add_report(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("report", "Write a run's results as one self-contained HTML page");
-  command->add_option("run", options->run, "The run folder")->required();
+  CLI::App* command = app.add_subcommand("report", "write a run's results as one self-contained HTML page");
+  command->add_option("run", options->run, "the run's folder")->required();
   command->add_option("--control", options->control,
-                      "The run folder of the single-frame control, to compare with");
-  command->add_option("-o,--output", options->output, "The HTML file to write (default: RUN/report.html)");
-  command->add_option("--data", options->data, "The data folder, where it is not where the run found it");
+                      "the folder of the single-frame control's run, to compare with");
+  command->add_option("-o,--output", options->output, "the HTML file to write [RUN/report.html]");
+  command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
   command
       ->add_option("--clips", options->clips,
-                   "Contact sheets to show, at most, of wrong and of right predictions")
+                   "contact sheets to show, at most, of wrong and of right predictions")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
-  command->add_option("--summary", options->summary, "Also write the headline numbers to this JSON file");
-  command
-      ->add_option("--seconds", options->seconds,
-                   "What to note in the summary as the seconds that everything took")
+  command->add_option("--summary", options->summary, "also write the headline numbers to this JSON file");
+  command->add_option("--seconds", options->seconds, "the summary's \"seconds\": how long everything took")
       ->check(CLI::NonNegativeNumber);
   command->callback([options] { write_report(*options); });
 }

@@ -52,7 +52,7 @@ std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& 
                          std::optional<double> seconds) {
   if (!run.test)
     throw Error(text("there is no evaluation of the test split in ", run.folder.string()),
-                "Run `laban eval` on it first.");
+                "Make it with `laban eval --split test` first.");
   const Evaluation& test = *run.test;
   nlohmann::ordered_json out;
   out["test_accuracy"] = number_or_null(test.accuracy);
@@ -77,13 +77,15 @@ bool trained_on_single_frames(const std::filesystem::path& folder) {
   return config.clip.single_frame;
 }
 
-Evaluation read_control(const std::filesystem::path& folder) {
-  const auto own = folder / "evaluation_test_single_frame.json", plain = folder / "evaluation_test.json";
+Evaluation read_control(const std::filesystem::path& folder, const std::string& split) {
+  const auto own = folder / ("evaluation_" + split + "_single_frame.json"),
+             plain = folder / ("evaluation_" + split + ".json");
   if (std::filesystem::exists(own)) return read_evaluation(own);
   if (std::filesystem::exists(plain))
     if (Evaluation e = read_evaluation(plain); e.single_frame) return e;
   throw FileError(own.string(), "there is no evaluation of the single-frame control",
-                  "Train it with `laban train --single-frame` and measure it with `laban eval`.");
+                  text("Train it with `laban train --single-frame` and measure it with `laban eval --split ",
+                       split, "`."));
 }
 
 }  // namespace laban::report

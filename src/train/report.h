@@ -36,8 +36,8 @@ std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& 
 /// told.
 bool trained_on_single_frames(const std::filesystem::path& folder);
 
-/// The control's evaluation of the test split: `folder`/evaluation_test_single_frame.json, or
-/// evaluation_test.json where that was made with single frames. Throws FileError where there is neither.
-Evaluation read_control(const std::filesystem::path& folder);
+/// The control's evaluation of a split ("test", "val"): `folder`/evaluation_<split>_single_frame.json, or
+/// evaluation_<split>.json where that was made with single frames. Throws FileError where there is neither.
+Evaluation read_control(const std::filesystem::path& folder, const std::string& split);
 
 }  // namespace laban::report

@@ -185,7 +185,7 @@ double training_seconds(const RunRecord& run) {
 RunRecord read_run(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder))
     throw UsageError(text("there is no run folder \"", folder.string(), "\""),
-                     "Give the folder that `laban train --out` wrote.");
+                     "Give the folder that `laban train` wrote.");
   RunRecord run;
   run.folder = folder;
   if (auto config = read_text(folder / "config.toml"))

@@ -80,7 +80,7 @@ ReportInput full_input(const TemporaryFolder& run) {
   run.write("evaluation_test_single_frame.json", control.dump());
   ReportInput input;
   input.run = read_run(run.path());
-  input.control = read_control(run.path());
+  input.control = read_control(run.path(), "test");
   input.clips = small_clip;
   Dataset data;
   data.root = "data/<shapes>";
@@ -276,11 +276,12 @@ TEST_CASE("a control that was trained on moving clips is not called trained on s
 
 TEST_CASE("the control is only what was made with single frames") {
   TemporaryFolder run;
-  CHECK_THROWS_AS(read_control(run.path()), FileError);
+  CHECK_THROWS_AS(read_control(run.path(), "test"), FileError);
   auto evaluation = three_class_evaluation();
   run.write("evaluation_test.json", evaluation.dump());
-  CHECK_THROWS_AS(read_control(run.path()), FileError);
+  CHECK_THROWS_AS(read_control(run.path(), "test"), FileError);
   evaluation["single_frame"] = true;
   run.write("evaluation_test.json", evaluation.dump());
-  CHECK(read_control(run.path()).single_frame);
+  CHECK(read_control(run.path(), "test").single_frame);
+  CHECK_THROWS_AS(read_control(run.path(), "val"), FileError);
 }
