@@ -23,16 +23,16 @@ void add_flags(CLI::App& command, Options& options) {
   BenchSettings& b = options.bench;
   command.add_option("--model", b.model, "model name (laban describe lists them)")->capture_default_str();
   command.add_option("--frames", b.frames, "frames of a clip")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   command.add_option("--size", b.size, "rows and columns of a frame")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   command.add_option("--batch", b.batch, "clips of a step")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   command.add_option("--classes", b.classes, "classes of the model")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   command.add_option("--device", b.device, "cpu, cuda or reference")
       ->check(CLI::IsMember({"cpu", "cuda", "reference"}))
@@ -41,11 +41,12 @@ void add_flags(CLI::App& command, Options& options) {
       ->check(CLI::IsMember({"f32", "bf16", "f64"}))
       ->capture_default_str();
   command.add_option("--threads", b.threads, "threads of the cpu device; 0: one for each processor")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1 << 12))
       ->capture_default_str();
-  auto* steps = command.add_option("--steps", b.steps, "how many steps to time")->check(CLI::PositiveNumber);
+  auto* steps =
+      command.add_option("--steps", b.steps, "how many steps to time")->check(CLI::Range(1, 1 << 20));
   command.add_option("--seconds", b.seconds, "time steps for this long, at least one")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->excludes(steps);
   command.add_flag("--json", options.json, "one JSON object instead of text");

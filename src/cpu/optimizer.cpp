@@ -21,18 +21,22 @@ void for_each_weight(const OptimizerCommon& common, int threads, MakeUpdate&& ma
   const float* grads = common.grads.as<float>();
   BFloat16* working = optional<BFloat16>(common.working);
   constexpr int64_t kCacheLine = 32;  // elements of the narrowest array, bf16
+  constexpr int64_t kBlock = 4096;    // new weights are still in L1 when the bf16 copy is made
   for_each_range(
       threads, common.weights.count(),
       [&](Range mine) {
         for (const ParameterSegment& segment : common.segments) {
           const int64_t begin = std::max(mine.begin, segment.begin), end = std::min(mine.end, segment.end);
           const auto update = make_update(lr * segment.lr_scale, segment.weight_decay);
+          for (int64_t at = begin; at < end; at += kBlock) {
+            const int64_t stop = std::min(end, at + kBlock);
 #pragma omp simd
-          for (int64_t i = begin; i < end; ++i)
-            weights[i] = static_cast<float>(apply(update, i, weights[i], grads[i] * scale));
-          if (!working) continue;
+            for (int64_t i = at; i < stop; ++i)
+              weights[i] = static_cast<float>(apply(update, i, weights[i], grads[i] * scale));
+            if (!working) continue;
 #pragma omp simd
-          for (int64_t i = begin; i < end; ++i) working[i] = BFloat16(weights[i]);
+            for (int64_t i = at; i < stop; ++i) working[i] = BFloat16(weights[i]);
+          }
         }
       },
       kCacheLine);

@@ -1,7 +1,12 @@
 // Vector registers as the compiler sees them, for the few kernels that are written in terms of them.
 #pragma once
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include <cstring>
+#include <type_traits>
 
 #include "cpu/elements.h"
 
@@ -39,12 +44,20 @@ inline void store(BFloat16* to, Vector v) {
 /// The first `count` lanes only; the others are zero.
 template <class T>
 Vector load_some(const T* from, int64_t count) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+#endif
   Vector v{};
   for (int64_t i = 0; i < count; ++i) v[i] = widen(from[i]);
   return v;
 }
 template <class T>
 void store_some(T* to, Vector v, int64_t count) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), v);
+#endif
   for (int64_t i = 0; i < count; ++i) to[i] = narrow<T>(v[i]);
 }
 

@@ -177,10 +177,11 @@ bool suits_winograd(ConvDirection direction, const ConvGeometry& g) {
   const bool has_tiles = kernel[1] == 3 && kernel[2] == 3 && stride[1] == 1 && stride[2] == 1 &&
                          padding[1] <= 2 && padding[2] <= 2;
   const bool mirrors = direction != ConvDirection::data || (stride[0] == 1 && padding[0] < kernel[0]);
-  // With few channels a transform costs more than the products it saves; with few tiles, fetching the 16/9
-  // times larger kernels does.
+  // With few channels the transforms cost more than the products they save (less so for the gradient of the
+  // weights, where the alternative is slower); with few tiles, fetching the 16/9 times larger kernels does.
+  const int64_t least_channels = direction == ConvDirection::weights ? 16 : 32;
   const int64_t tiles = g.y.n * g.y.t * div_up(g.y.h, 2) * div_up(g.y.w, 2);
-  return has_tiles && mirrors && g.x.c >= kLanes && g.y.c >= kLanes && tiles >= 64;
+  return has_tiles && mirrors && std::min(g.x.c, g.y.c) >= least_channels && tiles >= 64;
 }
 
 WinogradPlan plan_winograd(ConvDirection direction, const ConvGeometry& g, int threads) {
