@@ -1,0 +1,205 @@
+#include "train/checkpoint.h"
+
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "models/network.h"
+#include "reference/reference_backend.h"
+#include "train/train_fixture.h"
+
+using namespace laban;
+using doctest::Contains;
+
+namespace {
+
+constexpr int64_t kClasses = 4;
+
+/// A network and an optimizer whose every number has been set to something recognisable.
+struct Trained {
+  ReferenceBackend backend;
+  Config config = test::small_config("some/where");
+  Network network;
+  Optimizer optimizer;
+
+  explicit Trained(uint64_t seed, OptimizerKind kind = OptimizerKind::adamw, DType compute = DType::f32)
+      : network(backend, compute, model_spec(config, kClasses)), optimizer(network.store(), {.kind = kind}) {
+    ParameterStore& store = network.store();
+    store.initialize(seed);
+    Rng rng(seed, Purpose::test);
+    const auto fill = [&](int64_t count) {
+      std::vector<double> values(static_cast<size_t>(count));
+      for (double& value : values) value = static_cast<double>(static_cast<float>(rng.normal()));
+      return values;
+    };
+    for (const Statistic* s : store.list().statistics) store.write(*s, fill(s->shape.count()));
+    for (const Optimizer::State& state : optimizer.state())
+      for (const Parameter* p : store.list().parameters)
+        store.write(state.values, *p, fill(p->shape.count()));
+  }
+  std::vector<double> everything() {
+    std::vector<double> all;
+    const auto add = [&](const std::vector<double>& part) {
+      all.insert(all.end(), part.begin(), part.end());
+    };
+    ParameterStore& store = network.store();
+    for (const Parameter* p : store.list().parameters) add(store.read(store.weights(), *p));
+    for (const Statistic* s : store.list().statistics) add(store.read(*s));
+    for (const Optimizer::State& state : optimizer.state())
+      for (const Parameter* p : store.list().parameters) add(store.read(state.values, *p));
+    return all;
+  }
+  CheckpointInfo info() const {
+    CheckpointInfo info;
+    info.config = config;
+    info.classes = {"cha-cha", "a \"quoted\" class", "tango", "wälzer"};
+    info.dataset = "7 clips, abc";
+    info.state = {.epoch = 3,
+                  .batch = 5,
+                  .step = 41,
+                  .batches_run = 82,
+                  .loss_sum = 0.1 + 0.2,
+                  .clips = 20,
+                  .correct = 7};
+    info.state.seconds = 12.25;
+    info.state.best_accuracy = 2.0 / 3;
+    info.state.best_loss = 1e-17;
+    info.state.best_epoch = 2;
+    info.state.metrics_bytes = 12345;
+    return info;
+  }
+  void save(const std::filesystem::path& path) { save_checkpoint(path, network.store(), optimizer, info()); }
+};
+
+}  // namespace
+
+TEST_CASE("a checkpoint brings back every number and every setting") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "c.safetensors";
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adamw}) {
+    Trained saved(1, kind), loaded(2, kind);
+    saved.save(path);
+    CHECK(saved.everything() != loaded.everything());
+    const Checkpoint checkpoint(path);
+    const uint64_t version = loaded.network.store().version();
+    checkpoint.load_weights(loaded.network.store());
+    checkpoint.load_optimizer(loaded.network.store(), loaded.optimizer);
+    CHECK(saved.everything() == loaded.everything());
+    CHECK(loaded.network.store().version() != version);
+    CHECK(loaded.optimizer.steps() == 41);
+    CHECK(checkpoint.info().config == saved.config);
+    CHECK(checkpoint.info().classes == saved.info().classes);
+    CHECK(checkpoint.info().state == saved.info().state);
+    CHECK(checkpoint.info().dataset == "7 clips, abc");
+    CHECK(!checkpoint.info().version.empty());
+  }
+}
+
+TEST_CASE("f64 runs keep their f64") {
+  const test::TemporaryFolder folder;
+  Trained saved(1, OptimizerKind::sgd, DType::f64), loaded(2, OptimizerKind::sgd, DType::f64);
+  saved.save(folder.path() / "c");
+  const Checkpoint checkpoint(folder.path() / "c");
+  checkpoint.load_weights(loaded.network.store());
+  checkpoint.load_optimizer(loaded.network.store(), loaded.optimizer);
+  CHECK(saved.everything() == loaded.everything());
+}
+
+TEST_CASE("tensors carry torchvision's names and PyTorch's layout") {
+  const test::TemporaryFolder folder;
+  Trained trained(1);
+  trained.save(folder.path() / "c");
+  const SafetensorsFile file(folder.path() / "c");
+  const auto shape_of = [&](const char* name) { return file.entries().at(name).shape; };
+  CHECK(shape_of("layer2.0.downsample.0.weight").size() == 5);  // 1x1x1, and five-dimensional all the same
+  CHECK(shape_of("layer2.0.downsample.1.running_var").size() == 1);
+  CHECK(shape_of("fc.weight").size() == 2);
+  CHECK(shape_of("fc.weight").front() == kClasses);
+  CHECK(shape_of("fc.bias") == std::vector<int64_t>{kClasses});
+  CHECK(file.entries().at("fc.bias").dtype == "F32");
+  CHECK(file.entries().contains("optimizer.exp_avg.fc.weight"));
+  for (const auto& [name, entry] : file.entries()) CHECK_MESSAGE(entry.dtype == "F32", name);
+
+  // O,I,kT,kH,kW with kW fastest, against the memory of the network, where I is fastest.
+  for (const Parameter* p : trained.network.store().list().parameters) {
+    if (p->rank != 5) continue;
+    const Shape& s = p->shape;
+    const std::vector<float> stored = file.floats(p->name, std::vector<int64_t>{s.n, s.c, s.t, s.h, s.w});
+    size_t at = 0;
+    bool same = true;
+    for (int64_t o = 0; o < s.n; ++o)
+      for (int64_t i = 0; i < s.c; ++i)
+        for (int64_t t = 0; t < s.t; ++t)
+          for (int64_t h = 0; h < s.h; ++h)
+            for (int64_t w = 0; w < s.w; ++w)
+              same = same && stored[at++] == p->value.as<float>()[p->storage.index(o, t, h, w, i)];
+    CHECK_MESSAGE(same, p->name);
+  }
+}
+
+TEST_CASE("files that are no checkpoint of this network say why") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "c.safetensors";
+  const float one = 1;
+  const TensorToSave tensor{"fc.bias", DType::f32, {1}, &one};
+
+  write_safetensors(path, std::span(&tensor, 1), {{"format", "pt"}});
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("no checkpoint of laban"), FileError);
+  write_safetensors(path, std::span(&tensor, 1), {{"format", "laban.checkpoint.9"}, {"version", "7.0"}});
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("laban.checkpoint.9"), FileError);
+
+  Trained trained(1);
+  trained.save(path);
+  std::string bytes = read_file(path);
+  write_file(path, bytes.substr(0, bytes.size() / 2));
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("is truncated"), FileError);
+  bytes[bytes.size() - 100] = static_cast<char>(bytes[bytes.size() - 100] ^ 1);
+  write_file(path, bytes);
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("do not match its checksum"), FileError);
+
+  const auto with_metadata = [&](const char* key, const std::string& value) {
+    trained.save(path);
+    auto metadata = SafetensorsFile(path).metadata();
+    metadata[key] = value;
+    write_safetensors(path, std::span(&tensor, 1), metadata);
+  };
+  with_metadata("config", "[model]\nflavour = 3\n");
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("flavour"), FileError);
+  with_metadata("classes", "[]");
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("list of classes"), FileError);
+  with_metadata("state", "{\"epoch\": \"two\"}");
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("its state lacks 'epoch'"), FileError);
+  with_metadata("dataset", "");
+  CHECK_THROWS_WITH_AS(Checkpoint{path}.load_weights(trained.network.store()), Contains("holds no tensor"),
+                       FileError);
+
+  trained.save(path);
+  Network other(trained.backend, DType::f32, model_spec(trained.config, kClasses + 1));
+  CHECK_THROWS_WITH_AS(Checkpoint{path}.load_weights(other.store()),
+                       Contains("tensor 'fc.weight' has shape [4, "), FileError);
+}
+
+TEST_CASE("a dataset's fingerprint notices what matters to a resumed run") {
+  Dataset dataset;
+  dataset.classes = {"a", "b"};
+  for (int i = 0; i < 3; ++i) {
+    DatasetItem item;
+    item.name = text("clip", i);
+    item.label = i % 2;
+    dataset.items.push_back(item);
+  }
+  const std::string before = fingerprint(dataset, {});
+  CHECK(before.substr(0, 8) == "3 clips,");
+  dataset.root = "/moved";
+  CHECK(fingerprint(dataset, {}) == before);
+  CHECK(fingerprint(dataset, {{"clip1", "broken"}}) != before);
+  Dataset changed = dataset;
+  changed.items[1].label = 0;
+  CHECK(fingerprint(changed, {}) != before);
+  changed = dataset;
+  changed.items[1].split = Split::test;
+  CHECK(fingerprint(changed, {}) != before);
+  changed = dataset;
+  changed.items.pop_back();
+  CHECK(fingerprint(changed, {}) != before);
+}

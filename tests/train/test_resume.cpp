@@ -1,0 +1,182 @@
+// A run that was interrupted, in whatever way, and resumed ends with exactly the weights of one that was not.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "cpu/cpu_backend.h"
+#include "train/train_fixture.h"
+#include "train/trainer.h"
+
+using namespace laban;
+using test::Recorder;
+using test::TemporaryFolder;
+
+namespace {
+
+struct Bench {
+  TemporaryFolder folder;
+  Config config;
+  Dataset dataset;
+
+  Bench() : config(test::small_config(folder.path() / "data")) {
+    test::write_moving_blobs(config.data.path, 6);
+    dataset = open_dataset(config.data.path, split_settings(config));
+    for (size_t i = 0; i < dataset.items.size(); ++i)
+      dataset.items[i].split = i % 6 == 5 ? Split::validate : Split::train;  // 20 and 4
+    config.train.batch = 3;                                                  // 6 batches an epoch
+    config.train.accumulation = 2;
+    config.clip.flip = 0.5;
+    config.optimizer.clip_norm = 1;
+  }
+  /// One sitting: stops itself after step `stop_after`, goes on from the folder's checkpoint where there is
+  /// one.
+  TrainingResult sit(const RunFolder& run, int64_t stop_after, int workers) {
+    Config own = config;
+    own.data.workers = workers;
+    CpuBackend backend(2);
+    Recorder recorder;
+    recorder.stop_after = stop_after;
+    Trainer trainer(backend, own, dataset, run, recorder, recorder.stop);
+    if (std::filesystem::exists(run.last())) trainer.resume(Checkpoint(run.last()));
+    return trainer.run();
+  }
+  RunFolder new_run(const char* name) const {
+    const RunFolder run{folder.path() / name};
+    run.create(false);
+    return run;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("2N steps at once are N steps, a stop, and N steps more, bit for bit") {
+  Bench bench;
+  SUBCASE("sgd") {}
+  SUBCASE("adamw") { bench.config.optimizer.kind = "adamw"; }
+  SUBCASE("bf16") { bench.config.machine.precision = "bf16"; }
+  const RunFolder whole = bench.new_run("whole"), parts = bench.new_run("parts");
+  CHECK(bench.sit(whole, -1, 2).state.step == 6);  // 2 epochs of 3 steps
+  // Stops within an epoch, at an epoch's end (during validation), and again within; with other numbers of
+  // workers.
+  CHECK(bench.sit(parts, 1, 1).interrupted);
+  CHECK(bench.sit(parts, 3, 3).interrupted);
+  CHECK(bench.sit(parts, 5, 2).interrupted);
+  CHECK(!bench.sit(parts, -1, 1).interrupted);
+  CHECK(test::tensors_of(whole.last()) == test::tensors_of(parts.last()));
+  CHECK(test::tensors_of(whole.best()) == test::tensors_of(parts.best()));
+  CHECK(test::timeless_rows(whole.metrics()) == test::timeless_rows(parts.metrics()));
+}
+
+TEST_CASE("a run that dies between checkpoints repeats the lost steps and logs them once") {
+  Bench bench;
+  const RunFolder whole = bench.new_run("whole"), parts = bench.new_run("parts");
+  bench.sit(whole, -1, 2);
+  // A death after step 5 whose last checkpoint is that of step 2: what a kill leaves behind.
+  bench.sit(parts, 2, 2);
+  const std::string saved = read_file(parts.last());
+  bench.sit(parts, 5, 2);
+  write_file(parts.last(), saved);
+  CHECK(test::timeless_rows(parts.metrics()).size() == 6);
+  bench.sit(parts, -1, 2);
+  CHECK(test::tensors_of(whole.last()) == test::tensors_of(parts.last()));
+  CHECK(test::timeless_rows(whole.metrics()) == test::timeless_rows(parts.metrics()));
+}
+
+TEST_CASE("a run does not go on with other clips than it began with") {
+  Bench bench;
+  const RunFolder run = bench.new_run("run");
+  bench.sit(run, 1, 1);
+  bench.dataset.items[0].split = Split::test;
+  CHECK_THROWS_WITH_AS(bench.sit(run, -1, 1), doctest::Contains("no longer those that the run began with"),
+                       Error);
+}
+
+namespace {
+
+/// Runs the program itself; returns its process.
+pid_t start(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
+  std::vector<char*> argv;
+  std::vector<std::string> words = arguments;
+  words.insert(words.begin(), LABAN_PROGRAM);
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(out, STDERR_FILENO);
+    ::execv(LABAN_PROGRAM, argv.data());
+    ::_exit(127);
+  }
+  return child;
+}
+
+/// The exit status; -signal where a signal ended it.
+int wait_for(pid_t child) {
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+size_t rows_in(const std::filesystem::path& metrics) {
+  if (!std::filesystem::exists(metrics)) return 0;
+  const std::string bytes = read_file(metrics);
+  return static_cast<size_t>(std::ranges::count(bytes, '\n'));
+}
+
+}  // namespace
+
+TEST_CASE("kill -9 and --resume end with the weights of an undisturbed run, bit for bit") {
+  TemporaryFolder folder;
+  const auto data = folder.path() / "data", log = folder.path() / "log";
+  test::write_moving_blobs(data, 10);
+  const auto command = [&](const std::filesystem::path& run) {
+    return std::vector<std::string>{
+        "train", "--data",    data.string(), "--run",     run.string(), "--frames",
+        "8",     "--size",    "16",          "--batch",   "2",          "--epochs",
+        "3",     "--lr",      "0.01",        "--flip",    "0.5",        "--checkpoint-every",
+        "3",     "--threads", "2",           "--dropout", "0.2",        "--optimizer",
+        "sgd"};
+  };
+  const RunFolder whole{folder.path() / "whole"}, killed{folder.path() / "killed"};
+  REQUIRE_MESSAGE(wait_for(start(command(whole.path), log)) == 0, read_file(log));
+  const size_t all_rows = rows_in(whole.metrics());
+  REQUIRE(all_rows > 30);
+
+  // Kill it at some moment after 5 more rows, three times: wherever it then is (a step, a checkpoint being
+  // written).
+  int kills = 0;
+  pid_t child = start(command(killed.path), log);
+  for (; kills < 3; ++kills) {
+    const size_t target = 7 + 9 * static_cast<size_t>(kills);
+    while (rows_in(killed.metrics()) < target && ::waitpid(child, nullptr, WNOHANG) == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ::kill(child, SIGKILL);
+    REQUIRE(wait_for(child) == -SIGKILL);
+    CHECK(rows_in(killed.metrics()) < all_rows);
+    child = start({"train", "--resume", killed.path.string()}, log);
+  }
+  REQUIRE_MESSAGE(wait_for(child) == 0, read_file(log));
+  CHECK(test::tensors_of(whole.last()) == test::tensors_of(killed.last()));
+  CHECK(test::tensors_of(whole.best()) == test::tensors_of(killed.best()));
+  CHECK(test::timeless_rows(whole.metrics()) == test::timeless_rows(killed.metrics()));
+
+  // Ctrl-C instead: the step is finished, everything saved, and the program says how to go on.
+  const RunFolder stopped{folder.path() / "stopped"};
+  const auto stopped_log = folder.path() / "stopped.log";
+  child = start(command(stopped.path), stopped_log);
+  while (rows_in(stopped.metrics()) < 4) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ::kill(child, SIGINT);
+  CHECK(wait_for(child) == 1);
+  CHECK(read_file(stopped_log).find("laban train --resume " + stopped.path.string()) != std::string::npos);
+  REQUIRE(wait_for(start({"train", "--resume", stopped.path.string()}, log)) == 0);
+  CHECK(test::tensors_of(whole.last()) == test::tensors_of(stopped.last()));
+}
