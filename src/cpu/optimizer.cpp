@@ -35,7 +35,7 @@ void for_each_weight(const OptimizerCommon& common, int threads, MakeUpdate&& ma
               weights[i] = static_cast<float>(apply(update, i, weights[i], grads[i] * scale));
             if (!working) continue;
 #pragma omp simd
-            for (int64_t i = at; i < stop; ++i) working[i] = BFloat16(weights[i]);
+            for (int64_t i = at; i < stop; ++i) working[i] = narrow<BFloat16>(weights[i]);
           }
         }
       },

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #endif
 
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -25,6 +26,8 @@ constexpr int kLanes = 4, kAccumulators = 12;
 constexpr int kMaxTileVectors = 4;
 
 using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Words = uint32_t __attribute__((vector_size(kLanes * sizeof(uint32_t))));
+using Halves = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 
 inline Vector load(const float* from) {
   Vector v;
@@ -32,13 +35,16 @@ inline Vector load(const float* from) {
   return v;
 }
 inline Vector load(const BFloat16* from) {
-  Vector v;
-  for (int i = 0; i < kLanes; ++i) v[i] = widen(from[i]);
-  return v;
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  return std::bit_cast<Vector>(__builtin_convertvector(halves, Words) << 16);
 }
 inline void store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
-inline void store(BFloat16* to, Vector v) {
-  for (int i = 0; i < kLanes; ++i) to[i] = narrow<BFloat16>(v[i]);
+inline void store(BFloat16* to, Vector v) {  // as BFloat16's constructor
+  const Words u = std::bit_cast<Words>(v);
+  const Words rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16, quiet = (u >> 16) | 0x40u;
+  const Halves halves = __builtin_convertvector((u & 0x7fffffffu) > 0x7f800000u ? quiet : rounded, Halves);
+  std::memcpy(static_cast<void*>(to), &halves, sizeof halves);
 }
 
 /// The first `count` lanes only; the others are zero.

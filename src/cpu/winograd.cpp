@@ -235,6 +235,7 @@ void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* trans
     with_vectors(vectors, [&]<int vectors_>() {
       for_each_part(plan.threads, [&](int part) {
         float* inputs = blocks + (sizes.inputs() + sizes.products()) * part;
+        clear_for_padding(inputs, sizes.inputs());
         for_each_block(part_of(plan.tiles(), plan.threads, part), plan.block, [&](Range tiles) {
           run_block<vectors_>(plan, tiles, from, zeros, transformed, bias, to, inputs,
                               inputs + sizes.inputs());

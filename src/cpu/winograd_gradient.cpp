@@ -173,6 +173,7 @@ void add_winograd_gradient(const WinogradPlan& plan, const Tensor& x, const Tens
         const Range elements = shares_tiles ? Range{0, kElements} : part_of(kElements, plan.threads, part);
         float* mine = sums + (sizes.groups > 1 ? part : 0) * kElements * sizes.element;
         float* buffer = buffers + sizes.block_floats(plan) * part;
+        clear_for_padding(buffer, sizes.block_floats(plan));
         std::fill(mine + elements.begin * sizes.element, mine + elements.end * sizes.element, 0.0f);
         for_each_block(tiles, sizes.block, [&](Range block) {
           add_block<vectors>(plan, sizes, block, elements, x_data, zeros, dy_data, mine, buffer);

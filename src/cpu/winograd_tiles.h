@@ -75,6 +75,11 @@ void transform_input(const std::array<const T*, kElements>& patch, int64_t chann
         put);
 }
 
+/// Clears a block's memory. Kernels also multiply what lies between the last tile or channel and the end of a
+/// register tile; the products go nowhere, but scratch may hold denormal numbers (two bf16 read as one float,
+/// for instance), and those cost a hundred cycles each.
+inline void clear_for_padding(float* block, int64_t count) { std::fill_n(block, count, 0.0f); }
+
 /// Calls body(range) for blocks of at most `block`, of nearly equal size.
 template <class Body>
 void for_each_block(Range range, int64_t block, Body&& body) {
