@@ -64,7 +64,9 @@ ModelSpec spec_of(const Golden& want) {
 
 void fill(Network& network) {
   ParameterStore& store = network.store();
-  store.initialize(1);
+  for (const Statistic* statistic : store.list().statistics)
+    store.write(*statistic,
+                std::vector<double>(static_cast<size_t>(statistic->shape.count()), statistic->initial));
   for (const Parameter* p : store.list().parameters) {
     std::vector<double> u = formula(p->name, p->shape.count());
     const double fan_in = static_cast<double>(p->shape.count() / p->shape.n);

@@ -178,7 +178,10 @@ TEST_CASE("every layer's backward is the derivative of its forward") {
 
 TEST_CASE("every family's backward is the derivative of its loss") {
   ReferenceBackend backend;
-  for (const GradcheckCase& check : gradcheck_model_cases()) check_rows(gradcheck(backend, check));
+  for (GradcheckCase check : gradcheck_model_cases()) {
+    check.directions = 1;  // the command takes two
+    check_rows(gradcheck(backend, check));
+  }
 }
 
 TEST_CASE("negative controls: a wrong backward is caught, for every layer") {
@@ -219,14 +222,17 @@ TEST_CASE("negative controls: a wrong backward is caught, for every layer") {
 
 TEST_CASE("negative controls: a wrong backward is caught in every family") {
   ReferenceBackend reference;
-  Saboteur backend(reference, Mistake::shortcut_dropped);
   for (GradcheckCase check : gradcheck_model_cases()) {
     CAPTURE(check.layer);
     check.directions = 1;
-    CHECK(caught(gradcheck(backend, check)));
+    check.input = {3, 3, 4, 12, 11};  // smaller: the mistakes are not
+    for (const auto& [mistake, expected] : {std::pair{Mistake::none, false},
+                                            {Mistake::shortcut_dropped, true},
+                                            {Mistake::conv_data_scaled, true}}) {
+      Saboteur backend(reference, mistake);
+      CHECK(caught(gradcheck(backend, check)) == expected);
+    }
   }
-  Saboteur subtle(reference, Mistake::conv_data_scaled);
-  CHECK(caught(gradcheck(subtle, model_case("r2plus1d"))));
 }
 
 TEST_CASE(
