@@ -1,5 +1,7 @@
 // The sections that go into detail: classes, clips, data, configuration.
 #include <algorithm>
+#include <array>
+#include <map>
 #include <set>
 
 #include "core/error.h"
@@ -59,25 +61,39 @@ std::string confusions_table(const Evaluation& e) {
 
 std::string split_table(const Dataset& data) {
   std::vector<std::array<int64_t, 3>> counts(data.classes.size());
-  std::array<std::set<std::string>, 3> groups;
+  std::array<std::set<std::string>, 3> sources;
+  std::map<std::string, std::set<Split>> splits_of;
   std::array<int64_t, 3> sums{};
   for (const DatasetItem& item : data.items) {
     const size_t split = static_cast<size_t>(item.split);
     ++counts[static_cast<size_t>(item.label)][split], ++sums[split];
-    groups[split].insert(item.group);
+    sources[split].insert(item.group);
+    splits_of[item.group].insert(item.split);
   }
-  const auto row = [](const std::string& name, const std::array<int64_t, 3>& n) {
-    return text("<tr><td>", name, "</td><td>", n[0], "</td><td>", n[1], "</td><td>", n[2], "</td><td>",
-                n[0] + n[1] + n[2], "</td></tr>");
+  const auto row = [](const std::string& name, const std::array<int64_t, 3>& n, int64_t all) {
+    return text("<tr><td>", name, "</td><td>", n[0], "</td><td>", n[1], "</td><td>", n[2], "</td><td>", all,
+                "</td></tr>");
   };
   std::string html =
-      "<table><thead><tr><th>class</th><th>train</th><th>validation</th><th>test</th><th>all</th></tr></"
-      "thead><tbody>";
-  for (size_t k = 0; k < counts.size(); ++k) html += row(escape(data.classes[k]), counts[k]);
-  html += "</tbody><tfoot>" + row("clips", sums);
-  html += row("sources", {static_cast<int64_t>(groups[0].size()), static_cast<int64_t>(groups[1].size()),
-                          static_cast<int64_t>(groups[2].size())});
-  return html + "</tfoot></table>";
+      "<div class=\"card "
+      "wide\"><table><thead><tr><th>class</th><th>train</th><th>validation</th><th>test</th><th>all</th></"
+      "tr></thead><tbody>";
+  for (size_t k = 0; k < counts.size(); ++k)
+    html += row(escape(data.classes[k]), counts[k], counts[k][0] + counts[k][1] + counts[k][2]);
+  html += "</tbody><tfoot>" + row("clips", sums, sums[0] + sums[1] + sums[2]);
+  const auto size = [&](size_t split) { return static_cast<int64_t>(sources[split].size()); };
+  html += row("sources", {size(0), size(1), size(2)}, static_cast<int64_t>(splits_of.size())) +
+          "</tfoot></table></div>";
+  const int64_t shared = std::count_if(splits_of.begin(), splits_of.end(),
+                                       [](const auto& entry) { return entry.second.size() > 1; });
+  if (shared > 0)
+    html += note(counted(shared, "source has", "sources have") +
+                 " clips in more than one split: the network may know them from training, and the measured "
+                 "accuracy may be too good.");
+  if (!data.ignored.empty())
+    html += note(counted(static_cast<int64_t>(data.ignored.size()), "file") +
+                 " beside the clips: neither video nor picture, and not used.");
+  return html;
 }
 
 }  // namespace
@@ -148,8 +164,8 @@ std::string clips_section(const ReportInput& input) {
 std::string data_section(const ReportInput& input) {
   std::string html = "<section id=\"data\"><h2>Data</h2>";
   if (input.dataset)
-    html += text("<p class=\"sub\">", escape(input.dataset->root.string()), "</p><div class=\"card wide\">",
-                 split_table(*input.dataset), "</div>");
+    html +=
+        text("<p class=\"sub\">", escape(input.dataset->root.string()), "</p>", split_table(*input.dataset));
   else
     html += note(input.dataset_note.empty()
                      ? "The data was not opened, so there is no table of its classes and splits."

@@ -151,9 +151,11 @@ TEST_CASE("the whole page: well-formed, self-contained, with the numbers that th
   CHECK(occurrences(page, "<figcaption>9</figcaption>") == 5);
   CHECK_FALSE(holds(page, "have changed since"));
 
-  // Data: 2 + 1 + 1 clips of each class; sources that split over two counts are counted in both.
+  // Data: 2 + 1 + 1 clips of each class; one source lies in two splits.
   CHECK(holds(page, "<tr><td>circle</td><td>2</td><td>1</td><td>1</td><td>4</td></tr>"));
   CHECK(holds(page, "<tr><td>clips</td><td>6</td><td>3</td><td>3</td><td>12</td></tr>"));
+  CHECK(holds(page, "<tr><td>sources</td><td>3</td><td>2</td><td>2</td><td>6</td></tr>"));
+  CHECK(holds(page, "1 source has clips in more than one split"));
 }
 
 TEST_CASE("an empty run folder gives a page that says what is missing") {
