@@ -67,6 +67,12 @@ void add_bias_gradient(int threads, const Tensor& dy, const Tensor& dbias, Scrat
   }
 }
 
+/// Where the kernel is longer than the input, oneDNN 3.7's bf16 gradient of the weights is wrong (its 2.6 is
+/// right).
+bool kernel_exceeds_input(const ConvGeometry& g) {
+  return g.window.kernel[0] > g.x.t || g.window.kernel[1] > g.x.h || g.window.kernel[2] > g.x.w;
+}
+
 /// Weights as an oneDNN primitive wants them.
 class OneDnnWeights : public WeightLayout {
  public:
@@ -264,7 +270,8 @@ Convolutions::GradientPlan& Convolutions::plan(const ConvBackwardWeights& op) {
   auto& plan = gradients_[key_of(ConvDirection::weights, geometry, op.x.dtype, with_bias)];
   if (!plan) {
     const ThreadCountScope scope(threads_);
-    const DType computed = native_bf16_ ? op.x.dtype : DType::f32;
+    const bool native = native_bf16_ && !kernel_exceeds_input(geometry);
+    const DType computed = native ? op.x.dtype : DType::f32;
     plan = std::make_unique<GradientPlan>(dnn_, folded(geometry), op.x.dtype, computed, with_bias, threads_);
   }
   return *plan;

@@ -97,19 +97,24 @@ bool has_native_bf16() {
 Execution::Execution(const OneDnn& dnn, dnnl::primitive primitive,
                      std::initializer_list<std::pair<int, Desc>> arguments)
     : primitive_(std::move(primitive)) {
-  for (const auto& [number, layout] : arguments)
+  for (const auto& [number, layout] : arguments) {
+    if (layout.get_size() == 0) {  // no bias, no scratchpad: left out
+      memories_.emplace_back();
+      continue;
+    }
     memories_.push_back(dnnl::memory(layout, dnn.engine, nullptr));  // its pointer comes with execute()
-  size_t i = 0;
-  for (const auto& [number, layout] : arguments) arguments_.push_back({number, memories_[i++].get()});
+    arguments_.push_back({number, memories_.back().get()});
+  }
 }
 
 void Execution::execute(const OneDnn& dnn, std::initializer_list<const void*> pointers) {
   require(pointers.size() == memories_.size(), "Execution: one pointer per argument");
   dnnl_status_t status = dnnl_success;
-  size_t i = 0;
+  auto memory = memories_.begin();
   for (const void* pointer : pointers) {
-    status = dnnl_memory_set_data_handle(arguments_[i++].memory, const_cast<void*>(pointer));
-    if (status != dnnl_success) break;
+    if (status == dnnl_success && *memory)
+      status = dnnl_memory_set_data_handle(memory->get(), const_cast<void*>(pointer));
+    ++memory;
   }
   if (status == dnnl_success)
     status = dnnl_primitive_execute(primitive_.get(), dnn.stream.get(), static_cast<int>(arguments_.size()),
