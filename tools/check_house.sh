@@ -38,7 +38,7 @@ only_in 'libav|libsw' data
 only_in 'turbojpeg|jpeglib' data
 only_in 'cuda_runtime|cudnn|cublas' cuda
 
-grep -rnE 'std::(cout|cerr|clog)|[^n]printf\(|[^f]puts\(' src --include='*.h' --include='*.cpp' |
+grep -rnE 'std::(cout|cerr|clog)|[^n]printf\(|(^|[^a-zA-Z_])puts\(' src --include='*.h' --include='*.cpp' |
   sed 's|$|   <- libraries do not print|' >>"$breaches" || true
 
 # The format is clang-format 14's; other versions differ in details, so they are not asked.
