@@ -43,9 +43,11 @@ void print_json(const Options& options, const Dataset& dataset, const Classified
 void predict(const Options& options) {
   const TrainedNetwork trained = load_network(options.checkpoint, options.flags);
   Dataset dataset = unlabelled({options.files.begin(), options.files.end()});
+  dataset.root = "the files given";  // for messages
   dataset.classes = trained.info.classes;
   LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);
-  settings.on_bad_file = OnBadFile::exclude;  // one bad file among many must not hide the others' results
+  // One bad file among many must not hide the others' results.
+  settings.on_bad_file = options.files.size() > 1 ? OnBadFile::exclude : OnBadFile::stop;
   install_interrupt_handler();
   const auto classified = classify(*trained.network, dataset, dataset.of(Split::test), settings,
                                    options.views, [](int64_t, int64_t) { return !interrupted(); });
