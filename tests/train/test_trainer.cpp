@@ -42,7 +42,7 @@ TEST_CASE("the network learns which way a blob moves") {
   Bench bench(40);
   for (size_t i = 0; i < bench.dataset.items.size(); ++i)
     bench.dataset.items[i].split = i % 5 == 0 ? Split::validate : Split::train;  // 32 and 128
-  bench.config.train.epochs = 16;
+  bench.config.train.epochs = 24;
   bench.config.train.batch = 8;
   bench.config.model.dropout = 0;
   bench.config.optimizer.kind = "adamw";
@@ -52,8 +52,8 @@ TEST_CASE("the network learns which way a blob moves") {
   SUBCASE("bf16") { bench.config.machine.precision = "bf16"; }
   const TrainingResult result = bench.train();
   CHECK(!result.interrupted);
-  CHECK(result.state.epoch == 16);
-  REQUIRE(bench.recorder.epochs.size() == 16);
+  CHECK(result.state.epoch == 24);
+  REQUIRE(bench.recorder.epochs.size() == 24);
   CHECK(bench.recorder.epochs.back().train_accuracy >= 0.9);
   CHECK(result.state.best_accuracy >= 0.9);
   CHECK(std::filesystem::exists(bench.run.best()));
