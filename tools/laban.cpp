@@ -1,12 +1,30 @@
 // laban: the program. Parses the command line, runs one subcommand, and turns errors into sentences.
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 
 #include "commands.h"
 #include "core/error.h"
 
+namespace {
+
+/// OpenMP's threads spin while they wait, and so take the processor from decoding threads and from each other
+/// wherever more threads run than there are cores: training on two busy cores then takes several times as
+/// long. Its library reads the policy before main(), hence the program starts itself anew with it, unless
+/// someone has chosen one.
+void wait_without_spinning(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  ::execv("/proc/self/exe", argv);  // returns only where that fails, and then all works as well, only slower
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   CLI::App app{"laban trains 3-D convolutional networks to classify video from frames alone."};
   app.name("laban");
   app.set_version_flag("--version", "laban " LABAN_VERSION);
