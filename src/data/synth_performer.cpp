@@ -19,8 +19,9 @@ Color from_hsv(float hue, float saturation, float value) {
   return {channel(5), channel(3), channel(1)};
 }
 
+/// Bright and of any hue: the dancers stand in the light of a dim room.
 Color draw_cloth(Rng& rng) {
-  const float hue = draw(rng, 0, 1), saturation = draw(rng, 0.15, 0.9), value = draw(rng, 0.25, 1.0);
+  const float hue = draw(rng, 0, 1), saturation = draw(rng, 0.05, 0.65), value = draw(rng, 0.7, 1.0);
   return from_hsv(hue, saturation, value);
 }
 
@@ -97,22 +98,22 @@ Body draw_body(Rng& rng) {
   b.long_sleeves = rng.coin(0.5);
   b.long_trousers = rng.coin(0.7);
   const float tone = draw(rng, 0, 1);
-  b.skin = mix(Color{0.98f, 0.82f, 0.70f}, Color{0.42f, 0.27f, 0.18f}, tone);
-  b.hair = mix(Color{0.10f, 0.07f, 0.05f}, Color{0.85f, 0.68f, 0.38f}, draw(rng, 0, 1) * (1 - tone));
+  b.skin = mix(Color{0.98f, 0.82f, 0.70f}, Color{0.55f, 0.37f, 0.26f}, tone);
+  b.hair = mix(Color{0.16f, 0.11f, 0.08f}, Color{0.85f, 0.68f, 0.38f}, draw(rng, 0, 1) * (1 - tone));
   b.top = draw_cloth(rng);
   b.top_back = mix(b.top, draw_cloth(rng), rng.coin(0.6) ? 0.8f : 0.2f);
   b.bottom = rng.coin(0.3) ? b.top : draw_cloth(rng);
-  b.shoes = rng.coin(0.5) ? Color{0.08f, 0.07f, 0.08f} : draw_cloth(rng);
+  b.shoes = rng.coin(0.5) ? Color{0.12f, 0.11f, 0.12f} : draw_cloth(rng);
   return b;
 }
 
 Manner draw_manner(Rng& rng) {
   Manner m;
-  m.stride = draw(rng, 0.11, 0.16);
-  m.lift = draw(rng, 0.09, 0.15);
-  m.plie = draw(rng, 0.18, 0.26);
-  m.hips = draw(rng, 0.045, 0.065);
-  m.lean = draw(rng, 0.14, 0.24);
+  m.stride = draw(rng, 0.13, 0.18);
+  m.lift = draw(rng, 0.11, 0.17);
+  m.plie = draw(rng, 0.22, 0.30);
+  m.hips = draw(rng, 0.06, 0.08);
+  m.lean = draw(rng, 0.18, 0.28);
   m.arm_low = draw(rng, -1.3, -0.9);
   m.arm_high = draw(rng, 0.9, 1.4);
   m.arm_lag = rng.coin(0.5) ? 0 : draw(rng, 0, 2 * kPi);

@@ -64,9 +64,9 @@ std::vector<Clip> draw_clips(int count) {
 }  // namespace
 
 TEST_CASE("synth: scores read as they are written") {
-  // Waltz: one rise to the bar of three, a turn in two bars.
+  // Waltz: one rise to the bar of three, a sway in two bars.
   CHECK(advance(notes_of(Dance::waltz, Part::rise), 3) == doctest::Approx(kTurn));
-  CHECK(advance(notes_of(Dance::waltz, Part::turn), 3) == doctest::Approx(kTurn / 2));
+  CHECK(advance(notes_of(Dance::waltz, Part::sway), 3) == doctest::Approx(kTurn / 2));
   // Foxtrot: slow (two beats), quick, quick: half a cycle each; in the middle of the soft slow step, half of
   // it.
   CHECK(advance(notes_of(Dance::foxtrot, Part::steps), 1) == doctest::Approx(kTurn / 4));
@@ -74,9 +74,9 @@ TEST_CASE("synth: scores read as they are written") {
   CHECK(advance(notes_of(Dance::foxtrot, Part::steps), 3) == doctest::Approx(kTurn));
   CHECK(advance(notes_of(Dance::foxtrot, Part::steps), 4) == doctest::Approx(1.5 * kTurn));
   CHECK(advance(notes_of(Dance::foxtrot, Part::steps), 40) == doctest::Approx(15 * kTurn));
-  // Break: a sharp turn in two beats is over in the first third, then a freeze.
-  CHECK(advance(notes_of(Dance::break_dance, Part::turn), 2.0 / 3) == doctest::Approx(kTurn));
-  CHECK(advance(notes_of(Dance::break_dance, Part::turn), 1.9) == doctest::Approx(kTurn));
+  // Break: a sharp half turn in two beats is over in the first third, then a freeze.
+  CHECK(advance(notes_of(Dance::break_dance, Part::turn), 2.0 / 3) == doctest::Approx(kTurn / 2));
+  CHECK(advance(notes_of(Dance::break_dance, Part::turn), 1.9) == doctest::Approx(kTurn / 2));
   // Swing: out and back.
   CHECK(advance(notes_of(Dance::swing, Part::turn), 2) == doctest::Approx(kTurn / 2));
   CHECK(advance(notes_of(Dance::swing, Part::turn), 4) == doctest::Approx(0));
