@@ -40,7 +40,7 @@ struct Room {
       case Wall::windows:
         return in_band(along, 1.6f * pattern, 0.4f) && y > 0.9f && y < 2.8f ? wall_mark : base;
       case Wall::curtain:
-        return base * (0.92f + 0.08f * std::cos(2 * std::numbers::pi_v<float> * along / (0.45f * pattern)));
+        return base * (0.86f + 0.14f * std::cos(2 * std::numbers::pi_v<float> * along / (0.45f * pattern)));
       case Wall::hills: {
         const float crest =
             1.1f + 0.35f * std::sin(0.7f * along / pattern) + 0.2f * std::sin(1.9f * along / pattern);
@@ -76,13 +76,13 @@ Room draw_room(Rng& rng) {
   r.floor = static_cast<Room::Floor>(rng.integer(0, 3));
   r.wall_low = draw_paint(rng, 0.16, 0.34);
   r.wall_high = r.wall_low * draw(rng, 0.85, 1.15);
-  r.wall_mark = r.wall_low * draw(rng, 0.88, 1.15);
+  r.wall_mark = r.wall_low * draw(rng, 0.75, 1.4);
   r.floor_a = draw_paint(rng, 0.18, 0.36);
-  r.floor_b = r.floor_a * draw(rng, 0.9, 1.1);
+  r.floor_b = r.floor_a * draw(rng, 0.82, 1.25);
   r.wall_distance = draw(rng, 1.6, 3.5);
   r.pattern = draw(rng, 0.8, 1.6);
   r.shift = draw(rng, 0, 10);
-  r.spot = draw(rng, 0, 0.2);
+  r.spot = draw(rng, 0, 0.5);
   return r;
 }
 
