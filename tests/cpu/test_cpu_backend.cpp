@@ -1,5 +1,5 @@
-// What CpuBackend promises beside right results: packed weights that are never stale, the same bits every
-// time, no memory taken while it runs.
+// What CpuBackend promises beside right results: packed weights that are never stale, and the same bits every
+// time.
 #include "cpu/cpu_backend.h"
 
 #include <doctest/doctest.h>
