@@ -3,6 +3,8 @@
 // other tests here.)
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "reference/reference_backend.h"
 #include "support/op_cases.h"
 
