@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -110,13 +111,16 @@ struct GlobalAvgPoolBackward {
   Tensor dy, dx;
 };
 
-/// y = keep ? x/(1-p) : 0. keep is a pure function of (seed, stream, element index) and is recomputed in
-/// backward: element i uses word i%4 of philox({i/4 low, i/4 high, stream low, stream high}, seed); keep iff
-/// word * 2^-32 >= p. Forward and backward are the same op: x, y or dy, dx. y may be x.
+/// y = keep ? x/(1-p) : 0. keep is a pure function of (seed, stream, step, element index) and is recomputed
+/// in backward: element i uses word i%4 of philox({i/4 low, i/4 high, s low, s high}, seed); keep iff word *
+/// 2^-32 >= p. s is `stream`, or dropout_stream(seed, stream, *step) where there is a step: it lies in the
+/// backend's memory so that a recorded step draws new masks. Forward and backward are the same op: x, y or
+/// dy, dx. y may be x.
 struct Dropout {
   Tensor x, y;
   double p = 0.5;
   uint64_t seed = 0, stream = 0;
+  Tensor step = {};  // i64 scalar; may be empty
 };
 
 /// Shortcut A of He et al. / Hara et al.: every stride-th element along t, h, w; channels beyond x's are
@@ -168,12 +172,13 @@ struct ParameterSegment {
 /// What changes from step to step, in the backend's memory so that a captured CUDA graph can read it:
 /// control[0] = learning rate, control[1] = step number (from 1). f64 vector of 2.
 /// Gradient clipping: where max_norm > 0, gradients are scaled by min(1, max_norm / (sqrt(*norm_squared) +
-/// 1e-6)).
+/// 1e-6)). Where there is a norm and it is not finite, the step leaves everything as it is: a NaN must not
+/// reach the weights, and to look at the norm first would make the host wait for the device.
 struct OptimizerCommon {
   Tensor weights, grads;  // flat, master dtype
   Tensor working;         // flat bf16 copy to write as well; may be empty
   Tensor control;
-  Tensor norm_squared;  // f64 scalar (SumOfSquares of grads); empty: no clipping
+  Tensor norm_squared;  // f64 scalar (SumOfSquares of grads); empty: no clipping, no guard
   double max_norm = 0;
   std::span<const ParameterSegment> segments;
 };
@@ -198,6 +203,14 @@ struct SumOfSquares {
 };  // result: f64 scalar, overwritten
 struct SetZero {
   Tensor x;
+};
+
+/// A sequence of ops that was recorded once and runs again at one call (a CUDA graph): the same ops on the
+/// same addresses. It must not outlive the backend.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void replay() = 0;
 };
 
 /// Where an op may put intermediate results for the duration of one run().
@@ -230,6 +243,10 @@ class Backend {
   virtual void upload(const Tensor& to, const void* from) = 0;
   virtual void download(void* to, const Tensor& from) = 0;
   virtual void synchronize() {}
+
+  /// Records the ops that `body` runs instead of running them; `body` may neither upload nor download. Null
+  /// where this backend does not record; `body` has then not been called.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& /*body*/) { return nullptr; }
 
   /// Bytes of scratch that run(op) needs. Called for every op in a dry run, then again in every step: cheap.
   template <class Op>

@@ -37,6 +37,7 @@ class Holder : public Backend {
   void upload(const Tensor& to, const void* from) override { inner_.upload(to, from); }
   void download(void* to, const Tensor& from) override { inner_.download(to, from); }
   void synchronize() override { inner_.synchronize(); }
+  // Not passed on: a decorator wants to see every op in every step.
 
  private:
   Backend& inner_;

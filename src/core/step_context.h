@@ -18,7 +18,7 @@ struct StepContext {
   Mode mode = Mode::train;
   DType compute = DType::f32;
   uint64_t seed = 0;             // dropout
-  uint64_t step = 0;             // dropout: a new mask in every step
+  Tensor step = {};              // dropout: i64 scalar in the backend's memory, a new mask in every step
   uint64_t weights_version = 0;  // changes whenever the parameters do
 
   bool saves_for_backward() const { return mode != Mode::evaluate; }

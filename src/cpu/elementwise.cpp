@@ -63,6 +63,8 @@ void CpuBackend::run(const Cast& op, Scratch scratch) {
 
 void CpuBackend::run(const Dropout& op, Scratch scratch) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  const uint64_t stream =
+      op.step ? dropout_stream(op.seed, op.stream, static_cast<uint64_t>(*op.step.as<int64_t>())) : op.stream;
   with_type(op.x.dtype, [&]<class T>() {
     const T* x = op.x.as<T>();
     T* y = op.y.as<T>();
@@ -70,7 +72,7 @@ void CpuBackend::run(const Dropout& op, Scratch scratch) {
         threads_, op.x.count(),
         [&](Range range) {
           for (int64_t i = range.begin; i < range.end; i += 4) {
-            const PhiloxBlock words = dropout_words(i / 4, op.seed, op.stream);
+            const PhiloxBlock words = dropout_words(i / 4, op.seed, stream);
             for (int64_t j = i; j < std::min(i + 4, range.end); ++j)
               y[j] = narrow<T>(dropout(widen(x[j]), words[static_cast<int>(j - i)], op.p));
           }

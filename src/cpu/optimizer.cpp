@@ -10,6 +10,11 @@ namespace laban {
 namespace {
 using namespace cpu;
 
+/// False: a NaN or infinite gradient, which must not reach the weights.
+bool may_update(const OptimizerCommon& common) {
+  return !common.norm_squared || is_finite(*common.norm_squared.as<double>());
+}
+
 /// Walks all segments, each thread its own stretch of the arena. make_update(lr, weight_decay) gives a
 /// segment's formula; apply(formula, i, w, g) the new weight.
 template <class MakeUpdate, class Apply>
@@ -46,6 +51,7 @@ void for_each_weight(const OptimizerCommon& common, int threads, MakeUpdate&& ma
 
 void CpuBackend::run(const SgdStep& op, Scratch scratch) {
   if (op.common.weights.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  if (!may_update(op.common)) return;
   const bool first_step = op.common.control.as<double>()[1] == 1;
   float* velocity = op.velocity.as<float>();
   for_each_weight(
@@ -63,6 +69,7 @@ void CpuBackend::run(const SgdStep& op, Scratch scratch) {
 
 void CpuBackend::run(const AdamStep& op, Scratch scratch) {
   if (op.common.weights.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  if (!may_update(op.common)) return;
   const double step = op.common.control.as<double>()[1];
   float *m = op.m.as<float>(), *v = op.v.as<float>();
   for_each_weight(

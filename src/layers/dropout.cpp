@@ -12,11 +12,11 @@ DropoutLayer::DropoutLayer(std::string name, double p)
 Value DropoutLayer::forward(StepContext& ctx, const Value& x) {
   forget();
   const bool drops = ctx.mode == Mode::train && p_ > 0;
-  const Mask mask{drops ? p_ : 0, ctx.seed, Rng(ctx.seed, Purpose::dropout, ctx.step, id_).next_u64()};
+  const Mask mask{drops ? p_ : 0, ctx.seed, Rng(ctx.seed, Purpose::dropout, id_).next_u64(), ctx.step};
   if (ctx.saves_for_backward()) mask_ = mask;
   if (!drops) return x;
   Value y = ctx.take(x.shape());
-  ctx.run(Dropout{x.tensor(), y.tensor(), mask.p, mask.seed, mask.stream});
+  ctx.run(Dropout{x.tensor(), y.tensor(), mask.p, mask.seed, mask.stream, mask.step});
   return y;
 }
 
@@ -27,7 +27,7 @@ Value DropoutLayer::backward(StepContext& ctx, Value dy, bool need_dx) {
   if (!need_dx) return {};
   if (mask.p == 0) return dy;
   Value dx = dy.unique() ? dy : ctx.take(dy.shape());
-  ctx.run(Dropout{dy.tensor(), dx.tensor(), mask.p, mask.seed, mask.stream});
+  ctx.run(Dropout{dy.tensor(), dx.tensor(), mask.p, mask.seed, mask.stream, mask.step});
   return dx;
 }
 

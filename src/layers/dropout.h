@@ -29,6 +29,7 @@ class DropoutLayer : public Layer {
   struct Mask {
     double p = 0;
     uint64_t seed = 0, stream = 0;
+    Tensor step;
   };
   double p_;
   uint64_t id_;  // from the name

@@ -9,6 +9,14 @@
 
 namespace laban {
 
+/// The stream of masks that belongs to a step: hashed, so that those of any two (stream, step) are far apart.
+LABAN_HD constexpr uint64_t dropout_stream(uint64_t seed, uint64_t stream, uint64_t step) {
+  const PhiloxBlock mixed = philox({{static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32),
+                                     static_cast<uint32_t>(stream), static_cast<uint32_t>(stream >> 32)}},
+                                   ~seed);
+  return mixed[0] | (uint64_t{mixed[1]} << 32);
+}
+
 /// Random words for elements 4*group .. 4*group + 3.
 LABAN_HD constexpr PhiloxBlock dropout_words(int64_t group, uint64_t seed, uint64_t stream) {
   const uint64_t g = static_cast<uint64_t>(group);

@@ -9,6 +9,12 @@
 
 namespace laban {
 
+/// Whether a sum of squares is a number that an update may be built on: neither NaN nor infinite.
+template <class Real>
+LABAN_HD constexpr bool is_finite(Real value) {
+  return value - value == Real(0);
+}
+
 /// Clipping by the global norm: what every gradient is multiplied by.
 template <class Real>
 LABAN_HD inline Real clip_scale(Real norm_squared, Real max_norm) {

@@ -125,7 +125,6 @@ class Probe {
             .mode = check_.mode,
             .compute = compute_,
             .seed = 5,
-            .step = 3,
             .weights_version = version_};
   }
 

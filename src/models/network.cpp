@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 
 #include "models/builder.h"
 
@@ -20,7 +21,15 @@ struct Network::Pass {
   Tensor dclips = {};
 };
 
-/// An arena for one kind of pass, and room on the host for its results.
+/// What a recorded pass holds fast: recorded once, it can serve only calls that ask for the same.
+struct Recorded {
+  void *clips, *dclips;
+  double smoothing, scale;
+  uint64_t seed;
+  std::unique_ptr<Recording> recording = {};
+};
+
+/// An arena for one kind of pass, its inputs and results, and room on the host for these.
 struct Network::Plan {
   Plan(Backend& backend, const Pass& pass, int64_t classes, DType master)
       : clips(pass.clips.shape),
@@ -28,7 +37,13 @@ struct Network::Plan {
         has_labels(!pass.labels.empty()),
         has_dclips(!pass.dclips.empty()),
         arena(backend),
-        host(static_cast<size_t>(clips.n * classes) * size_of(master)) {}
+        host(static_cast<size_t>(clips.n * classes) * size_of(master)) {
+    const auto labels_bytes = static_cast<size_t>(clips.n) * size_of(DType::i32);
+    inputs = backend.allocate(kLabelsAt + labels_bytes);
+    auto* const at = static_cast<std::byte*>(inputs->data());
+    step = Tensor(at, DType::i64, Shape::vector(1), backend.device());
+    labels = Tensor(at + kLabelsAt, DType::i32, Shape::vector(clips.n), backend.device());
+  }
 
   bool serves(const Pass& pass) const {
     return clips == pass.clips.shape && mode == pass.mode && has_labels == !pass.labels.empty() &&
@@ -39,7 +54,13 @@ struct Network::Plan {
   Mode mode;
   bool has_labels, has_dclips;
   Arena arena;
+  static constexpr size_t kLabelsAt = 64;
+  std::unique_ptr<Memory> inputs;
+  Tensor step, labels;    // in `inputs`; outside the arena, because they are written before a pass begins
+  Tensor losses, scores;  // of the last pass: they stay in the arena until its next one
   std::vector<std::byte> host;
+  bool warm = false;  // has run once: what a backend sets up lazily is there, and recording may begin
+  std::vector<Recorded> recorded;
 };
 
 namespace {
@@ -84,7 +105,17 @@ void Network::train_step(const Tensor& clips, std::span<const int32_t> labels, c
   require(!labels.empty(), "Network::train_step: labels are needed");
   const Pass pass{clips, labels, losses, logits, mode, loss, seed, step, dclips};
   check(pass);
-  run(plan(pass), pass);
+  last_ = nullptr;
+  Plan& chosen = plan(pass);
+  replay(chosen, pass);
+  last_ = &chosen;
+  results(losses, logits);
+}
+
+void Network::results(std::span<double> losses, std::span<double> logits) {
+  require(last_ != nullptr, "Network::results: no train_step() has ended");
+  if (!losses.empty()) copy_out(backend_, last_->losses, last_->host, losses);
+  if (!logits.empty()) copy_out(backend_, last_->scores, last_->host, logits);
 }
 
 void Network::evaluate(const Tensor& clips, std::span<double> probabilities, std::span<const int32_t> labels,
@@ -92,14 +123,17 @@ void Network::evaluate(const Tensor& clips, std::span<double> probabilities, std
   const Pass pass{
       .clips = clips, .labels = labels, .losses = losses, .scores = probabilities, .mode = Mode::evaluate};
   check(pass);
-  run(plan(pass), pass);
+  Plan& chosen = plan(pass);
+  replay(chosen, pass);
+  if (!losses.empty()) copy_out(backend_, chosen.losses, chosen.host, losses);
+  copy_out(backend_, chosen.scores, chosen.host, probabilities);
 }
 
 void Network::check(const Pass& pass) const {
   const size_t n = static_cast<size_t>(pass.clips.shape.n);
   require(pass.clips.dtype == compute_, "Network: clips must have the compute dtype");
   require(pass.labels.empty() || pass.labels.size() == n, "Network: one label a clip");
-  require(pass.losses.size() == (pass.labels.empty() ? 0 : n), "Network: one loss a label");
+  require(pass.losses.empty() || pass.losses.size() == pass.labels.size(), "Network: one loss a label");
   require(pass.scores.empty() || pass.scores.size() == n * static_cast<size_t>(spec_.classes),
           "Network: one score a clip and class");
   require(pass.dclips.empty() || (pass.dclips.shape == pass.clips.shape && pass.dclips.dtype == compute_),
@@ -111,13 +145,13 @@ void Network::check(const Pass& pass) const {
                   "Set --classes to the number of classes of the dataset.");
 }
 
-StepContext Network::context(Arena& arena, const Pass& pass) const {
+StepContext Network::context(Arena& arena, const Pass& pass, const Tensor& step) const {
   return {.backend = backend_,
           .arena = arena,
           .mode = pass.mode,
           .compute = compute_,
           .seed = pass.seed,
-          .step = pass.step,
+          .step = step,
           .weights_version = store_->version()};
 }
 
@@ -148,16 +182,40 @@ void Network::run(Plan& plan, const Pass& pass) {
   }
 }
 
+/// Brings in the labels and the step number, then runs the pass: recorded, where the backend can.
+void Network::replay(Plan& plan, const Pass& pass) {
+  const auto step = static_cast<int64_t>(pass.step);
+  backend_.upload(plan.step, &step);
+  if (plan.has_labels) backend_.upload(plan.labels, pass.labels.data());
+  if (!plan.warm) {
+    run(plan, pass);
+    plan.warm = true;
+    return;
+  }
+  for (const Recorded& r : plan.recorded)
+    if (r.clips == pass.clips.data && r.dclips == pass.dclips.data && r.smoothing == pass.loss.smoothing &&
+        r.scale == pass.loss.scale && r.seed == pass.seed)
+      return r.recording->replay();
+  const auto body = [&] { run(plan, pass); };
+  std::unique_ptr<Recording> recording =
+      backend_.record(std::ref(body));  // std::ref: a step allocates nothing
+  if (!recording) return run(plan, pass);
+  // Two input buffers in turn, and a last micro-batch of another scale: more than these come from callers
+  // that never come back to the same place.
+  constexpr size_t kKept = 4;
+  if (plan.recorded.size() == kKept) plan.recorded.erase(plan.recorded.begin());
+  plan.recorded.push_back({pass.clips.data, pass.dclips.data, pass.loss.smoothing, pass.loss.scale, pass.seed,
+                           std::move(recording)});
+  plan.recorded.back().recording->replay();
+}
+
 void Network::execute(Plan& plan, const Pass& pass) {
-  StepContext ctx = context(plan.arena, pass);
+  StepContext ctx = context(plan.arena, pass, plan.step);
   const Value logits = body_->forward(ctx, Value::external(pass.clips));
 
   Value losses;
-  if (plan.has_labels) {
-    const Value labels = ctx.take(Shape::vector(plan.clips.n), DType::i32);
-    if (!plan.arena.planning()) backend_.upload(labels.tensor(), pass.labels.data());
-    losses = loss_.forward(ctx, logits, labels, pass.loss.smoothing, pass.loss.scale);
-  }
+  if (plan.has_labels)
+    losses = loss_.forward(ctx, logits, Value::external(plan.labels), pass.loss.smoothing, pass.loss.scale);
   Value scores = logits;
   if (pass.mode == Mode::evaluate) {
     scores = ctx.take(logits.shape(), ctx.master());
@@ -169,10 +227,8 @@ void Network::execute(Plan& plan, const Pass& pass) {
       ctx.run(Accumulate{.from = dclips.tensor(), .into = pass.dclips});
     }
   }
-  // Results leave at the end, so that a device is waited for once.
-  if (plan.arena.planning()) return;
-  if (!pass.losses.empty()) copy_out(backend_, losses.tensor(), plan.host, pass.losses);
-  if (!pass.scores.empty()) copy_out(backend_, scores.tensor(), plan.host, pass.scores);
+  plan.losses = losses.tensor();
+  plan.scores = scores.tensor();
 }
 
 size_t Network::planned_bytes(const Shape& clips, Mode mode) {
@@ -221,11 +277,15 @@ std::string Network::find_non_finite(const Tensor& clips, uint64_t seed, uint64_
 
   const Pass pass{.clips = clips, .seed = seed, .step = step};
   Arena arena(backend_);
+  const std::unique_ptr<Memory> number = backend_.allocate(sizeof(int64_t));
+  const Tensor at(number->data(), DType::i64, Shape::vector(1), backend_.device());
+  const auto value = static_cast<int64_t>(step);
+  backend_.upload(at, &value);
   std::string found;
   for (const bool dry : {true, false}) {
     arena.begin_pass();
     try {
-      StepContext ctx = context(arena, pass);
+      StepContext ctx = context(arena, pass, at);
       Value h = Value::external(clips);
       for (const auto& layer : body_->layers()) {
         h = layer->forward(ctx, h);

@@ -32,14 +32,18 @@ class Network {
 
   /// One micro-batch: forward, softmax cross-entropy, backward. Gradients are accumulated.
   /// `clips`: backend memory, compute dtype, n x t x h x w x 3. `labels`: host. Results are host copies:
-  /// `losses[n]` and, where not empty, `logits[n*classes]`. `dclips` (backend memory, like clips) may be
+  /// `losses[n]` and, where not empty, `logits[n*classes]`; with both empty the call does not wait for the
+  /// device, and results() fetches them later. `dclips` (backend memory, like clips) may be
   /// empty. `seed` and `step` choose the dropout masks: another step for every micro-batch. `mode`: train, or
   /// frozen (fine-tuning with the running statistics as constants). The first call for a shape plans it (dry
-  /// run); later calls allocate nothing. Throws Error where a label is not one of the classes. After any
-  /// exception the network can go on; gradients of the step are then incomplete.
+  /// run); later calls allocate nothing. A backend that can record does so at the second call with the same
+  /// places and settings, and replays from then on. Throws Error where a label is not one of the classes.
+  /// After any exception the network can go on; gradients of the step are then incomplete.
   void train_step(const Tensor& clips, std::span<const int32_t> labels, const LossSettings& loss,
-                  uint64_t seed, uint64_t step, std::span<double> losses, std::span<double> logits = {},
+                  uint64_t seed, uint64_t step, std::span<double> losses = {}, std::span<double> logits = {},
                   Mode mode = Mode::train, const Tensor& dclips = {});
+  /// Losses and logits of the last train_step(), once the device has computed them. Either may be empty.
+  void results(std::span<double> losses, std::span<double> logits = {});
   /// Class probabilities in evaluation mode (running statistics): `probabilities[n*classes]`, and `losses[n]`
   /// where labels are given (without label smoothing).
   void evaluate(const Tensor& clips, std::span<double> probabilities, std::span<const int32_t> labels = {},
@@ -61,10 +65,11 @@ class Network {
   struct Plan;
   Plan& plan(const Pass& pass);
   void run(Plan& plan, const Pass& pass);
+  void replay(Plan& plan, const Pass& pass);
   void execute(Plan& plan, const Pass& pass);
   void check(const Pass& pass) const;
   void abandon(Arena& arena);
-  StepContext context(Arena& arena, const Pass& pass) const;
+  StepContext context(Arena& arena, const Pass& pass, const Tensor& step) const;
 
   Backend& backend_;
   DType compute_;
@@ -73,6 +78,7 @@ class Network {
   SoftmaxCrossEntropyLoss loss_;
   std::unique_ptr<ParameterStore> store_;
   std::vector<std::unique_ptr<Plan>> plans_;
+  Plan* last_ = nullptr;  // whose results results() fetches
 };
 
 }  // namespace laban

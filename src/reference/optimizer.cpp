@@ -8,6 +8,11 @@ namespace laban {
 namespace {
 using namespace reference;
 
+/// False: a NaN or infinite gradient, which must not reach the weights.
+bool may_update(const OptimizerCommon& common) {
+  return !common.norm_squared || is_finite(*common.norm_squared.as<double>());
+}
+
 double gradient_scale(const OptimizerCommon& common) {
   if (common.max_norm <= 0 || !common.norm_squared) return 1;
   return clip_scale(*common.norm_squared.as<double>(), common.max_norm);
@@ -33,6 +38,7 @@ void for_each_weight(const OptimizerCommon& common, MakeUpdate&& make_update, Ap
 }  // namespace
 
 void ReferenceBackend::run(const SgdStep& op, Scratch) {
+  if (!may_update(op.common)) return;
   const bool first_step = op.common.control.as<double>()[1] == 1;
   with_master_type(op.common.weights.dtype, [&]<class M>() {
     M* velocity = op.velocity.as<M>();
@@ -51,6 +57,7 @@ void ReferenceBackend::run(const SgdStep& op, Scratch) {
 }
 
 void ReferenceBackend::run(const AdamStep& op, Scratch) {
+  if (!may_update(op.common)) return;
   const double step = op.common.control.as<double>()[1];
   with_master_type(op.common.weights.dtype, [&]<class M>() {
     M *m = op.m.as<M>(), *v = op.v.as<M>();

@@ -64,7 +64,6 @@ Tensor Optimizer::take(int64_t count, DType dtype) {
 
 double Optimizer::gradient_norm() {
   Backend& backend = store_.backend();
-  backend.run(SumOfSquares{store_.grads(), norm_squared_}, norm_scratch_);
   double squared = 0;
   backend.download(&squared, norm_squared_);
   return std::sqrt(squared);
@@ -75,16 +74,15 @@ void Optimizer::step(double learning_rate) {
   ++steps_;
   const std::array<double, 2> control{learning_rate, static_cast<double>(steps_)};
   backend.upload(control_, control.data());
+  backend.run(SumOfSquares{store_.grads(), norm_squared_}, norm_scratch_);
   OptimizerCommon common;
   common.weights = store_.weights();
   common.grads = store_.grads();
   common.working = store_.working();
   common.control = control_;
   common.segments = segments_;
-  if (settings_.clip_norm > 0) {
-    common.norm_squared = norm_squared_;
-    common.max_norm = settings_.clip_norm;
-  }
+  common.norm_squared = norm_squared_;
+  common.max_norm = settings_.clip_norm;
   if (settings_.kind == OptimizerKind::sgd) {
     backend.run(SgdStep{common, state_[0].values, settings_.momentum, settings_.nesterov}, {});
   } else {

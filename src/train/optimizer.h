@@ -29,12 +29,12 @@ class Optimizer {
  public:
   Optimizer(ParameterStore& store, const OptimizerSettings& settings);
 
-  /// The Euclidean norm of all gradients, for the log, for clipping, and to stop before a NaN reaches the
-  /// weights.
-  double gradient_norm();
-  /// One update from the gradients as they are, clipped by the norm that gradient_norm() measured last (it
-  /// must have been called for these gradients). Tells the store that its weights have changed.
+  /// One update from the gradients as they are, clipped by their norm. Where that is not finite, nothing
+  /// changes: neither the weights nor the moments. Tells the store that its weights have changed. Does not
+  /// wait for the device.
   void step(double learning_rate);
+  /// The Euclidean norm of all gradients, before clipping, that the last step() met; waits for the device.
+  double gradient_norm();
 
   /// Updates made so far; the correction of Adam's moments depends on it.
   int64_t steps() const { return steps_; }

@@ -142,14 +142,18 @@ StepReport Trainer::train_step() {
     require(batch && batch->epoch == state_.epoch && batch->index == state_.batch,
             "Trainer: batches out of order");
     items.insert(items.end(), batch->items.begin(), batch->items.end());
-    learn(*batch, batches, clips, loss_sum, correct);
+    const Tensor pixels = enqueue(*batch, batches);
+    // The update follows at once, and refuses gradients that are not finite: so the device is waited for only
+    // when all of the step's work is on its way.
+    if (i + 1 == batches) optimizer_.step(report.lr);
+    look_at_results(*batch, pixels, loss_sum, correct);
+    clips += static_cast<int64_t>(batch->labels.size());
     ++state_.batch;
     ++state_.batches_run;
   }
   report.gradient_norm = optimizer_.gradient_norm();
   if (!std::isfinite(report.gradient_norm))
     diverged("a gradient became NaN or infinite", non_finite_gradient(), items);
-  optimizer_.step(report.lr);
 
   ++state_.step;
   state_.loss_sum += loss_sum;
@@ -165,25 +169,31 @@ StepReport Trainer::train_step() {
   return report;
 }
 
-/// Forward and backward of one batch of a step.
-void Trainer::learn(const Batch& batch, int64_t batches_of_step, int64_t& clips, double& loss_sum,
-                    int64_t& correct) {
-  const auto n = batch.labels.size(), classes = dataset_.classes.size();
-  const LossSettings loss{config_.train.label_smoothing,
-                          1.0 / (static_cast<double>(n) * static_cast<double>(batches_of_step))};
-  const auto seed = static_cast<uint64_t>(config_.train.seed);
-  const auto mask = static_cast<uint64_t>(state_.batches_run);
-  std::vector<double> losses(n), logits(n * classes);
+/// Sends one batch of a step on its way: forward and backward. Returns where its clips are.
+Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
+  const LossSettings loss{config_.train.label_smoothing, 1.0 / (static_cast<double>(batch.labels.size()) *
+                                                                static_cast<double>(batches_of_step))};
   const Tensor pixels = buffer_.load(batch);
-  network_.train_step(pixels, batch.labels, loss, seed, mask, losses, logits);
+  network_.train_step(pixels, batch.labels, loss, static_cast<uint64_t>(config_.train.seed),
+                      static_cast<uint64_t>(state_.batches_run));
+  return pixels;
+}
+
+/// Waits for the losses of the batch that enqueue() sent off.
+void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct) {
+  const auto n = batch.labels.size(), classes = dataset_.classes.size();
+  losses_.resize(n);
+  logits_.resize(n * classes);
+  network_.results(losses_, logits_);
   for (size_t i = 0; i < n; ++i) {
-    if (!std::isfinite(losses[i]))
-      diverged(text("the loss became ", std::isnan(losses[i]) ? "NaN" : "infinite"),
-               network_.find_non_finite(pixels, seed, mask), batch.items);
-    loss_sum += losses[i];
-    correct += top(std::span(logits).subspan(i * classes, classes), 1).front() == batch.labels[i];
+    if (!std::isfinite(losses_[i]))
+      diverged(text("the loss became ", std::isnan(losses_[i]) ? "NaN" : "infinite"),
+               network_.find_non_finite(pixels, static_cast<uint64_t>(config_.train.seed),
+                                        static_cast<uint64_t>(state_.batches_run)),
+               batch.items);
+    loss_sum += losses_[i];
+    correct += top(std::span(logits_).subspan(i * classes, classes), 1).front() == batch.labels[i];
   }
-  clips += static_cast<int64_t>(n);
 }
 
 /// Validation, the epoch's row and checkpoints; false where the stop flag broke off the validation.

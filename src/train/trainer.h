@@ -71,7 +71,8 @@ class Trainer {
 
  private:
   StepReport train_step();
-  void learn(const Batch& batch, int64_t batches_of_step, int64_t& clips, double& loss_sum, int64_t& correct);
+  Tensor enqueue(const Batch& batch, int64_t batches_of_step);
+  void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
   void save(const std::filesystem::path& path);
   std::string non_finite_gradient();
@@ -95,6 +96,7 @@ class Trainer {
   int64_t batches_per_epoch_, steps_per_epoch_;
   ScheduleSettings schedule_;
   TrainingState state_;
+  std::vector<double> losses_, logits_;  // of the batch just run
   std::unique_ptr<MetricsLog> metrics_;
 };
 

@@ -13,15 +13,19 @@ namespace {
 
 /// Runs `layer` once over x in `mode` and returns y.
 std::vector<double> once(Layer& layer, const Shape& shape, std::vector<double> x, Mode mode,
-                         uint64_t step = 0) {
+                         int64_t step = 0) {
   ReferenceBackend backend;
   Arena arena(backend);
   std::vector<double> result;
   for (const bool dry : {true, false}) {
     arena.begin_pass();
     {
-      StepContext ctx{
-          .backend = backend, .arena = arena, .mode = mode, .compute = DType::f64, .seed = 9, .step = step};
+      StepContext ctx{.backend = backend,
+                      .arena = arena,
+                      .mode = mode,
+                      .compute = DType::f64,
+                      .seed = 9,
+                      .step = Tensor(&step, Shape::vector(1))};
       const Value y = layer.forward(ctx, Value::external(Tensor(x.data(), shape)));
       layer.forget();
       if (!dry) result.assign(y.tensor().as<double>(), y.tensor().as<double>() + y.shape().count());

@@ -65,6 +65,21 @@ TEST_CASE("dropout keeps what the documented word of Philox says") {
   CHECK(other.values() != y.values());
 }
 
+TEST_CASE("dropout with a step uses that step's stream") {
+  const uint64_t seed = 3, stream = 5;
+  HostTensor x(Shape::vector(400), DType::f64, 1), y(Shape::vector(400)), other(Shape::vector(400));
+  ReferenceBackend backend;
+  int64_t step = (int64_t{1} << 33) + 7;
+  const Tensor at(&step, Shape::vector(1));
+  run_op(backend, Dropout{x, y, 0.5, seed, stream, at});
+  const PhiloxBlock mixed = philox({{7, 2, 5, 0}}, ~uint64_t{3});
+  run_op(backend, Dropout{x, other, 0.5, seed, mixed[0] | (uint64_t{mixed[1]} << 32)});
+  CHECK(y.values() == other.values());
+  ++step;
+  run_op(backend, Dropout{x, other, 0.5, seed, stream, at});
+  CHECK(y.values() != other.values());
+}
+
 TEST_CASE("dropout keeps a word that equals p exactly") {
   CHECK(dropout_keeps(0, 0.0));
   CHECK(dropout_keeps(0x80000000, 0.5));

@@ -128,6 +128,16 @@ void add_dropout(std::vector<OpCase>& table, const Shape& shape, double p, uint6
                    }});
 }
 
+/// The step comes from memory.
+void add_dropout_of_step(std::vector<OpCase>& table, const Shape& shape, int64_t step) {
+  table.push_back({text("dropout: ", shape, " of step ", step), [=](OpRig& rig) {
+                     const Tensor x = rig.in("x", shape, rig.compute(), normal());
+                     const Tensor at =
+                         rig.in("step", Shape::vector(1), DType::i64, constant(static_cast<double>(step)));
+                     rig.run(Dropout{x, rig.out("y", shape, rig.compute()), 0.4, 17, 5, at});
+                   }});
+}
+
 void add_subsample(std::vector<OpCase>& table, const Shape& x, int64_t channels,
                    std::array<int64_t, 3> stride) {
   // A window of one element: its output extents are those of every stride-th place.
@@ -151,6 +161,8 @@ void add_elementwise_and_pools(std::vector<OpCase>& table) {
   for (const Shape& shape : kShapes) add_dropout(table, shape, 0.5, 3);
   add_dropout(table, kShapes[1], 0.3, uint64_t{7} << 40);
   add_dropout(table, kShapes[1], 0, 1);
+  for (const int64_t step : {int64_t{0}, int64_t{1}, int64_t{1} << 40})
+    add_dropout_of_step(table, kShapes[1], step);
   add_subsample(table, {2, 64, 4, 5, 7}, 128, {2, 2, 2});
   add_subsample(table, {1, 45, 3, 6, 5}, 230, {1, 2, 2});
   add_subsample(table, {3, 3, 5, 4, 4}, 3, {3, 1, 2});

@@ -1,4 +1,6 @@
 // Optimizer steps on a flat arena of several segments, and the reduction for clipping.
+#include <cmath>
+
 #include "support/op_cases.h"
 
 namespace laban::test::cases {
@@ -12,12 +14,15 @@ const ParameterSegment kSegments[] = {
 struct Setting {
   const char* name;
   int step;
-  double max_norm;  // 0: no clipping. The gradients' norm is made to be about 32
+  double max_norm;      // 0: no clipping. The gradients' norm is made to be about 32
+  bool broken = false;  // the norm is NaN: nothing may change
 };
 const Setting kSettings[] = {{"first step", 1, 0},
                              {"step 7", 7, 0},
                              {"step 7, clipped", 7, 5},
-                             {"step 7, norm below the limit", 7, 1000}};
+                             {"step 7, norm below the limit", 7, 1000},
+                             {"step 7, a norm that is NaN", 7, 5, true},
+                             {"step 7, a norm that is NaN, no clipping", 7, 0, true}};
 
 Tensor slice(const Tensor& flat, const ParameterSegment& s) {
   std::byte* begin = static_cast<std::byte*>(flat.data) + static_cast<size_t>(s.begin) * size_of(flat.dtype);
@@ -33,7 +38,10 @@ void with_common(OpRig& rig, const Setting& setting,
   common.grads = rig.in("grads", shape, rig.master(), normal());
   common.control =
       rig.in("control", Shape::vector(2), DType::f64, sequence({0.05, static_cast<double>(setting.step)}));
-  if (setting.max_norm > 0) {
+  if (setting.broken) {
+    common.norm_squared = rig.in("norm_squared", Shape::vector(1), DType::f64, constant(std::nan("")));
+    common.max_norm = setting.max_norm;
+  } else if (setting.max_norm > 0) {
     common.norm_squared = rig.out("norm_squared", Shape::vector(1), DType::f64);
     common.max_norm = setting.max_norm;
     rig.run(SumOfSquares{common.grads, common.norm_squared});
@@ -46,7 +54,7 @@ void with_common(OpRig& rig, const Setting& setting,
   }
   body(common);
   // The working copy is the weights, rounded; where no segment is, it stays as it was.
-  if (working && rig.oracle())
+  if (working && rig.oracle() && !setting.broken)
     for (const ParameterSegment& s : kSegments) rig.run(Cast{slice(common.weights, s), slice(working, s)});
 }
 
