@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/dtype.h"
-#include "cpu/conv_geometry.h"
+#include "core/conv_geometry.h"
 
 namespace laban::cpu {
 

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "core/backend.h"
-#include "cpu/conv_geometry.h"
+#include "core/conv_geometry.h"
 
 namespace laban::cpu {
 

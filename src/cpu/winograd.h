@@ -22,7 +22,7 @@
 #pragma once
 
 #include "core/backend.h"
-#include "cpu/conv_geometry.h"
+#include "core/conv_geometry.h"
 #include "cpu/onednn.h"
 #include "cpu/vectors.h"
 

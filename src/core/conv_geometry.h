@@ -5,7 +5,7 @@
 
 #include "core/window.h"
 
-namespace laban::cpu {
+namespace laban {
 
 struct ConvGeometry {
   Shape x, y;
@@ -43,7 +43,7 @@ struct ConvGeometry {
 ///   k x 1 x 1    places are independent: an image of t rows, h*w columns (t -> h, h*w -> w, t = 1)
 ///   1 x 1 x 1    both: one long row of places
 ///
-/// 2-D convolutions have better kernels in oneDNN (docs/measurements/cpu-step.md).
+/// 2-D convolutions have better kernels, in oneDNN (docs/measurements/cpu-step.md) and in cuDNN.
 inline ConvGeometry folded(const ConvGeometry& g) {
   const auto& [kernel, stride, padding] = g.window;
   const auto looks_at_one = [&](int axis) {
@@ -70,4 +70,7 @@ inline bool is_planar(const ConvGeometry& g) {
   return g.x.t == 1 && g.y.t == 1 && g.window.kernel[0] == 1 && g.window.padding[0] == 0;
 }
 
-}  // namespace laban::cpu
+/// Whether each place of y looks at its own place of x and no other: a matrix product of places x channels.
+inline bool is_pointwise(const ConvGeometry& g) { return g.window == Window{}; }
+
+}  // namespace laban
