@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/dtype.h"
 #include "core/conv_geometry.h"
+#include "core/dtype.h"
 
 namespace laban::cpu {
 
