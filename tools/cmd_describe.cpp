@@ -8,6 +8,7 @@
 #include "models/families.h"
 #include "models/network.h"
 #include "models/summary.h"
+#include "options.h"
 #include "table.h"
 
 namespace laban::tools {
@@ -17,6 +18,7 @@ struct Options {
   std::string model, precision = "f32";
   int64_t frames = 16, size = 112, batch = 1, classes = 400;
   bool json = false;
+  ConfigFlags flags;
 };
 
 /// For dry runs only: no memory behind the parameters, nothing prepared, no op runs.
@@ -92,6 +94,7 @@ void print_table(const ModelSpec& spec, const Shape& clips, DType compute, const
   table.add({"total", "", "", grouped(summary.parameters), fixed(static_cast<double>(summary.macs) * 1e-6, 1),
              mebibytes(static_cast<double>(summary.activations) * element)});
   std::printf("%s\n", table.str().c_str());
+  std::printf("public definition    %s\n", public_definition(spec).c_str());
   std::printf("parameters           %s\n", grouped(summary.parameters).c_str());
   std::printf("forward, one clip    %s GMAC\n",
               fixed(static_cast<double>(summary.macs) / n * 1e-9, 3).c_str());
@@ -120,6 +123,7 @@ void print_json(const ModelSpec& spec, const Shape& clips, DType compute, const 
     layers.push_back(std::move(entry));
   }
   const nlohmann::ordered_json report{{"model", spec.name},
+                                      {"public_definition", public_definition(spec)},
                                       {"classes", spec.classes},
                                       {"clips", {clips.n, clips.c, clips.t, clips.h, clips.w}},
                                       {"precision", name_of(compute)},
@@ -135,7 +139,10 @@ void print_json(const ModelSpec& spec, const Shape& clips, DType compute, const 
 }
 
 void run(const Options& options) {
-  const ModelSpec spec = model_by_name(options.model, options.classes);
+  Config config;
+  config.model.name = options.model;
+  options.flags.apply(config);
+  const ModelSpec spec = model_spec(config, options.classes);
   const Shape clips{options.batch, 3, options.frames, options.size, options.size};
   const DType compute = options.precision == "bf16" ? DType::bf16 : DType::f32;
   const Summary summary = summarize(spec, clips);
@@ -167,6 +174,7 @@ void add_describe(CLI::App& app) {
   command->add_option("--precision", options->precision, "f32 or bf16")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16"}));
+  options->flags.add_to(*command, {"midplanes", "shortcut", "norm-eps"});
   command->add_flag("--json", options->json, "print JSON instead of a table");
   command->callback([options] { run(*options); });
 }

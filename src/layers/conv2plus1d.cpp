@@ -15,7 +15,7 @@ Window temporal_part(const Window& v) {
 Conv2Plus1d::Conv2Plus1d(std::string name, const Conv2Plus1dOptions& o)
     : Layer(std::move(name)),
       spatial_(this->name() + ".0", {.in = o.in, .out = o.middle, .window = spatial_part(o.window)}),
-      norm_(this->name() + ".1", {.channels = o.middle, .relu = true}),
+      norm_(this->name() + ".1", {.channels = o.middle, .relu = true, .eps = o.eps}),
       temporal_(this->name() + ".3", {.in = o.middle, .out = o.out, .window = temporal_part(o.window)}) {}
 
 Value Conv2Plus1d::forward(StepContext& ctx, const Value& x) {

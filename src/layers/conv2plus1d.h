@@ -15,6 +15,7 @@ namespace laban {
 struct Conv2Plus1dOptions {
   int64_t in = 1, middle = 1, out = 1;  // channels
   Window window = {};                   // of the k x k x k convolution that it stands for
+  double eps = 1e-5;                    // of the batch norm
 };
 
 class Conv2Plus1d : public Layer {

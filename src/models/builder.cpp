@@ -20,32 +20,34 @@ Window same(const Triple& kernel, const Triple& stride) {
   return {kernel, stride, {kernel[0] / 2, kernel[1] / 2, kernel[2] / 2}};
 }
 
+void add_norm_relu(Sequential& path, const std::string& name, int64_t channels, double eps) {
+  path.add<BatchNorm3d>(name, BatchNorm3dOptions{.channels = channels, .relu = true, .eps = eps});
+}
+
 void add_stem(Sequential& body, const ModelSpec& spec) {
   const auto& [kt, kh, kw] = spec.stem_kernel;
   const auto& [st, sh, sw] = spec.stem_stride;
   if (spec.stem == StemKind::conv3d) {
     body.add<Conv3d>("stem.0", Conv3dOptions{.in = 3,
                                              .out = spec.stem_planes,
-                                             .window = same({kt, kh, kw}, {st, sh, sw}),
-                                             .reads_clip = true});
-    body.add<BatchNorm3d>("stem.1", BatchNorm3dOptions{.channels = spec.stem_planes, .relu = true});
+                                             .window = same({kt, kh, kw}, {st, sh, sw})});
+    add_norm_relu(body, "stem.1", spec.stem_planes, spec.norm_eps);
   } else {
     body.add<Conv3d>("stem.0", Conv3dOptions{.in = 3,
                                              .out = spec.stem_midplanes,
-                                             .window = same({1, kh, kw}, {1, sh, sw}),
-                                             .reads_clip = true});
-    body.add<BatchNorm3d>("stem.1", BatchNorm3dOptions{.channels = spec.stem_midplanes, .relu = true});
+                                             .window = same({1, kh, kw}, {1, sh, sw})});
+    add_norm_relu(body, "stem.1", spec.stem_midplanes, spec.norm_eps);
     body.add<Conv3d>("stem.3", Conv3dOptions{.in = spec.stem_midplanes,
                                              .out = spec.stem_planes,
                                              .window = same({kt, 1, 1}, {st, 1, 1})});
-    body.add<BatchNorm3d>("stem.4", BatchNorm3dOptions{.channels = spec.stem_planes, .relu = true});
+    add_norm_relu(body, "stem.4", spec.stem_planes, spec.norm_eps);
   }
   if (spec.stem_max_pool) body.add<MaxPool3d>("maxpool", same({3, 3, 3}, {2, 2, 2}));
 }
 
 /// The convolution of a block that looks around itself: 3x3x3, 1x3x3 or factorised.
 void add_conv(Sequential& path, const std::string& name, ConvKind kind, int64_t in, int64_t middle,
-              int64_t out, const Triple& stride) {
+              int64_t out, const Triple& stride, double eps) {
   switch (kind) {
     case ConvKind::full:
       path.add<Conv3d>(name, Conv3dOptions{.in = in, .out = out, .window = same({3, 3, 3}, stride)});
@@ -55,18 +57,14 @@ void add_conv(Sequential& path, const std::string& name, ConvKind kind, int64_t 
       return;
     case ConvKind::factorised:
       path.add<Conv2Plus1d>(
-          name,
-          Conv2Plus1dOptions{.in = in, .middle = middle, .out = out, .window = same({3, 3, 3}, stride)});
+          name, Conv2Plus1dOptions{
+                    .in = in, .middle = middle, .out = out, .window = same({3, 3, 3}, stride), .eps = eps});
       return;
   }
 }
 
 void add_pointwise(Sequential& path, const std::string& name, int64_t in, int64_t out) {
   path.add<Conv3d>(name, Conv3dOptions{.in = in, .out = out});
-}
-
-void add_norm_relu(Sequential& path, const std::string& name, int64_t channels) {
-  path.add<BatchNorm3d>(name, BatchNorm3dOptions{.channels = channels, .relu = true});
 }
 
 /// Null (the identity) where the block changes no shape.
@@ -77,13 +75,14 @@ std::unique_ptr<Layer> make_shortcut(const ModelSpec& spec, const std::string& n
   auto projection = std::make_unique<Sequential>(name);
   projection->add<Conv3d>(name + ".0",
                           Conv3dOptions{.in = in, .out = out, .window = {{1, 1, 1}, stride, {0, 0, 0}}});
-  projection->add<BatchNorm3d>(name + ".1", BatchNorm3dOptions{.channels = out});
+  projection->add<BatchNorm3d>(name + ".1", BatchNorm3dOptions{.channels = out, .eps = spec.norm_eps});
   return projection;
 }
 
 std::unique_ptr<Layer> make_block(const ModelSpec& spec, const StageSpec& stage, const std::string& name,
                                   int64_t in, const Triple& stride) {
   const int64_t planes = stage.planes;
+  const double eps = spec.norm_eps;
   const bool per_conv = spec.midplanes == MidplanesRule::per_conv;
   auto main = std::make_unique<Sequential>(name);
   int64_t out = planes;
@@ -91,22 +90,22 @@ std::unique_ptr<Layer> make_block(const ModelSpec& spec, const StageSpec& stage,
   if (spec.block == BlockKind::basic) {
     const int64_t first_middle = matched_midplanes(in, planes);
     const int64_t second_middle = per_conv ? matched_midplanes(planes, planes) : first_middle;
-    add_conv(*main, name + ".conv1.0", stage.conv, in, first_middle, planes, stride);
-    add_norm_relu(*main, name + ".conv1.1", planes);
-    add_conv(*main, name + ".conv2.0", stage.conv, planes, second_middle, planes, {1, 1, 1});
+    add_conv(*main, name + ".conv1.0", stage.conv, in, first_middle, planes, stride, eps);
+    add_norm_relu(*main, name + ".conv1.1", planes, eps);
+    add_conv(*main, name + ".conv2.0", stage.conv, planes, second_middle, planes, {1, 1, 1}, eps);
   } else {
     out = planes * kExpansion;
     last = name + ".conv3.1";
     add_pointwise(*main, name + ".conv1.0", in, planes);
-    add_norm_relu(*main, name + ".conv1.1", planes);
+    add_norm_relu(*main, name + ".conv1.1", planes, eps);
     add_conv(*main, name + ".conv2.0", stage.conv, planes, matched_midplanes(per_conv ? planes : in, planes),
-             planes, stride);
-    add_norm_relu(*main, name + ".conv2.1", planes);
+             planes, stride, eps);
+    add_norm_relu(*main, name + ".conv2.1", planes, eps);
     add_pointwise(*main, name + ".conv3.0", planes, out);
   }
   return std::make_unique<ResidualBlock>(
       name, std::move(main),
-      std::make_unique<BatchNorm3d>(last, BatchNorm3dOptions{.channels = out, .relu = true}),
+      std::make_unique<BatchNorm3d>(last, BatchNorm3dOptions{.channels = out, .relu = true, .eps = eps}),
       make_shortcut(spec, name + ".downsample", in, out, stride));
 }
 

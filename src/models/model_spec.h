@@ -29,6 +29,7 @@ struct StageSpec {
   int64_t planes = 64;
   std::array<int64_t, 3> stride{1, 1, 1};  // of the first block
   ConvKind conv = ConvKind::full;
+  friend bool operator==(const StageSpec&, const StageSpec&) = default;
 };
 
 struct ModelSpec {
@@ -42,9 +43,11 @@ struct ModelSpec {
   BlockKind block = BlockKind::basic;
   ShortcutKind shortcut = ShortcutKind::projection;
   MidplanesRule midplanes = MidplanesRule::torchvision;
+  double norm_eps = 1e-5;  // of every batch norm; VMZ's and other Caffe2 weights want 1e-3
   std::vector<StageSpec> stages = {};
   double dropout = 0;  // before the linear layer
   int64_t classes = 400;
+  friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
 };
 
 }  // namespace laban

@@ -26,7 +26,8 @@ std::vector<ModelSpec> r2plus1d_family() {
       {.blocks = 1, .planes = 64, .stride = {2, 2, 2}, .conv = factorised},   //  4 x  7 x  7
       {.blocks = 1, .planes = 128, .stride = {2, 2, 2}, .conv = factorised},  //  2 x  4 x  4
   };
-  return {r18, tiny};
+  return {r18, with_blocks(r18, "r2plus1d_34", {3, 4, 6, 3}),
+          with_blocks(r18, "r2plus1d_50", {3, 4, 6, 3}, BlockKind::bottleneck), tiny};
 }
 
 }  // namespace laban

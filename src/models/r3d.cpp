@@ -1,5 +1,6 @@
 // R3D: residual networks of 3-D convolutions (Tran et al. 2018, "A closer look at spatiotemporal convolutions
-// for action recognition", table 1 and figure 1d).
+// for action recognition", table 1 and figure 1d). torchvision has r3d_18 by name; its VideoResNet with other
+// blocks gives the deeper ones.
 #include "models/families.h"
 
 namespace laban {
@@ -23,7 +24,8 @@ std::vector<ModelSpec> r3d_family() {
       {.blocks = 1, .planes = 64, .stride = {2, 2, 2}},   //  4 x  7 x  7
       {.blocks = 1, .planes = 128, .stride = {2, 2, 2}},  //  2 x  4 x  4
   };
-  return {r18, tiny};
+  return {r18, with_blocks(r18, "r3d_34", {3, 4, 6, 3}),
+          with_blocks(r18, "r3d_50", {3, 4, 6, 3}, BlockKind::bottleneck), tiny};
 }
 
 }  // namespace laban

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "layers/layer.h"
@@ -22,6 +23,10 @@ struct Summary {
   int64_t macs = 0;         // multiply-accumulates of one forward pass of the whole batch
   int64_t activations = 0;  // elements that forward writes, for the whole batch
 };
+
+/// Which public definition a model equals, parameter by parameter and number by number: "torchvision's
+/// r3d_18", "VMZ's r2plus1d_34 (torchvision's keys)", ... or that there is none.
+std::string public_definition(const ModelSpec& spec);
 
 /// Throws Error where clips of this shape (n, 3, t, h, w) do not fit.
 Summary summarize(const ModelSpec& spec, const Shape& clips);

@@ -50,6 +50,13 @@ std::vector<Setting> settings(Config& c) {
 
       {"model", "name", "model", "which network; laban describe lists them",
        Setting::Word{&c.model.name, {}}},
+      {"model", "midplanes", "midplanes",
+       "middle channels of (2+1)D convolutions: torchvision (once a block) or per-conv (VMZ, the paper)",
+       Setting::Word{&c.model.midplanes, {"torchvision", "per-conv"}}},
+      {"model", "shortcut", "shortcut", "where a block changes shape: B (projection) or A (subsample, zeros)",
+       Setting::Word{&c.model.shortcut, {"B", "A"}}},
+      {"model", "norm_eps", "norm-eps", "of every batch norm; VMZ's weights want 0.001",
+       Setting::Number{&c.model.norm_eps, 1e-12, 1}},
       {"model", "dropout", "dropout", "before the last layer", Setting::Number{&c.model.dropout, 0, 0.99}},
 
       {"train", "epochs", "epochs", "passes over the training clips",
@@ -212,6 +219,10 @@ SplitSettings split_settings(const Config& config) {
 
 ModelSpec model_spec(const Config& config, int64_t classes) {
   ModelSpec spec = model_by_name(config.model.name, classes);
+  spec.midplanes =
+      config.model.midplanes == "per-conv" ? MidplanesRule::per_conv : MidplanesRule::torchvision;
+  spec.shortcut = config.model.shortcut == "A" ? ShortcutKind::subsample : ShortcutKind::projection;
+  spec.norm_eps = config.model.norm_eps;
   spec.dropout = config.model.dropout;
   return spec;
 }

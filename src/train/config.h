@@ -42,6 +42,8 @@ struct Config {
 
   struct Model {
     std::string name = "r2plus1d_tiny";
+    std::string midplanes = "torchvision", shortcut = "B";
+    double norm_eps = 1e-5;
     double dropout = 0;
     bool operator==(const Model&) const = default;
   } model;

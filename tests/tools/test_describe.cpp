@@ -39,6 +39,10 @@ TEST_CASE("describe prints the published totals") {
   CHECK(has(laban("describe mc3_18 --frames 16 --size 112"), "43.343 GMAC"));
   CHECK(has(laban("describe r2plus1d_18 --frames 16 --size 112 --batch 2"), "40.519 GMAC"));
   CHECK(has(laban("describe r2plus1d_18 --classes 10"), "31,305,255"));
+  CHECK(has(laban("describe r2plus1d_34 --midplanes per-conv"), "63,697,175"));
+  CHECK(has(laban("describe resnet3d_18 --shortcut A"),
+            "Hara et al.'s 3D-ResNets-PyTorch, resnet, depth 18, shortcut A"));
+  CHECK(has(r3d, "public definition    torchvision.models.video.r3d_18"));
 }
 
 TEST_CASE("describe --json says the same, layer by layer") {
@@ -70,6 +74,7 @@ TEST_CASE("describe and gradcheck refuse in words, with exit code 2") {
   CHECK(has(unknown, "there is no model called \"r3d_19\""));
   CHECK(has(unknown, "Known models: r3d_18"));
   CHECK(laban("describe r3d_18 --frames 0").code == 2);
+  CHECK(laban("describe r2plus1d_18 --midplanes both").code == 2);
   const Result layer = laban("gradcheck --layer conv9d");
   CHECK(layer.code == 2);
   CHECK(has(layer, "Known layers: conv3d"));
