@@ -43,7 +43,7 @@ tsan:
 
 format:
 	@sh tools/install_deps.sh --format
-	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+	@git ls-files '*.cpp' '*.h' '*.cu' | xargs clang-format -i
 
 clean:
 	rm -rf build build-asan build-tsan

@@ -38,12 +38,12 @@ only_in 'libav|libsw' data
 only_in 'turbojpeg|jpeglib' data
 only_in 'cuda_runtime|cudnn|cublas' cuda
 
-grep -rnE 'std::(cout|cerr|clog)|[^n]printf\(|(^|[^a-zA-Z_])puts\(' src --include='*.h' --include='*.cpp' |
+grep -rnE 'std::(cout|cerr|clog)|[^n]printf\(|(^|[^a-zA-Z_])puts\(' src --include='*.h' --include='*.cpp' --include='*.cu' |
   sed 's|$|   <- libraries do not print|' >>"$breaches" || true
 
 # The format is clang-format 14's; other versions differ in details, so they are not asked.
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
-  find src tests tools -name '*.h' -o -name '*.cpp' | xargs clang-format --dry-run -Werror 2>&1 | grep 'error:' |
+  find src tests tools -name '*.h' -o -name '*.cpp' -o -name '*.cu' | xargs clang-format --dry-run -Werror 2>&1 | grep 'error:' |
     sed 's|: error:.*|   <- not in clang-format; run make format|' | sort -u -t: -k1,1 >>"$breaches" || true
 else
   echo "check_house: clang-format 14 is not installed; the format was not checked"

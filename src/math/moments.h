@@ -1,0 +1,31 @@
+// Mean and variance of a stream of numbers, without the cancellation of E[x^2] - E[x]^2: Chan, Golub,
+// LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+#pragma once
+
+#include "math/hd.h"
+
+namespace laban {
+
+/// Of `count` numbers: their mean, and m2 = sum (x - mean)^2. Both are 0 while there are none.
+template <class Real>
+struct Moments {
+  Real count = 0, mean = 0, m2 = 0;
+
+  /// Takes in `other`'s numbers.
+  LABAN_HD constexpr void merge(const Moments& other) {
+    const Real total = count + other.count;
+    if (other.count == Real(0)) return;
+    const Real weight = other.count / total;
+    merge_weighted(other.mean, other.m2, weight, count * weight);
+    count = total;
+  }
+  /// The same where the weights are known: weight = other.count / total, cross = count * weight. `count` is
+  /// left as it is. Many channels that count the same share one division.
+  LABAN_HD constexpr void merge_weighted(Real other_mean, Real other_m2, Real weight, Real cross) {
+    const Real difference = other_mean - mean;
+    mean += difference * weight;
+    m2 += other_m2 + difference * difference * cross;
+  }
+};
+
+}  // namespace laban
