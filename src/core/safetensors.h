@@ -17,56 +17,61 @@
 #include <string>
 #include <vector>
 
-#include "core/dtype.h"
+#include "core/file_bytes.h"
+#include "core/safetensors_header.h"
 
 namespace laban {
 
 /// A tensor to write: row-major host memory, which must live until write_safetensors returns.
 struct TensorToSave {
   std::string name;
-  DType dtype = DType::f32;
+  ElementType type = ElementType::f32;
   std::vector<int64_t> shape;  // empty: a scalar
   const void* data = nullptr;
+
+  /// Of all elements.
+  uint64_t bytes() const;
 };
 
-/// Replaces `path` in one step (see AtomicFile). Throws FileError where it cannot be written.
+/// Replaces `path` in one step (see AtomicFile). In the file the tensors with the widest elements come first,
+/// so that all are aligned. Throws FileError where it cannot be written.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorToSave> tensors,
                        std::map<std::string, std::string> metadata);
 
-/// A file opened for reading. Everything in the header is checked before anything is believed: a file that is
-/// truncated, foreign or damaged throws a FileError that says what is wrong, and never more than its size is
-/// read.
+/// A file opened for reading, mapped into memory. Everything in the header is checked before anything is
+/// believed (safetensors_header.h): a file that is truncated, foreign or damaged throws a FileError that says
+/// what is wrong.
 class SafetensorsFile {
  public:
-  explicit SafetensorsFile(std::filesystem::path path);
+  using Entry = SafetensorsEntry;
 
-  struct Entry {
-    std::string dtype;  // as in the file: "F32", "BF16", "I64", ...
-    std::vector<int64_t> shape;
-    uint64_t begin = 0, end = 0;  // bytes, from the start of the data
-  };
-  const std::filesystem::path& path() const { return path_; }
-  const std::map<std::string, Entry>& entries() const { return entries_; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  explicit SafetensorsFile(const std::filesystem::path& path);
+  explicit SafetensorsFile(FileBytes file);
+
+  const std::filesystem::path& path() const { return file_.path; }
+  const FileBytes& file() const { return file_; }
+  const std::map<std::string, Entry>& entries() const { return header_.entries; }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
+  bool has(const std::string& name) const { return header_.entries.contains(name); }
 
   /// Throws FileError where the checksum is missing or differs from the contents.
   void verify_checksum() const;
-  /// The values of a floating-point tensor (F64, F32, BF16) as float. Throws FileError where the tensor is
+  /// The bytes of a tensor, as they lie in the file.
+  std::span<const std::byte> bytes_of(const Entry& entry) const {
+    return data_.subspan(entry.begin, entry.end - entry.begin);
+  }
+  /// The values of a floating-point tensor (F64, F32, F16, BF16). Throws FileError where the tensor is
   /// missing, has another shape or another kind of element.
-  std::vector<float> floats(const std::string& name, std::span<const int64_t> shape) const;
-  /// As floats(), in double.
   std::vector<double> doubles(const std::string& name, std::span<const int64_t> shape) const;
+  /// The values of a tensor of whole numbers, likewise.
+  std::vector<int64_t> integers(const std::string& name, std::span<const int64_t> shape) const;
 
  private:
-  std::vector<char> bytes_of(const std::string& name, std::span<const int64_t> shape) const;
-  template <class T>
-  std::vector<T> values(const std::string& name, std::span<const int64_t> shape) const;
+  const Entry& checked(const std::string& name, std::span<const int64_t> shape) const;
 
-  std::filesystem::path path_;
-  std::string header_;
-  uint64_t data_begin_ = 0, data_bytes_ = 0;
-  std::map<std::string, Entry> entries_;
-  std::map<std::string, std::string> metadata_;
+  FileBytes file_;
+  std::span<const std::byte> header_text_, data_;
+  SafetensorsHeader header_;
 };
 
 }  // namespace laban

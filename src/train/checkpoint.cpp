@@ -43,23 +43,18 @@ std::string state_name(const Optimizer::State& state, const Parameter& parameter
 /// Tensors on their way into a file, in the masters' type.
 class Outgoing {
  public:
-  explicit Outgoing(DType dtype) : dtype_(dtype) {}
+  explicit Outgoing(DType dtype) : type_(element_type_of(dtype)) {}
 
   void add(std::string name, std::vector<int64_t> shape, const std::vector<double>& values) {
-    std::vector<std::byte> bytes(values.size() * size_of(dtype_));
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (dtype_ == DType::f64)
-        reinterpret_cast<double*>(bytes.data())[i] = values[i];
-      else
-        reinterpret_cast<float*>(bytes.data())[i] = static_cast<float>(values[i]);
-    }
+    std::vector<std::byte> bytes(values.size() * size_of(type_));
+    encode(type_, values, bytes.data());
     memory_.push_back(std::move(bytes));
-    tensors_.push_back({std::move(name), dtype_, std::move(shape), memory_.back().data()});
+    tensors_.push_back({std::move(name), type_, std::move(shape), memory_.back().data()});
   }
   const std::vector<TensorToSave>& tensors() const { return tensors_; }
 
  private:
-  DType dtype_;
+  ElementType type_;
   std::vector<std::vector<std::byte>> memory_;
   std::vector<TensorToSave> tensors_;
 };

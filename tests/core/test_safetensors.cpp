@@ -57,12 +57,13 @@ bool says(const std::string& sentence, const std::string& part) {
 }
 
 const std::vector<float> kMatrix{1, 2, 3, 4, 5, -6.5f};
+const std::vector<double> kMatrixValues{1, 2, 3, 4, 5, -6.5};
 const std::vector<int64_t> kMatrixShape{2, 3};
 
 std::string valid_file(const std::filesystem::path& path) {
   const int64_t count = 42;
-  const std::vector<TensorToSave> tensors{{"m", DType::f32, kMatrixShape, kMatrix.data()},
-                                          {"count", DType::i64, {}, &count}};
+  const std::vector<TensorToSave> tensors{{"m", ElementType::f32, kMatrixShape, kMatrix.data()},
+                                          {"count", ElementType::i64, {}, &count}};
   write_safetensors(path, tensors, {{"classes", "[\"tango\", \"waltz\"]"}, {"sha256", "ignored"}});
   return read_file(path);
 }
@@ -102,24 +103,36 @@ TEST_CASE("SHA-256 does not depend on how the message is cut") {
 TEST_CASE("a hand-made safetensors file is read: shapes, element types, metadata") {
   TemporaryFolder folder;
   const auto path = folder.path / "hand.safetensors";
-  // 1.0, -2.0 in bfloat16 are the upper halves of their floats: 0x3F80, 0xC000.
+  // 1.0 and -2.0 as bfloat16 are the upper halves of their floats, 0x3F80 and 0xC000; as halves, 0x3C00,
+  // 0xC000.
   write_file(path, file_of(R"({"b":{"dtype":"BF16","shape":[2],"data_offsets":[24,28]},)"
                            R"("__metadata__":{"who":"me"},)"
                            R"("a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},)"
                            R"("d":{"dtype":"F64","shape":[],"data_offsets":[8,16]},)"
+                           R"("h":{"dtype":"F16","shape":[2],"data_offsets":[28,32]},)"
+                           R"("e":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[32,33]},)"
+                           R"("t":{"dtype":"BOOL","shape":[2],"data_offsets":[33,35]},)"
                            R"("i":{"dtype":"I64","shape":[1],"data_offsets":[16,24]}}  )",
-                           bytes_of<float>({0.5f, 3.0f}) + bytes_of<double>({0.1}) + bytes_of<int64_t>({7}) +
-                               bytes_of<uint16_t>({0x3F80, 0xC000})));
+                           bytes_of<float>({0.5f, 3.0f}) + bytes_of<double>({0.1}) + bytes_of<int64_t>({-7}) +
+                               bytes_of<uint16_t>({0x3F80, 0xC000}) + bytes_of<uint16_t>({0x3C00, 0xC000}) +
+                               bytes_of<uint8_t>({1, 1, 0})));
   const SafetensorsFile file(path);
-  CHECK(file.entries().size() == 4);
+  CHECK(file.entries().size() == 7);
   CHECK(file.metadata().at("who") == "me");
-  CHECK(file.floats("a", std::vector<int64_t>{2, 1}) == std::vector<float>{0.5f, 3.0f});
-  CHECK(file.doubles("d", std::vector<int64_t>{}) == std::vector<double>{0.1});
-  CHECK(file.floats("b", std::vector<int64_t>{2}) == std::vector<float>{1.0f, -2.0f});
-  CHECK_THROWS_WITH_AS(file.floats("a", std::vector<int64_t>{2}),
+  const auto doubles = [&](const char* name) { return file.doubles(name, file.entries().at(name).shape); };
+  CHECK(file.doubles("a", std::vector<int64_t>{2, 1}) == std::vector<double>{0.5, 3.0});
+  CHECK(doubles("d") == std::vector<double>{0.1});
+  CHECK(doubles("b") == std::vector<double>{1.0, -2.0});
+  CHECK(doubles("h") == std::vector<double>{1.0, -2.0});
+  CHECK(file.integers("i", std::vector<int64_t>{1}) == std::vector<int64_t>{-7});
+  CHECK(file.integers("t", std::vector<int64_t>{2}) == std::vector<int64_t>{1, 0});
+  CHECK_THROWS_WITH_AS(file.doubles("a", std::vector<int64_t>{2}),
                        doctest::Contains("[2, 1], but [2] is needed"), FileError);
-  CHECK_THROWS_WITH_AS(file.floats("i", std::vector<int64_t>{1}), doctest::Contains("I64"), FileError);
-  CHECK_THROWS_WITH_AS(file.floats("z", std::vector<int64_t>{1}), doctest::Contains("no tensor 'z'"),
+  CHECK_THROWS_WITH_AS(file.doubles("i", std::vector<int64_t>{1}), doctest::Contains("I64"), FileError);
+  CHECK_THROWS_WITH_AS(doubles("e"), doctest::Contains("F8_E4M3"), FileError);
+  CHECK_THROWS_WITH_AS(file.integers("b", std::vector<int64_t>{2}), doctest::Contains("whole numbers"),
+                       FileError);
+  CHECK_THROWS_WITH_AS(file.doubles("z", std::vector<int64_t>{1}), doctest::Contains("no tensor 'z'"),
                        FileError);
   CHECK_THROWS_WITH_AS(file.verify_checksum(), doctest::Contains("no checksum"), FileError);
 }
@@ -130,15 +143,14 @@ TEST_CASE("what is written is read again, and its layout is the format's") {
   const std::string bytes = valid_file(path);
   const SafetensorsFile file(path);
   file.verify_checksum();
-  CHECK(file.floats("m", kMatrixShape) == kMatrix);
-  CHECK(file.entries().at("count").dtype == "I64");
-  CHECK(file.entries().at("count").shape.empty());
+  CHECK(file.doubles("m", kMatrixShape) == kMatrixValues);
+  CHECK(file.integers("count", {}) == std::vector<int64_t>{42});
   CHECK(file.metadata().at("classes") == "[\"tango\", \"waltz\"]");
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   CHECK(length % 8 == 0);
   CHECK(bytes.size() == 8 + length + 6 * 4 + 8);
-  CHECK(std::memcmp(bytes.data() + 8 + length, kMatrix.data(), 24) == 0);
+  CHECK(std::memcmp(bytes.data() + 8 + length + 8, kMatrix.data(), 24) == 0);  // behind the wider I64
   CHECK(!std::filesystem::exists(path.string() + ".tmp"));
 
   // The checksum as the header describes it: 64 zeros in the place of the digits.
@@ -172,6 +184,24 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   CHECK(says(complaint(path, one("\"F32\"", "[2]", "[8,0]")), "8 to 0"));
   CHECK(says(complaint(path, one("\"F32\"", "[2]", "[0.5,8]")), "whole numbers"));
   CHECK(says(complaint(path, one("\"F32\"", "[2]", "[4,12]")), "gap"));
+  CHECK(says(complaint(path, one("\"F32\"", "[1]", "[2,6]")), "no multiple of its element's 4 bytes"));
+  CHECK(says(complaint(path, one("[4]", "[2]", "[0,8]")), "'dtype' is not what belongs there"));
+  CHECK(says(complaint(path, one("\"F32\"", "[[2]]", "[0,8]")), "shape is not a list of whole numbers"));
+  CHECK(says(complaint(path, one("\"F32\"", "[2]", "[0,8,8]")), "data_offsets are not two numbers"));
+  CHECK(says(complaint(path, one("\"F32\"", "[2], \"extra\": 1", "[0,8]")), "unknown field 'extra'"));
+  CHECK(says(complaint(path, one("\"F32\"", "[2], \"shape\": [2]", "[0,8]")), "'shape' occurs twice"));
+  std::string deep = "[1";
+  for (int i = 0; i < 64; ++i) deep += ",1";
+  CHECK(says(complaint(path, one("\"U64\"", deep + "]", "[0,8]")), "more than 64 numbers"));
+  const std::string a = R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]})";
+  const std::string b = R"("b":{"dtype":"U8","shape":[5],"data_offsets":[3,8]})";
+  CHECK(says(complaint(path, file_of("{" + a + "," + b + "}", "12345678")),
+             "tensor 'b' begins at byte 3, but overlaps"));
+  CHECK(says(complaint(path, file_of("{" + a + "," + a + "}", "1234")), "'a' occurs twice"));
+  CHECK(says(complaint(path, file_of(R"({"__metadata__":{"k":"1","k":"2"}})", "")), "'k' occurs twice"));
+  CHECK(says(complaint(path, file_of(R"({"__metadata__":[]})", "")), "__metadata__ is not an object"));
+  CHECK(says(complaint(path, file_of("{} {}", "")), "not a JSON object"));
+  CHECK(says(complaint(path, file_of(std::string(100'000, '['), "")), "not a JSON object"));
   CHECK(says(complaint(path, one("\"F32\"", "[4]", "[0,16]")),
              "16 bytes of tensors are promised, 8 are there"));
   CHECK(says(complaint(path, one("\"F32\"", "[1]", "[0,4]")), "4 bytes more"));

@@ -116,15 +116,15 @@ TEST_CASE("tensors carry torchvision's names and PyTorch's layout") {
   CHECK(shape_of("fc.weight").size() == 2);
   CHECK(shape_of("fc.weight").front() == kClasses);
   CHECK(shape_of("fc.bias") == std::vector<int64_t>{kClasses});
-  CHECK(file.entries().at("fc.bias").dtype == "F32");
+  CHECK(file.entries().at("fc.bias").type == ElementType::f32);
   CHECK(file.entries().contains("optimizer.exp_avg.fc.weight"));
-  for (const auto& [name, entry] : file.entries()) CHECK_MESSAGE(entry.dtype == "F32", name);
+  for (const auto& [name, entry] : file.entries()) CHECK_MESSAGE(entry.type == ElementType::f32, name);
 
   // O,I,kT,kH,kW with kW fastest, against the memory of the network, where I is fastest.
   for (const Parameter* p : trained.network.store().list().parameters) {
     if (p->rank != 5) continue;
     const Shape& s = p->shape;
-    const std::vector<float> stored = file.floats(p->name, std::vector<int64_t>{s.n, s.c, s.t, s.h, s.w});
+    const std::vector<double> stored = file.doubles(p->name, std::vector<int64_t>{s.n, s.c, s.t, s.h, s.w});
     size_t at = 0;
     bool same = true;
     for (int64_t o = 0; o < s.n; ++o)
@@ -132,7 +132,8 @@ TEST_CASE("tensors carry torchvision's names and PyTorch's layout") {
         for (int64_t t = 0; t < s.t; ++t)
           for (int64_t h = 0; h < s.h; ++h)
             for (int64_t w = 0; w < s.w; ++w)
-              same = same && stored[at++] == p->value.as<float>()[p->storage.index(o, t, h, w, i)];
+              same = same && stored[at++] ==
+                                 static_cast<double>(p->value.as<float>()[p->storage.index(o, t, h, w, i)]);
     CHECK_MESSAGE(same, p->name);
   }
 }
@@ -141,7 +142,7 @@ TEST_CASE("files that are no checkpoint of this network say why") {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "c.safetensors";
   const float one = 1;
-  const TensorToSave tensor{"fc.bias", DType::f32, {1}, &one};
+  const TensorToSave tensor{"fc.bias", ElementType::f32, {1}, &one};
 
   write_safetensors(path, std::span(&tensor, 1), {{"format", "pt"}});
   CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("no checkpoint of laban"), FileError);
