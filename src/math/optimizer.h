@@ -42,28 +42,39 @@ struct SgdUpdate {
 ///   w -= lr * (m / correction1) / (sqrt(v / correction2) + eps)        correction_i = 1 - beta_i^step
 template <class Real>
 struct AdamUpdate {
-  Real lr, weight_decay, beta1, beta2, eps;
+  Real lr, weight_decay, beta1, beta2;
+  Real rest1, rest2;  // 1 - beta: in float, the difference itself would be off by 5e-5 where beta = 0.999
+  Real eps;
   bool decoupled;
   Real correction1, correction2;
 
-  /// `step` counts from 1.
-  LABAN_HD AdamUpdate(Real lr, Real weight_decay, Real beta1, Real beta2, Real eps, bool decoupled, Real step)
-      : lr(lr),
-        weight_decay(weight_decay),
-        beta1(beta1),
-        beta2(beta2),
-        eps(eps),
+  /// Of the moment with that beta, in a step; steps count from 1.
+  LABAN_HD static double correction(double beta, double step) { return 1 - std::pow(beta, step); }
+
+  LABAN_HD AdamUpdate(double lr, double weight_decay, double beta1, double beta2, double eps, bool decoupled,
+                      double correction1, double correction2)
+      : lr(static_cast<Real>(lr)),
+        weight_decay(static_cast<Real>(weight_decay)),
+        beta1(static_cast<Real>(beta1)),
+        beta2(static_cast<Real>(beta2)),
+        rest1(static_cast<Real>(1 - beta1)),
+        rest2(static_cast<Real>(1 - beta2)),
+        eps(static_cast<Real>(eps)),
         decoupled(decoupled),
-        correction1(Real(1) - std::pow(beta1, step)),
-        correction2(Real(1) - std::pow(beta2, step)) {}
+        correction1(static_cast<Real>(correction1)),
+        correction2(static_cast<Real>(correction2)) {}
+  LABAN_HD AdamUpdate(double lr, double weight_decay, double beta1, double beta2, double eps, bool decoupled,
+                      double step)
+      : AdamUpdate(lr, weight_decay, beta1, beta2, eps, decoupled, correction(beta1, step),
+                   correction(beta2, step)) {}
 
   LABAN_HD Real operator()(Real w, Real g, Real& m, Real& v) const {
     if (decoupled)
       w *= Real(1) - lr * weight_decay;
     else
       g += weight_decay * w;
-    m = beta1 * m + (Real(1) - beta1) * g;
-    v = beta2 * v + (Real(1) - beta2) * g * g;
+    m = beta1 * m + rest1 * g;
+    v = beta2 * v + rest2 * g * g;
     return w - lr * (m / correction1) / (std::sqrt(v / correction2) + eps);
   }
 };

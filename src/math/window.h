@@ -8,15 +8,17 @@
 namespace laban {
 
 /// The taps [begin, end) of one output whose inputs exist, and the input of tap 0 (which may lie in the
-/// padding).
-struct TapRange {
-  int64_t begin, end, origin;
+/// padding). Int: 64 bits, or 32 on a GPU, where they are faster.
+template <class Int>
+struct TapRangeOf {
+  Int begin, end, origin;
 };
-LABAN_HD constexpr TapRange taps_inside(int64_t output, int64_t kernel, int64_t stride, int64_t padding,
-                                        int64_t inputs) {
-  const int64_t origin = output * stride - padding;
-  const int64_t begin = origin < 0 ? -origin : 0;
-  const int64_t end = inputs - origin < kernel ? inputs - origin : kernel;
+using TapRange = TapRangeOf<int64_t>;
+template <class Int>
+LABAN_HD constexpr TapRangeOf<Int> taps_inside(Int output, Int kernel, Int stride, Int padding, Int inputs) {
+  const Int origin = output * stride - padding;
+  const Int begin = origin < 0 ? -origin : 0;
+  const Int end = inputs - origin < kernel ? inputs - origin : kernel;
   return {begin, end, origin};
 }
 
@@ -27,6 +29,21 @@ LABAN_HD constexpr int64_t output_through(int64_t tap, int64_t input, int64_t st
   if (start < 0 || start % stride != 0) return -1;
   const int64_t output = start / stride;
   return output < outputs ? output : -1;
+}
+
+/// The outputs [begin, end) whose windows hold `input`; output o does so through tap input + padding -
+/// o*stride.
+template <class Int>
+struct OutputRange {
+  Int begin, end;
+};
+template <class Int>
+LABAN_HD constexpr OutputRange<Int> outputs_seeing(Int input, Int kernel, Int stride, Int padding,
+                                                   Int outputs) {
+  const Int last_tap = input + padding, first_tap = last_tap - kernel + 1;
+  const Int begin = first_tap > 0 ? (first_tap + stride - 1) / stride : 0;
+  const Int end = last_tap / stride + 1;
+  return {begin, end < outputs ? end : outputs};
 }
 
 }  // namespace laban

@@ -15,4 +15,8 @@ void run(const Accumulate& op, Stream stream) {
             [&]<class T>() { map<T, T, T>("accumulate", Add{}, op.into, op.into, op.from, stream); });
 }
 
+void run(const AccumulateWidened& op, Stream stream) {
+  map<float, float, BFloat16>("accumulate", Add{}, op.into, op.into, op.from, stream);
+}
+
 }  // namespace laban::cuda

@@ -55,20 +55,17 @@ template <bool spread_is_variance>
 void apply_batch_norm(std::string_view kernel, const Tensor& x, const Tensor& residual, const Tensor& y,
                       bool with_relu, const BatchNormVectors& vectors, Stream stream) {
   with_type(x.dtype, [&]<class T>() {
-    const auto go = [&]<int n, bool residual_, bool relu_>() {
-      const RowGrid cover = cover_rows(x.shape.pixels(), x.shape.c / n, 4);
-      launch({.kernel = kernel, .shape = x.shape, .grid = cover.grid, .block = cover.block, .stream = stream},
-             batch_norm_apply<T, n, spread_is_variance, residual_, relu_>, cover.rows, cover.packs, x.as<T>(),
-             optional<T>(residual), y.as<T>(), vectors);
-    };
-    const auto forms = [&]<int n>() {
+    with_pack<T>(x.shape, aligned(x, residual, y), [&]<int n>() {
+      const auto go = [&]<bool residual_, bool relu_>() {
+        const RowGrid cover = cover_rows(x.shape, n, 4, kManyBlocks);
+        launch(cover.launch(kernel, stream), batch_norm_apply<T, n, spread_is_variance, residual_, relu_>,
+               cover.rows, cover.packs, x.as<T>(), optional<T>(residual), y.as<T>(), vectors);
+      };
       if (residual)
-        with_relu ? go.template operator()<n, true, true>() : go.template operator()<n, true, false>();
+        with_relu ? go.template operator()<true, true>() : go.template operator()<true, false>();
       else
-        with_relu ? go.template operator()<n, false, true>() : go.template operator()<n, false, false>();
-    };
-    const bool wide = x.shape.c % kPack<T> == 0 && aligned(x, residual, y);
-    wide ? forms.template operator()<kPack<T>>() : forms.template operator()<1>();
+        with_relu ? go.template operator()<false, true>() : go.template operator()<false, false>();
+    });
   });
 }
 

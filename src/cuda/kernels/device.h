@@ -80,6 +80,19 @@ void launch(const Launch& at, void (*kernel)(Parameters...), const Arguments&...
 
 #endif
 
+/// All bytes of a piece of memory become 0.
+inline void zero(void* memory, size_t bytes, [[maybe_unused]] Stream stream) {
+#if defined(__CUDACC__)
+  const cudaError_t status = cudaMemsetAsync(memory, 0, bytes, stream);
+  if (status != cudaSuccess)
+    throw Error(text("cudaMemsetAsync of ", bytes, " bytes failed: ", cudaGetErrorName(status), ", ",
+                     cudaGetErrorString(status)),
+                "Where this follows another CUDA error, that one is the cause.");
+#else
+  std::memset(memory, 0, bytes);
+#endif
+}
+
 // ---- shared memory -------------------------------------------------------------------------------------
 
 /// A fixed array.

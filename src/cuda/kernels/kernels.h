@@ -54,6 +54,10 @@ size_t scratch_bytes(const SumOfSquares& op);
 
 // What is left of convolutions and linear layers when the library has done the product.
 
+/// into (f32) += from (bf16): the gradient of a batch's weights where cuDNN has rounded it.
+struct AccumulateWidened {
+  Tensor from, into;
+};
 /// y[..., c] += bias[c]: forward.
 struct AddBias {
   Tensor y, bias;
@@ -62,6 +66,7 @@ struct AddBias {
 struct AccumulateColumnSums {
   Tensor x, sums;
 };
+void run(const AccumulateWidened& op, Stream stream);
 void run(const AddBias& op, Stream stream);
 void run(const AccumulateColumnSums& op, Scratch scratch, Stream stream);
 size_t scratch_bytes(const AccumulateColumnSums& op);

@@ -16,27 +16,57 @@ namespace laban::cuda {
 /// Blocks of a kernel that walks over rows, at most: four for each multiprocessor of an H100 or H200. A
 /// constant, and no question to the card, because what a reduction adds up first depends on it.
 constexpr int64_t kMostBlocks = 528;
+/// The same for kernels that add nothing up: several times as many as run at once, so that no multiprocessor
+/// is idle for long while others finish.
+constexpr int64_t kManyBlocks = 4 * kMostBlocks;
 
 struct RowGrid {
+  Shape shape;
   int rows = 0;
   int packs = 0;  // in a row
   dim3 grid, block;
+
+  Launch launch(std::string_view kernel, Stream stream) const {
+    return {.kernel = kernel, .shape = shape, .grid = grid, .block = block, .stream = stream};
+  }
 };
 
-/// `rows_of_thread`: how many rows are worth a thread, where there are few.
-inline RowGrid cover_rows(int64_t rows, int64_t packs, int64_t rows_of_thread) {
+/// For packs of n channels; n must divide the channels. `rows_of_thread`: how many rows are worth a thread,
+/// where there are few.
+inline RowGrid cover_rows(const Shape& shape, int n, int rows_of_thread, int64_t most_blocks = kMostBlocks) {
+  const int64_t rows = shape.pixels(), packs = shape.c / n;
   const int64_t strips = ceil_div(packs, kThreads);
   const int64_t width = ceil_div(packs, strips), height = kThreads / width;
   const int64_t blocks = std::clamp<int64_t>(ceil_div(rows, height * rows_of_thread), 1,
-                                             std::max<int64_t>(1, kMostBlocks / strips));
+                                             std::max<int64_t>(1, most_blocks / strips));
   // Rows are counted in 32 bits, with room to step beyond the last one; elements never are.
   require(rows < int64_t{1} << 30, "CUDA kernels: 2^30 places or more in one tensor");
-  RowGrid result;
-  result.rows = static_cast<int>(rows);
-  result.packs = static_cast<int>(packs);
-  result.grid = dim3{narrow_extent(blocks), narrow_extent(strips), 1};
-  result.block = dim3{narrow_extent(width), narrow_extent(height), 1};
-  return result;
+  return {.shape = shape,
+          .rows = static_cast<int>(rows),
+          .packs = static_cast<int>(packs),
+          .grid = {narrow_extent(blocks), narrow_extent(strips), 1},
+          .block = {narrow_extent(width), narrow_extent(height), 1}};
+}
+
+/// Calls body.operator()<n>() with the number of channels to move at a time: 16 bytes of them where they
+/// divide a row and all addresses are multiples of 16, else one.
+template <class T, class Body>
+void with_pack(const Shape& shape, bool are_aligned, Body&& body) {
+  if (shape.c % kPack<T> == 0 && are_aligned)
+    body.template operator()<kPack<T>>();
+  else
+    body.template operator()<1>();
+}
+
+/// The most that bytes_for(blocks) comes to for any pack that with_pack may choose: scratch is asked for in a
+/// dry run, where addresses are not known.
+template <class BytesFor>
+size_t most_over_packs(const Shape& shape, int rows_of_thread, BytesFor&& bytes_for) {
+  size_t most = 0;
+  for (const int n : {1, kPack<float>, kPack<BFloat16>})
+    if (shape.c % n == 0)
+      most = std::max(most, bytes_for(int64_t{cover_rows(shape, n, rows_of_thread).grid.x}));
+  return most;
 }
 
 /// This thread's pack in every row. Threads at the end of the last strip may have none: pack >= packs. They

@@ -16,14 +16,34 @@ class EmulatedBackend : public ReferenceBackend {
   using ReferenceBackend::run;
   void run(const BatchNormTrain& op, Scratch scratch) override { cuda::run(op, scratch, nullptr); }
   void run(const BatchNormInfer& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const BatchNormBackward& op, Scratch scratch) override { cuda::run(op, scratch, nullptr); }
   void run(const InverseStd& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const ReluForward& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const ReluBackward& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const Accumulate& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const Cast& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const MaxPoolForward& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const MaxPoolBackward& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const GlobalAvgPoolForward& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const GlobalAvgPoolBackward& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const Dropout& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const SubsampleForward& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const SubsampleBackward& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const SoftmaxCrossEntropy& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const Softmax& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const SgdStep& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const AdamStep& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const SumOfSquares& op, Scratch scratch) override { cuda::run(op, scratch, nullptr); }
+  void run(const SetZero& op, Scratch) override { cuda::run(op, nullptr); }
 
  protected:
   using ReferenceBackend::scratch_for;
   size_t scratch_for(const BatchNormTrain& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const BatchNormInfer&) override { return 0; }
+  size_t scratch_for(const BatchNormBackward& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const MaxPoolBackward&) override { return 0; }
+  size_t scratch_for(const GlobalAvgPoolForward&) override { return 0; }
+  size_t scratch_for(const SumOfSquares& op) override { return cuda::scratch_bytes(op); }
 };
 
 }  // namespace laban::emulation
