@@ -26,11 +26,11 @@ step "1/5  Ten dances, told apart by their motion alone -> $dances"
 step "2/5  Training from the video files -> $run"
 rm -rf "$run"
 "$laban" train --config tools/demo.toml --data "$dances" --seed "$seed" --run "$run"
-"$laban" eval --run "$run"
+"$laban" eval --run "$run" --views 4
 
 step "3/5  The control: the same, but every clip shows one of its frames throughout -> $control"
 "$laban" train --config tools/demo.toml --data "$dances" --seed "$seed" --run "$control" --single-frame
-"$laban" eval --run "$control" --single-frame
+"$laban" eval --run "$control" --single-frame --views 4
 
 step "4/5  Report"
 "$laban" report "$run" --control "$control" --summary "$run/summary.json" --seconds $(($(date +%s) - started))

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -92,7 +93,8 @@ struct Accumulate {
 };  // into += from, both of one dtype
 struct Cast {
   Tensor from, to;
-};  // any of f64, f32, bf16 to any other, to nearest (f64 to bf16 by way of f32)
+};  // any of f64, f32, bf16 to any other, to nearest (f64 to bf16 by way of f32). `to` may have more channels
+    // than `from`, for padding: these become zero
 
 /// Padding counts as minus infinity. `taps` (u8, y's shape) notes which element of the window won, as
 /// (kt*kH + kh)*kW + kw; the first of equals in that order. NaN wins; of several NaN, the last.
@@ -235,7 +237,8 @@ class Backend {
   virtual std::string_view name() const = 0;
   virtual Device device() const = 0;
   virtual bool supports(DType compute) const = 0;
-  /// Channels are zero-padded to a multiple of this inside (1: never); checkpoints do not see it.
+  /// Channels, the clip's included, are zero-padded to a multiple of this inside (1: never); checkpoints do
+  /// not see it.
   virtual int64_t channel_multiple(DType /*compute*/) const { return 1; }
 
   virtual std::unique_ptr<Memory> allocate(size_t bytes) = 0;
@@ -243,6 +246,18 @@ class Backend {
   virtual void upload(const Tensor& to, const void* from) = 0;
   virtual void download(void* to, const Tensor& from) = 0;
   virtual void synchronize() {}
+  /// Bytes that allocate() could still give, where the backend can tell.
+  virtual std::optional<size_t> free_bytes() { return std::nullopt; }
+
+  // Uploads beside the ops, so that the next batch travels while this one is computed.
+  /// Host memory for the source of begin_upload().
+  virtual std::unique_ptr<Memory> allocate_staging(size_t bytes) = 0;
+  /// Begins to copy `from`, which lies in memory of allocate_staging(), without waiting for ops sent before.
+  /// Until ops sent after the next await_uploads() have ended, `from` must stay as it is and nobody else may
+  /// use `to`.
+  virtual void begin_upload(const Tensor& to, const void* from) { upload(to, from); }
+  /// Ops sent from now on see what the uploads begun before have brought.
+  virtual void await_uploads() {}
 
   /// Records the ops that `body` runs instead of running them; `body` may neither upload nor download. Null
   /// where this backend does not record; `body` has then not been called.

@@ -37,7 +37,11 @@ class Holder : public Backend {
   void upload(const Tensor& to, const void* from) override { inner_.upload(to, from); }
   void download(void* to, const Tensor& from) override { inner_.download(to, from); }
   void synchronize() override { inner_.synchronize(); }
-  // Not passed on: a decorator wants to see every op in every step.
+  std::optional<size_t> free_bytes() override { return inner_.free_bytes(); }
+  std::unique_ptr<Memory> allocate_staging(size_t bytes) override { return inner_.allocate_staging(bytes); }
+  void begin_upload(const Tensor& to, const void* from) override { inner_.begin_upload(to, from); }
+  void await_uploads() override { inner_.await_uploads(); }
+  // record() is not passed on: a decorator wants to see every op in every step.
 
  private:
   Backend& inner_;

@@ -11,7 +11,6 @@ Conv3d::Conv3d(std::string name, const Conv3dOptions& options)
   weight_.rank = 5;
   weight_.init = {Initializer::Kind::kaiming_normal_fan_out, 0};
   weight_.pad_n = true;
-  weight_.pad_c = !options.reads_clip;
   bias_.name = this->name() + ".bias";
   bias_.shape = Shape::vector(options.out);
   bias_.rank = 1;
@@ -74,6 +73,12 @@ void Conv3d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
                   .macs = y.count() * weight_.shape.c * window_.volume(),
                   .activations = y.count(),
                   .window = window_});
+}
+
+int Conv3d::trace(Graph& graph, int x) const {
+  return append(
+      graph,
+      {.kind = GraphNode::Kind::conv, .name = name(), .inputs = {x}, .window = window_, .bias = has_bias_});
 }
 
 }  // namespace laban

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 
+#include "layers/padding.h"
 #include "models/builder.h"
 
 namespace laban {
@@ -19,6 +20,7 @@ struct Network::Pass {
   LossSettings loss = {};
   uint64_t seed = 0, step = 0;
   Tensor dclips = {};
+  bool probabilities = false;  // scores are to be these (evaluation only)
 };
 
 /// What a recorded pass holds fast: recorded once, it can serve only calls that ask for the same.
@@ -36,6 +38,7 @@ struct Network::Plan {
         mode(pass.mode),
         has_labels(!pass.labels.empty()),
         has_dclips(!pass.dclips.empty()),
+        probabilities(pass.probabilities),
         arena(backend),
         host(static_cast<size_t>(clips.n * classes) * size_of(master)) {
     const auto labels_bytes = static_cast<size_t>(clips.n) * size_of(DType::i32);
@@ -47,12 +50,12 @@ struct Network::Plan {
 
   bool serves(const Pass& pass) const {
     return clips == pass.clips.shape && mode == pass.mode && has_labels == !pass.labels.empty() &&
-           has_dclips == !pass.dclips.empty();
+           has_dclips == !pass.dclips.empty() && probabilities == pass.probabilities;
   }
 
   Shape clips;
   Mode mode;
-  bool has_labels, has_dclips;
+  bool has_labels, has_dclips, probabilities;
   Arena arena;
   static constexpr size_t kLabelsAt = 64;
   std::unique_ptr<Memory> inputs;
@@ -92,10 +95,21 @@ Network::~Network() = default;
 
 Shape Network::output_shape(const Shape& clips) const { return body_->output_shape(clips); }
 
+Graph Network::trace() const {
+  Graph graph;
+  body_->trace(graph, kClips);
+  return graph;
+}
+
 std::vector<LayerRow> Network::describe(const Shape& clips) const {
   std::vector<LayerRow> rows;
   body_->describe(clips, rows);
   return rows;
+}
+
+Shape Network::storage_shape(Shape clips) const {
+  clips.c = padded(clips.c, backend_.channel_multiple(compute_));
+  return clips;
 }
 
 void Network::train_step(const Tensor& clips, std::span<const int32_t> labels, const LossSettings& loss,
@@ -109,6 +123,7 @@ void Network::train_step(const Tensor& clips, std::span<const int32_t> labels, c
   Plan& chosen = plan(pass);
   replay(chosen, pass);
   last_ = &chosen;
+  if (mode == Mode::train) store_->count_batch();
   results(losses, logits);
 }
 
@@ -120,13 +135,26 @@ void Network::results(std::span<double> losses, std::span<double> logits) {
 
 void Network::evaluate(const Tensor& clips, std::span<double> probabilities, std::span<const int32_t> labels,
                        std::span<double> losses) {
-  const Pass pass{
-      .clips = clips, .labels = labels, .losses = losses, .scores = probabilities, .mode = Mode::evaluate};
+  evaluate_pass({.clips = clips,
+                 .labels = labels,
+                 .losses = losses,
+                 .scores = probabilities,
+                 .mode = Mode::evaluate,
+                 .probabilities = true});
+}
+
+void Network::infer(const Tensor& clips, std::span<double> logits, std::span<const int32_t> labels,
+                    std::span<double> losses) {
+  evaluate_pass(
+      {.clips = clips, .labels = labels, .losses = losses, .scores = logits, .mode = Mode::evaluate});
+}
+
+void Network::evaluate_pass(const Pass& pass) {
   check(pass);
   Plan& chosen = plan(pass);
   replay(chosen, pass);
-  if (!losses.empty()) copy_out(backend_, chosen.losses, chosen.host, losses);
-  copy_out(backend_, chosen.scores, chosen.host, probabilities);
+  if (!pass.losses.empty()) copy_out(backend_, chosen.losses, chosen.host, pass.losses);
+  copy_out(backend_, chosen.scores, chosen.host, pass.scores);
 }
 
 void Network::check(const Pass& pass) const {
@@ -164,12 +192,32 @@ void Network::abandon(Arena& arena) {
 Network::Plan& Network::plan(const Pass& pass) {
   for (const auto& plan : plans_)
     if (plan->serves(pass)) return *plan;
-  body_->output_shape(pass.clips.shape);  // a readable error before the dry run meets the same
+  Shape clips = pass.clips.shape;
+  if (clips == storage_shape({clips.n, 3, clips.t, clips.h, clips.w})) clips.c = 3;
+  body_->output_shape(clips);  // a readable error before the dry run meets the same
   auto plan = std::make_unique<Plan>(backend_, pass, spec_.classes, master_of(compute_));
   run(*plan, pass);  // dry
+  require_room(plan->arena.peak_bytes(), clips);
   plan->arena.commit();
   plans_.push_back(std::move(plan));
   return *plans_.back();
+}
+
+/// A sentence with the batch that would fit, before the allocation fails.
+void Network::require_room(size_t bytes, const Shape& clips) const {
+  const std::optional<size_t> free = backend_.free_bytes();
+  if (!free || bytes <= *free) return;
+  constexpr double kGiB = 1024.0 * 1024 * 1024;
+  const auto needed = static_cast<double>(bytes), there = static_cast<double>(*free);
+  const auto fits = static_cast<int64_t>(static_cast<double>(clips.n) * there / needed);
+  const auto gib = [](double b) { return std::round(b / kGiB * 10) / 10; };
+  throw Error(text("a batch of ", clips.n, " clips of ", clips.t, " x ", clips.h, " x ", clips.w, " needs ",
+                   gib(needed), " GiB for the activations of ", spec_.name, "; device ", backend_.name(),
+                   " has ", gib(there), " GiB free"),
+              fits > 0
+                  ? text("Use --batch ", fits, " or less (--accumulation keeps the step's clips the same).")
+                  : std::string("Not even one clip fits: use fewer --frames, a smaller --size, or a "
+                                "smaller model."));
 }
 
 void Network::run(Plan& plan, const Pass& pass) {
@@ -217,10 +265,11 @@ void Network::execute(Plan& plan, const Pass& pass) {
   if (plan.has_labels)
     losses = loss_.forward(ctx, logits, Value::external(plan.labels), pass.loss.smoothing, pass.loss.scale);
   Value scores = logits;
-  if (pass.mode == Mode::evaluate) {
+  if (pass.probabilities) {
     scores = ctx.take(logits.shape(), ctx.master());
     ctx.run(Softmax{logits.tensor(), scores.tensor()});
-  } else {
+  }
+  if (pass.mode != Mode::evaluate) {
     const Value dclips = body_->backward(ctx, loss_.backward(), plan.has_dclips);
     if (plan.has_dclips) {
       ctx.run(SetZero{pass.dclips});
@@ -235,8 +284,9 @@ size_t Network::planned_bytes(const Shape& clips, Mode mode) {
   body_->output_shape(clips);
   alignas(64) static std::byte token[64];  // a dry run reads no data, but empty tensors mean "not there"
   static constexpr int32_t label = 0;
-  const Pass pass{
-      .clips = Tensor(token, compute_, clips, backend_.device()), .labels = {&label, 1}, .mode = mode};
+  const Pass pass{.clips = Tensor(token, compute_, storage_shape(clips), backend_.device()),
+                  .labels = {&label, 1},
+                  .mode = mode};
   Plan plan(backend_, pass, spec_.classes, master_of(compute_));
   run(plan, pass);
   return plan.arena.peak_bytes();

@@ -29,11 +29,14 @@ class Network {
   /// Throws Error naming the layer where clips of this shape (n, 3, t, h, w) do not fit.
   Shape output_shape(const Shape& clips) const;
   std::vector<LayerRow> describe(const Shape& clips) const;
+  /// How clips of this shape (n, 3, t, h, w) lie in the backend's memory: with zero channels behind the three
+  /// where the backend pads.
+  Shape storage_shape(Shape clips) const;
 
   /// One micro-batch: forward, softmax cross-entropy, backward. Gradients are accumulated.
-  /// `clips`: backend memory, compute dtype, n x t x h x w x 3. `labels`: host. Results are host copies:
-  /// `losses[n]` and, where not empty, `logits[n*classes]`; with both empty the call does not wait for the
-  /// device, and results() fetches them later. `dclips` (backend memory, like clips) may be
+  /// `clips`: backend memory, compute dtype, storage_shape(n x t x h x w x 3). `labels`: host. Results are
+  /// host copies: `losses[n]` and, where not empty, `logits[n*classes]`; with both empty the call does not
+  /// wait for the device, and results() fetches them later. `dclips` (backend memory, like clips) may be
   /// empty. `seed` and `step` choose the dropout masks: another step for every micro-batch. `mode`: train, or
   /// frozen (fine-tuning with the running statistics as constants). The first call for a shape plans it (dry
   /// run); later calls allocate nothing. A backend that can record does so at the second call with the same
@@ -48,6 +51,11 @@ class Network {
   /// where labels are given (without label smoothing).
   void evaluate(const Tensor& clips, std::span<double> probabilities, std::span<const int32_t> labels = {},
                 std::span<double> losses = {});
+  /// The same, but `logits[n*classes]` instead of probabilities.
+  void infer(const Tensor& clips, std::span<double> logits, std::span<const int32_t> labels = {},
+             std::span<double> losses = {});
+  /// What the network computes in evaluation, for exporters.
+  Graph trace() const;
 
   /// Looks for the place where a training forward pass over `clips` first becomes NaN or infinite. Returns a
   /// sentence such as "the output of layer2.0 (3 of 100352 values)", or "" where all is finite. Changes
@@ -68,6 +76,8 @@ class Network {
   void replay(Plan& plan, const Pass& pass);
   void execute(Plan& plan, const Pass& pass);
   void check(const Pass& pass) const;
+  void evaluate_pass(const Pass& pass);
+  void require_room(size_t bytes, const Shape& clips) const;
   void abandon(Arena& arena);
   StepContext context(Arena& arena, const Pass& pass, const Tensor& step) const;
 

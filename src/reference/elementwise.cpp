@@ -37,7 +37,10 @@ void ReferenceBackend::run(const Cast& op, Scratch) {
     with_float_type(op.to.dtype, [&]<class To>() {
       const From* from = op.from.as<From>();
       To* to = op.to.as<To>();
-      for (int64_t i = 0; i < op.to.count(); ++i) store(to[i], load(from[i]));
+      const int64_t channels = op.from.shape.c, padded = op.to.shape.c;
+      for (int64_t pixel = 0; pixel < op.to.shape.pixels(); ++pixel)
+        for (int64_t c = 0; c < padded; ++c)
+          store(to[pixel * padded + c], c < channels ? load(from[pixel * channels + c]) : 0.0);
     });
   });
 }

@@ -25,6 +25,9 @@ class ReferenceBackend : public Backend {
 
   /// Uninitialised host memory, 64-byte aligned.
   std::unique_ptr<Memory> allocate(size_t bytes) override;
+  std::unique_ptr<Memory> allocate_staging(size_t bytes) override {
+    return ReferenceBackend::allocate(bytes);
+  }
   void upload(const Tensor& to, const void* from) override;
   void download(void* to, const Tensor& from) override;
 

@@ -1,6 +1,8 @@
-// Where a batch's clips go before they enter the network.
+// Where a batch's clips go before they enter the network: two places, so that the next batch can be on its
+// way while this one is computed.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "core/backend.h"
@@ -8,19 +10,35 @@
 
 namespace laban {
 
-/// Brings batches into the backend's memory and the compute type. Allocates for the largest batch seen.
+/// Brings batches into the backend's memory, the compute type, and the padding of its channels. Allocates for
+/// the largest batch seen.
 class ClipBuffer {
  public:
   ClipBuffer(Backend& backend, DType compute) : backend_(backend), compute_(compute) {}
 
-  /// The batch's clips, n x t x h x w x 3; valid until the next load().
-  Tensor load(const Batch& batch);
+  /// Begins to bring `batch` in. The results of all but the last batch taken must have been waited for: its
+  /// place is taken over.
+  void begin(const Batch& batch);
+  /// The clips of the batch that begin() brought, as Network wants them; valid until the begin() after next.
+  Tensor take();
+  /// Both at once.
+  Tensor load(const Batch& batch) {
+    begin(batch);
+    return take();
+  }
 
  private:
+  struct Place {
+    std::unique_ptr<Memory> staging;  // f32 on the host, as the loader made them
+    std::unique_ptr<Memory> pixels;   // the same in the backend's memory
+    std::unique_ptr<Memory> clips;    // converted and padded, where these differ
+    Shape shape;
+  };
+
   Backend& backend_;
   DType compute_;
-  std::unique_ptr<Memory> pixels_,
-      converted_;  // f32 as the loader makes them; the compute type, where it is another
+  std::array<Place, 2> places_;
+  size_t next_ = 0;  // the place of the next begin()
 };
 
 }  // namespace laban

@@ -138,7 +138,7 @@ StepReport Trainer::train_step() {
   std::vector<int> items;
   network_.store().zero_gradients();
   for (int64_t i = 0; i < batches; ++i) {
-    const auto batch = loader_.next();
+    const std::shared_ptr<const Batch> batch = next_batch();
     require(batch && batch->epoch == state_.epoch && batch->index == state_.batch,
             "Trainer: batches out of order");
     items.insert(items.end(), batch->items.begin(), batch->items.end());
@@ -146,6 +146,7 @@ StepReport Trainer::train_step() {
     // The update follows at once, and refuses gradients that are not finite: so the device is waited for only
     // when all of the step's work is on its way.
     if (i + 1 == batches) optimizer_.step(report.lr);
+    fetch_upcoming();
     look_at_results(*batch, pixels, loss_sum, correct);
     clips += static_cast<int64_t>(batch->labels.size());
     ++state_.batch;
@@ -169,11 +170,25 @@ StepReport Trainer::train_step() {
   return report;
 }
 
-/// Sends one batch of a step on its way: forward and backward. Returns where its clips are.
+/// The next batch in order, on its way into the backend's memory.
+std::shared_ptr<const Batch> Trainer::next_batch() {
+  if (upcoming_) return std::move(upcoming_);
+  auto batch = loader_.next();
+  if (batch) buffer_.begin(*batch);
+  return batch;
+}
+
+/// Has the batch after the current one decoded and sent on its way, while the device computes.
+void Trainer::fetch_upcoming() {
+  const bool last = state_.epoch + 1 == config_.train.epochs && state_.batch + 1 == batches_per_epoch_;
+  if (!last && !stop_) upcoming_ = next_batch();
+}
+
+/// Sends forward and backward of a batch on their way. Returns where its clips are.
 Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
   const LossSettings loss{config_.train.label_smoothing, 1.0 / (static_cast<double>(batch.labels.size()) *
                                                                 static_cast<double>(batches_of_step))};
-  const Tensor pixels = buffer_.load(batch);
+  const Tensor pixels = buffer_.take();
   network_.train_step(pixels, batch.labels, loss, static_cast<uint64_t>(config_.train.seed),
                       static_cast<uint64_t>(state_.batches_run));
   return pixels;

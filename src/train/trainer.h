@@ -71,6 +71,8 @@ class Trainer {
 
  private:
   StepReport train_step();
+  std::shared_ptr<const Batch> next_batch();
+  void fetch_upcoming();
   Tensor enqueue(const Batch& batch, int64_t batches_of_step);
   void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
@@ -96,7 +98,8 @@ class Trainer {
   int64_t batches_per_epoch_, steps_per_epoch_;
   ScheduleSettings schedule_;
   TrainingState state_;
-  std::vector<double> losses_, logits_;  // of the batch just run
+  std::shared_ptr<const Batch> upcoming_;  // decoded ahead, in buffer_
+  std::vector<double> losses_, logits_;    // of the batch just run
   std::unique_ptr<MetricsLog> metrics_;
 };
 

@@ -71,6 +71,8 @@ class OddBackend : public ReferenceBackend {
     --fail_in;
     ReferenceBackend::run(op, scratch);
   }
+  std::optional<size_t> free_bytes() override { return free; }
+  std::optional<size_t> free;
   int64_t multiple = 1;
   int fail_in = std::numeric_limits<int>::max();
 };
@@ -170,6 +172,12 @@ TEST_CASE("asking for the clips' gradient changes no other") {
 
 TEST_CASE("padded channels are invisible: same results, and the padding stays zero") {
   Batch<double> batch(kClips);
+  Shape padded_shape = kClips;
+  padded_shape.c = 8;
+  std::vector<double> padded_values(static_cast<size_t>(padded_shape.count()));
+  for (int64_t i = 0; i < kClips.count(); ++i)
+    padded_values[static_cast<size_t>(i / 3 * 8 + i % 3)] = batch.values[static_cast<size_t>(i)];
+  const Tensor padded_clips(padded_values.data(), padded_shape);
   for (const ShortcutKind shortcut : {ShortcutKind::projection, ShortcutKind::subsample}) {
     ModelSpec spec = small_spec();
     spec.shortcut = shortcut;
@@ -183,7 +191,8 @@ TEST_CASE("padded channels are invisible: same results, and the padding stays ze
     CHECK(a.store().parameter_count() == b.store().parameter_count());
     std::vector<double> loss_a(2), loss_b(2), logits_a(10), logits_b(10);
     a.train_step(batch.tensor(), batch.labels, {}, 0, 0, loss_a, logits_a);
-    b.train_step(batch.tensor(), batch.labels, {}, 0, 0, loss_b, logits_b);
+    CHECK(b.storage_shape(kClips) == padded_shape);
+    b.train_step(padded_clips, batch.labels, {}, 0, 0, loss_b, logits_b);
     CHECK(distance(logits_a, logits_b) < 1e-12);
     CHECK(distance(all_gradients(a), all_gradients(b)) < 1e-12);
     for (const Tensor& flat : {b.store().weights(), b.store().grads()}) {
@@ -197,8 +206,12 @@ TEST_CASE("padded channels are invisible: same results, and the padding stays ze
       CHECK(distance(a.store().read(*a.store().list().statistics[i]),
                      b.store().read(*b.store().list().statistics[i])) < 1e-12);
     a.evaluate(batch.tensor(), logits_a);
-    b.evaluate(batch.tensor(), logits_b);
+    b.evaluate(padded_clips, logits_b);
     CHECK(distance(logits_a, logits_b) < 1e-12);
+    CHECK(b.planned_bytes(kClips, Mode::train) > a.planned_bytes(kClips, Mode::train));
+    CHECK_THROWS_WITH_AS(
+        b.train_step(Tensor(padded_values.data(), {2, 5, 4, 12, 14}), batch.labels, {}, 0, 0),
+        doctest::Contains("takes 3 channels, its input has 5"), Error);
   }
 }
 
@@ -300,6 +313,23 @@ TEST_CASE("planned bytes are what the step then takes; evaluation needs less") {
   network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses);
   CHECK(network.activation_bytes() == planned);
   CHECK(network.planned_bytes(kClips, Mode::evaluate) < planned / 2);
+}
+
+TEST_CASE("a batch that does not fit is refused with the batch that does") {
+  OddBackend backend;
+  Network network(backend, DType::f32, small_spec());
+  network.store().initialize(3);
+  Batch<float> batch({8, 3, 4, 12, 14});
+  batch.labels.assign(8, 1);
+  const size_t needed = network.planned_bytes(batch.shape, Mode::train);
+  const auto step = [&] { network.train_step(batch.tensor(), batch.labels, {}, 7, 1); };
+  backend.free = needed / 2 + needed / 16;
+  CHECK_THROWS_WITH_AS(step(), doctest::Contains("a batch of 8 clips of 4 x 12 x 14 needs"), Error);
+  CHECK_THROWS_WITH_AS(step(), doctest::Contains("Use --batch 4 or less"), Error);
+  backend.free = needed / 9;
+  CHECK_THROWS_WITH_AS(step(), doctest::Contains("Not even one clip fits"), Error);
+  backend.free = needed;
+  CHECK_NOTHROW(step());
 }
 
 TEST_CASE("clips and labels that do not fit are refused in words") {

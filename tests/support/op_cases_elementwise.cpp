@@ -44,6 +44,15 @@ void add_elementwise(std::vector<OpCase>& table, const Shape& shape) {
                        rig.run(Cast{x, rig.out("to", shape, to)});
                      }});
   };
+  for (const DType from : {DType::f32, DType::bf16})
+    for (const DType to : {DType::f32, DType::bf16})
+      for (const int64_t channels : {shape.c + 1, (shape.c + 7) / 8 * 8})
+        table.push_back(
+            {text("cast: ", name, " ", from, " to ", to, ", padded to ", channels, " channels"),
+             [=](OpRig& rig) {
+               const Tensor x = rig.in("from", shape, from, normal());
+               rig.run(Cast{x, rig.out("to", {shape.n, channels, shape.t, shape.h, shape.w}, to)});
+             }});
   for (const DType from : {DType::f64, DType::f32, DType::bf16})
     for (const DType to : {DType::f64, DType::f32, DType::bf16}) cast(from, to);
 }
