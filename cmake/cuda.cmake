@@ -29,6 +29,12 @@ function(laban_look_for_cuda answer)
     set(${answer} "cuDNN was not found" PARENT_SCOPE)
     return()
   endif()
+  file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h version REGEX "#define CUDNN_(MAJOR|MINOR) ")
+  string(REGEX REPLACE "[^0-9]+([0-9]+)[^0-9]+([0-9]+).*" "\\1.\\2" version "${version}")
+  if(version VERSION_LESS 9.15) # before it, bf16 conv3d is wrong for large tensors: src/cuda/check.h
+    set(${answer} "cuDNN ${version} in ${CUDNN_INCLUDE_DIR} is too old: 9.15 or later" PARENT_SCOPE)
+    return()
+  endif()
   set(${answer} "" PARENT_SCOPE)
 endfunction()
 
@@ -91,5 +97,25 @@ function(laban_cuda_room)
   target_compile_options(laban_cuda PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror all-warnings -Xcompiler -Wall,-Wextra,-Wconversion,-Wno-sign-conversion,-Werror>")
   target_include_directories(laban_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
-  target_link_libraries(laban_cuda PRIVATE CUDA::cudart CUDA::cublas ${CUDNN_LIBRARY})
+  target_link_libraries(laban_cuda PRIVATE CUDA::cudart CUDA::cublas ${CUDNN_LIBRARY} nlohmann_json::nlohmann_json)
+endfunction()
+
+# Tests of src/cuda that need no card (tests/cuda): cuDNN plans for one that is described in a file.
+function(laban_cuda_tests)
+  if(NOT LABAN_WITH_CUDA)
+    return()
+  endif()
+  laban_tests(cuda laban_cuda laban_models nlohmann_json::nlohmann_json)
+  target_include_directories(laban_test_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
+  # cuDNN and cuBLAS load the driver's libcuda.so.1 by that name. Where there is no driver the toolkit's stub stands
+  # in for it, so that they load and say that there is no card. Never in front of a real one.
+  execute_process(COMMAND sh -c "PATH=$PATH:/sbin:/usr/sbin ldconfig -p" OUTPUT_VARIABLE libraries ERROR_QUIET)
+  find_file(LABAN_CUDA_STUB libcuda.so PATHS ${CUDAToolkit_LIBRARY_DIR}/stubs ${CUDAToolkit_LIBRARY_ROOT}/lib64/stubs
+            NO_DEFAULT_PATH)
+  if(NOT libraries MATCHES "libcuda\\.so\\.1 " AND LABAN_CUDA_STUB)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/stub-driver)
+    file(CREATE_LINK ${LABAN_CUDA_STUB} ${CMAKE_BINARY_DIR}/stub-driver/libcuda.so.1 SYMBOLIC)
+    set_tests_properties(cuda PROPERTIES ENVIRONMENT_MODIFICATION
+                         "LD_LIBRARY_PATH=path_list_append:${CMAKE_BINARY_DIR}/stub-driver")
+  endif()
 endfunction()

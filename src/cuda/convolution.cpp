@@ -1,0 +1,131 @@
+#include "cuda/convolution.h"
+
+#include "cuda/matrix_product.h"
+#include "cuda/scratch.h"
+
+namespace laban::cuda {
+namespace {
+
+/// Places x channels: what a pointwise convolution is to cuBLAS.
+Tensor as_matrix(const Tensor& tensor) {
+  return tensor.reshaped(Shape::matrix(tensor.shape.pixels(), tensor.shape.c));
+}
+bool is_product(const ConvProblem& problem) { return is_pointwise(problem.geometry); }
+
+AccumulateColumnSums column_sums(const ConvBackwardWeights& op) { return {.x = op.dy, .sums = op.dbias}; }
+
+}  // namespace
+
+ConvProblem Convolutions::problem(ConvPass pass, const Tensor& x, const Tensor& y,
+                                  const Window& window) const {
+  return {.pass = pass,
+          .geometry = folded({x.shape, y.shape, window}),
+          .math = math_mode(x.dtype, settings_.tf32),
+          .epilogue = ConvEpilogue::none,
+          .deterministic = settings_.deterministic};
+}
+
+// ---- forward -------------------------------------------------------------------------------------------
+
+size_t Convolutions::scratch_bytes(const ConvForward& op) {
+  const ConvProblem p = problem(ConvPass::forward, op.x, op.y, op.window);
+  return ScratchCutter::bytes_for({is_product(p) ? kProductWorkspace : plans_.get(p).plan.workspace_bytes()});
+}
+
+void Convolutions::run(const ConvForward& op, Scratch scratch, Libraries& libraries, Stream stream) {
+  const ConvProblem p = problem(ConvPass::forward, op.x, op.y, op.window);
+  ScratchCutter cutter(scratch);
+  if (is_product(p)) {
+    const MatrixProduct product{.a = as_matrix(op.x),
+                                .b = as_matrix(op.w),
+                                .c = as_matrix(op.y),
+                                .transpose_b = true,
+                                .tf32 = settings_.tf32};
+    cuda::run(product, cutter.take(kProductWorkspace), libraries, stream);
+  } else {
+    const Plan& plan = plans_.get(p).plan;
+    const Binding tensors[] = {{kX, op.x.data}, {kW, op.w.data}, {kY, op.y.data}};
+    plan.run(libraries.cudnn(stream), tensors, cutter.take(plan.workspace_bytes()), p);
+  }
+  if (op.bias) cuda::run(AddBias{.y = op.y, .bias = op.bias}, stream);
+}
+
+// ---- gradient of the data ------------------------------------------------------------------------------
+
+size_t Convolutions::scratch_bytes(const ConvBackwardData& op) {
+  const ConvProblem p = problem(ConvPass::data, op.dx, op.dy, op.window);
+  return ScratchCutter::bytes_for({is_product(p) ? kProductWorkspace : plans_.get(p).plan.workspace_bytes()});
+}
+
+void Convolutions::run(const ConvBackwardData& op, Scratch scratch, Libraries& libraries, Stream stream) {
+  const ConvProblem p = problem(ConvPass::data, op.dx, op.dy, op.window);
+  ScratchCutter cutter(scratch);
+  if (is_product(p)) {
+    const MatrixProduct product{
+        .a = as_matrix(op.dy), .b = as_matrix(op.w), .c = as_matrix(op.dx), .tf32 = settings_.tf32};
+    return cuda::run(product, cutter.take(kProductWorkspace), libraries, stream);
+  }
+  const Plan& plan = plans_.get(p).plan;
+  const Binding tensors[] = {{kX, op.dx.data}, {kW, op.w.data}, {kY, op.dy.data}};
+  plan.run(libraries.cudnn(stream), tensors, cutter.take(plan.workspace_bytes()), p);
+}
+
+// ---- gradient of the weights ---------------------------------------------------------------------------
+
+Convolutions::WeightsWay Convolutions::weights_way(const ConvBackwardWeights& op) {
+  ConvProblem rounded = problem(ConvPass::weights, op.x, op.dy, op.window), exact = rounded;
+  exact.epilogue = ConvEpilogue::accumulate;
+  if (rounded.math != MathMode::bf16) return {exact, &plans_.get(exact), 0};
+  if (settings_.exact_weights)
+    if (const ConvPlan* plan = plans_.find(exact)) return {exact, plan, 0};
+  const ConvPlan& plan = plans_.get(rounded);
+  if (!settings_.exact_weights && plan.milliseconds > 0) {
+    const ConvPlan* other = plans_.find(exact);
+    if (other && other->milliseconds > 0 && other->milliseconds <= plan.milliseconds)
+      return {exact, other, 0};
+  }
+  return {rounded, &plan, static_cast<size_t>(op.dw.count()) * size_of(DType::bf16)};
+}
+
+size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) {
+  const size_t sums = op.dbias ? cuda::scratch_bytes(column_sums(op)) : 0;
+  if (is_product(problem(ConvPass::weights, op.x, op.dy, op.window)))
+    return ScratchCutter::bytes_for({kProductWorkspace, sums});
+  const WeightsWay way = weights_way(op);
+  return ScratchCutter::bytes_for({way.plan->plan.workspace_bytes(), way.rounded_bytes, sums});
+}
+
+void Convolutions::run(const ConvBackwardWeights& op, Scratch scratch, Libraries& libraries, Stream stream) {
+  ScratchCutter cutter(scratch);
+  if (is_product(problem(ConvPass::weights, op.x, op.dy, op.window))) {
+    const MatrixProduct product{.a = as_matrix(op.dy),
+                                .b = as_matrix(op.x),
+                                .c = as_matrix(op.dw),
+                                .transpose_a = true,
+                                .accumulate = true,
+                                .tf32 = settings_.tf32};
+    cuda::run(product, cutter.take(kProductWorkspace), libraries, stream);
+  } else {
+    const WeightsWay way = weights_way(op);
+    const Plan& plan = way.plan->plan;
+    void* workspace = cutter.take(plan.workspace_bytes());
+    if (way.rounded_bytes > 0) {
+      const Tensor batch(cutter.take(way.rounded_bytes), DType::bf16, op.dw.shape, op.dw.device);
+      const Binding tensors[] = {{kX, op.x.data}, {kW, batch.data}, {kY, op.dy.data}};
+      plan.run(libraries.cudnn(stream), tensors, workspace, way.problem);
+      cuda::run(AccumulateWidened{.from = batch, .into = op.dw}, stream);
+    } else if (way.problem.math == MathMode::bf16) {
+      const Binding tensors[] = {{kX, op.x.data}, {kW, op.dw.data}, {kBefore, op.dw.data}, {kY, op.dy.data}};
+      plan.run(libraries.cudnn(stream), tensors, workspace, way.problem);
+    } else {
+      const Binding tensors[] = {{kX, op.x.data}, {kW, op.dw.data}, {kY, op.dy.data}};
+      plan.run(libraries.cudnn(stream), tensors, workspace, way.problem);
+    }
+  }
+  if (op.dbias) {
+    const size_t bytes = cuda::scratch_bytes(column_sums(op));
+    cuda::run(column_sums(op), Scratch{cutter.take(bytes), bytes}, stream);
+  }
+}
+
+}  // namespace laban::cuda

@@ -1,0 +1,24 @@
+// Products of row-major matrices, by cuBLAS.
+#pragma once
+
+#include "cuda/libraries.h"
+#include "cuda/math_mode.h"
+
+namespace laban::cuda {
+
+/// c = op(a) op(b), or c += that; op transposes where asked. Shapes are matrices (rows n, columns c). a and b
+/// have one type; c has it too, or is f32. Sums are f32.
+struct MatrixProduct {
+  Tensor a, b, c;
+  bool transpose_a = false, transpose_b = false;
+  bool accumulate = false;
+  bool tf32 = false;  // f32 only: may be rounded to TF32 before it is multiplied
+};
+
+/// Of every product: what NVIDIA recommends for Hopper; enough for all others.
+constexpr size_t kProductWorkspace = size_t{32} << 20;
+
+/// `workspace`: kProductWorkspace bytes, 256-byte aligned.
+void run(const MatrixProduct& op, void* workspace, Libraries& libraries, Stream stream);
+
+}  // namespace laban::cuda

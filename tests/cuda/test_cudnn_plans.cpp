@@ -1,0 +1,118 @@
+// Every convolution of every model, in every precision and direction, has an engine in cuDNN for an H200, and
+// a plan that can be made: asked of cuDNN itself, without a card, from the card's description
+// (h200-device.json).
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "conv_collector.h"
+#include "core/files.h"
+#include "cuda/conv_plan.h"
+#include "models/families.h"
+#include "models/network.h"
+#include "support/op_cases.h"
+
+using namespace laban;
+using namespace laban::cuda;
+using namespace laban::test;
+
+namespace {
+
+/// cuDNN wants a libcuda.so.1 to load, a driver's or the toolkit's stub. Says so where there is none.
+bool cudnn_can_load() {
+  static const bool can = dlopen("libcuda.so.1", RTLD_LAZY) != nullptr;
+  if (!can)
+    MESSAGE("skipped: no libcuda.so.1 here, neither a driver's nor the toolkit's stub (run it by ctest)");
+  return can;
+}
+
+DeviceProperties h200() {
+  return DeviceProperties::from_json(read_file(LABAN_SOURCE_DIR "/tests/cuda/h200-device.json"));
+}
+
+std::vector<MathMode> modes_of(DType compute) {
+  if (compute == DType::bf16) return {MathMode::bf16};
+  return {MathMode::f32, MathMode::tf32};
+}
+
+/// As cuda/convolution.cpp asks: folded, without what cuBLAS does, weights accumulated where cuDNN can.
+std::set<ConvProblem> problems(const std::set<CollectedConv>& convolutions, MathMode math) {
+  std::set<ConvProblem> all;
+  for (const CollectedConv& conv : convolutions) {
+    if (is_pointwise(conv.geometry)) continue;
+    const auto pass = static_cast<ConvPass>(conv.pass);
+    const bool accumulates = pass == ConvPass::weights && math != MathMode::bf16;
+    all.insert({.pass = pass,
+                .geometry = folded(conv.geometry),
+                .math = math,
+                .epilogue = accumulates ? ConvEpilogue::accumulate : ConvEpilogue::none,
+                .deterministic = true});
+  }
+  return all;
+}
+
+std::set<CollectedConv> of_model(const std::string& name, DType compute) {
+  ConvCollector collector(true);
+  Network network(collector, compute, model_by_name(name, 400));
+  network.planned_bytes({8, 3, 16, 112, 112}, Mode::train);
+  return collector.convolutions();
+}
+
+std::set<CollectedConv> of_op_cases(DType compute) {
+  ConvCollector collector(false);
+  for (const OpCase& op_case : op_cases())
+    if (op_case.name.starts_with("conv.")) {
+      OpRig rig(collector, compute, false, 1);
+      op_case.body(rig);
+    }
+  return collector.convolutions();
+}
+
+}  // namespace
+
+TEST_CASE("every convolution of every model has a plan, in every precision and direction") {
+  if (!cudnn_can_load()) return;
+  for (const DType compute : {DType::f32, DType::bf16}) {
+    std::set<CollectedConv> convolutions;
+    for (const std::string& name : model_names()) convolutions.merge(of_model(name, compute));
+    REQUIRE(convolutions.size() > 100);
+    for (const MathMode math : modes_of(compute)) {
+      ConvPlans plans(h200(), {});
+      const std::set<ConvProblem> all = problems(convolutions, math);
+      for (const ConvProblem& problem : all) CHECK_NOTHROW(plans.get(problem));
+      MESSAGE(name_of(math), ": ", all.size(), " convolutions planned");
+    }
+  }
+}
+
+TEST_CASE("every convolution of the op case table has a plan, whatever its channels") {
+  if (!cudnn_can_load()) return;
+  for (const DType compute : {DType::f32, DType::bf16})
+    for (const MathMode math : modes_of(compute)) {
+      ConvPlans plans(h200(), {});
+      for (const ConvProblem& problem : problems(of_op_cases(compute), math))
+        CHECK_NOTHROW(plans.get(problem));
+    }
+}
+
+TEST_CASE("f32 never meets a tensor core, TF32 does; what changes from run to run is left out where asked") {
+  if (!cudnn_can_load()) return;
+  const DeviceProperties device = h200();
+  const ConvGeometry geometry{{8, 64, 16, 56, 56}, {8, 64, 16, 56, 56}, {{3, 3, 3}, {1, 1, 1}, {1, 1, 1}}};
+  const auto any = [&](MathMode math, bool deterministic, auto&& member) {
+    const ConvGraph graph({ConvPass::data, geometry, math, ConvEpilogue::none, deterministic});
+    const std::vector<EngineConfig> found = engines(graph, device, Search::thorough);
+    REQUIRE(!found.empty());
+    return std::any_of(found.begin(), found.end(),
+                       [&](const EngineConfig& config) { return config.notes.*member; });
+  };
+  CHECK_FALSE(any(MathMode::f32, true, &EngineNotes::tensor_cores));
+  CHECK(any(MathMode::tf32, true, &EngineNotes::tensor_cores));
+  CHECK(any(MathMode::bf16, true, &EngineNotes::tensor_cores));
+  CHECK_FALSE(any(MathMode::f32, true, &EngineNotes::nondeterministic));
+  CHECK(any(MathMode::f32, false, &EngineNotes::nondeterministic));
+  CHECK_FALSE(any(MathMode::bf16, false, &EngineNotes::rounds_sums));
+}
