@@ -16,14 +16,15 @@ allowed() {
   cuda) echo "core math" ;;
   layers) echo "core" ;;
   models) echo "core layers" ;;
+  weights) echo "core layers models" ;;
   data) echo "core" ;;
   train) echo "core layers models data" ;;
   esac
 }
 
-for room in math core reference cpu cuda layers models data train; do
+for room in math core reference cpu cuda layers models weights data train; do
   may="$room $(allowed $room)"
-  for other in math core reference cpu cuda layers models data train; do
+  for other in math core reference cpu cuda layers models weights data train; do
     case " $may " in *" $other "*) continue ;; esac
     grep -rnE "^#include \"$other/" "src/$room" 2>/dev/null | sed "s|\$|   <- src/$room may not include src/$other|" >>"$breaches" || true
   done

@@ -17,6 +17,7 @@ BatchNorm3d::BatchNorm3d(std::string name, const BatchNorm3dOptions& options)
   running_var_.name = this->name() + ".running_var";
   running_var_.shape = shape;
   running_var_.initial = 1;
+  batches_tracked_.name = this->name() + ".num_batches_tracked";
 }
 
 void BatchNorm3d::forget() {
@@ -112,6 +113,7 @@ Shape BatchNorm3d::output_shape(const Shape& x) const {
 void BatchNorm3d::collect(ParameterList& list) {
   list.parameters.insert(list.parameters.end(), {&gamma_, &beta_});
   list.statistics.insert(list.statistics.end(), {&running_mean_, &running_var_});
+  list.counters.push_back(&batches_tracked_);
 }
 
 void BatchNorm3d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
@@ -121,6 +123,16 @@ void BatchNorm3d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
                   .output = y,
                   .parameters = 2 * options_.channels,
                   .activations = y.count()});
+}
+
+int BatchNorm3d::trace_add(Graph& graph, int x, std::optional<int> residual) const {
+  int y = append(graph,
+                 {.kind = GraphNode::Kind::batch_norm, .name = name(), .inputs = {x}, .eps = options_.eps});
+  if (residual)
+    y = append(graph, {.kind = GraphNode::Kind::add, .name = name() + ".add", .inputs = {y, *residual}});
+  if (options_.relu)
+    y = append(graph, {.kind = GraphNode::Kind::relu, .name = name() + ".relu", .inputs = {y}});
+  return y;
 }
 
 }  // namespace laban

@@ -12,6 +12,8 @@
 // docs/layers/batchnorm3d.md.
 #pragma once
 
+#include <optional>
+
 #include "layers/layer.h"
 
 namespace laban {
@@ -41,6 +43,9 @@ class BatchNorm3d : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override { return trace_add(graph, x, {}); }
+  /// The fused form.
+  int trace_add(Graph& graph, int x, std::optional<int> residual) const;
 
  private:
   Value run_backward(StepContext& ctx, const Value& dy, const Tensor& dresidual);
@@ -48,10 +53,11 @@ class BatchNorm3d : public Layer {
   BatchNorm3dOptions options_;
   Parameter gamma_, beta_;                // c
   Statistic running_mean_, running_var_;  // c
-  Value x_;                               // n x t x h x w x c
-  Value y_;                               // like x; only where relu
-  Value mean_;                            // c; empty after a frozen forward (running_mean_ stands in)
-  Value inv_std_;                         // c
+  Counter batches_tracked_;
+  Value x_;        // n x t x h x w x c
+  Value y_;        // like x; only where relu
+  Value mean_;     // c; empty after a frozen forward (running_mean_ stands in)
+  Value inv_std_;  // c
 };
 
 }  // namespace laban

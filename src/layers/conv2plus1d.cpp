@@ -53,4 +53,8 @@ void Conv2Plus1d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
   temporal_.describe(middle, rows);
 }
 
+int Conv2Plus1d::trace(Graph& graph, int x) const {
+  return temporal_.trace(graph, norm_.trace(graph, spatial_.trace(graph, x)));
+}
+
 }  // namespace laban

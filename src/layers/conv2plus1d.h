@@ -28,6 +28,7 @@ class Conv2Plus1d : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   // Saved tensors are the parts' own. Names as torchvision's: .0, .1 and .3 (.2 is the fused ReLU).

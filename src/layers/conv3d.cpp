@@ -75,4 +75,10 @@ void Conv3d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
                   .window = window_});
 }
 
+int Conv3d::trace(Graph& graph, int x) const {
+  return append(
+      graph,
+      {.kind = GraphNode::Kind::conv, .name = name(), .inputs = {x}, .window = window_, .bias = has_bias_});
+}
+
 }  // namespace laban

@@ -29,6 +29,7 @@ class Conv3d : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   Shape checked_output(const Shape& x, int64_t in, int64_t out) const;

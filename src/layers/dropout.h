@@ -23,6 +23,7 @@ class DropoutLayer : public Layer {
   Shape output_shape(const Shape& x) const override { return x; }
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph&, int x) const override { return x; }
 
  private:
   /// What the mask is a function of; p = 0 after a frozen forward, which drops nothing.

@@ -29,4 +29,8 @@ void GlobalAvgPool::describe(const Shape& x, std::vector<LayerRow>& rows) const 
                   .window = {.kernel = {x.t, x.h, x.w}, .stride = {x.t, x.h, x.w}}});
 }
 
+int GlobalAvgPool::trace(Graph& graph, int x) const {
+  return append(graph, {.kind = GraphNode::Kind::global_avg_pool, .name = name(), .inputs = {x}});
+}
+
 }  // namespace laban

@@ -21,6 +21,7 @@ class GlobalAvgPool : public Layer {
   Shape output_shape(const Shape& x) const override { return Shape::matrix(x.n, x.c); }
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   std::optional<Shape> x_shape_;  // all that backward needs

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/step_context.h"
+#include "layers/graph.h"
 #include "layers/parameter.h"
 
 namespace laban {
@@ -55,8 +56,16 @@ class Layer {
   virtual Shape output_shape(const Shape& x) const = 0;
   virtual void collect(ParameterList& list) = 0;
   virtual void describe(const Shape& x, std::vector<LayerRow>& rows) const = 0;
+  /// Appends what the layer computes in evaluation from the node `x`; returns the node of its output.
+  virtual int trace(Graph& /*graph*/, int /*x*/) const {
+    throw std::logic_error(name_ + ": has no part in evaluation that could be written down");
+  }
 
  protected:
+  static int append(Graph& graph, GraphNode node) {
+    graph.push_back(std::move(node));
+    return static_cast<int>(graph.size()) - 1;
+  }
   /// The contract's std::logic_error, for the head of backward().
   void require_forward(bool saved) const {
     if (!saved) throw std::logic_error(name_ + ": backward without a matching forward");

@@ -53,4 +53,8 @@ void Linear::describe(const Shape& x, std::vector<LayerRow>& rows) const {
                   .activations = y.count()});
 }
 
+int Linear::trace(Graph& graph, int x) const {
+  return append(graph, {.kind = GraphNode::Kind::linear, .name = name(), .inputs = {x}, .bias = true});
+}
+
 }  // namespace laban

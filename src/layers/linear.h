@@ -21,6 +21,7 @@ class Linear : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   Parameter weight_;  // out x in

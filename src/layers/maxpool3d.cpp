@@ -46,4 +46,8 @@ void MaxPool3d::describe(const Shape& x, std::vector<LayerRow>& rows) const {
                   .window = window_});
 }
 
+int MaxPool3d::trace(Graph& graph, int x) const {
+  return append(graph, {.kind = GraphNode::Kind::max_pool, .name = name(), .inputs = {x}, .window = window_});
+}
+
 }  // namespace laban

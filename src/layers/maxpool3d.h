@@ -20,6 +20,7 @@ class MaxPool3d : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   Window window_;

@@ -83,6 +83,13 @@ std::vector<double> draw(const Parameter& parameter, uint64_t seed) {
 
 }  // namespace
 
+std::vector<int64_t> torch_shape(const Parameter& parameter) {
+  const Shape& s = parameter.shape;
+  if (parameter.rank == 1) return {s.c};
+  if (parameter.rank == 2) return {s.n, s.c};
+  return {s.n, s.c, s.t, s.h, s.w};
+}
+
 ParameterStore::ParameterStore(Backend& backend, DType compute, ParameterList list)
     : backend_(backend), compute_(compute), list_(std::move(list)) {
   if (!backend.supports(compute))
@@ -145,11 +152,16 @@ void ParameterStore::initialize(uint64_t seed) {
   for (const Parameter* p : list_.parameters) upload(backend_, p->value, p->shape, draw(*p, seed), p->name);
   for (const Statistic* s : list_.statistics)
     write(*s, std::vector<double>(static_cast<size_t>(s->shape.count()), s->initial));
+  for (Counter* c : list_.counters) c->value = 0;
   zero_gradients();
   weights_changed(true);
 }
 
 void ParameterStore::zero_gradients() { backend_.run(SetZero{grads_}, {}); }
+
+void ParameterStore::count_batch() {
+  for (Counter* c : list_.counters) ++c->value;
+}
 
 void ParameterStore::weights_changed(bool refresh_working) {
   if (refresh_working && working_) backend_.run(Cast{weights_, working_}, {});

@@ -49,11 +49,22 @@ struct Statistic {
   Tensor value;  // master dtype
 };
 
+/// PyTorch's num_batches_tracked: from how many batches a batch norm's running statistics come. Kept on the
+/// host; nothing is computed from it.
+struct Counter {
+  std::string name;
+  int64_t value = 0;
+};
+
 /// What a layer tree consists of, in torchvision's order. Pointers into the layers, which own them.
 struct ParameterList {
-  std::vector<Parameter*> parameters;
-  std::vector<Statistic*> statistics;
+  std::vector<Parameter*> parameters = {};
+  std::vector<Statistic*> statistics = {};
+  std::vector<Counter*> counters = {};
 };
+
+/// The shape under which PyTorch knows a parameter: (O, I, kT, kH, kW), (out, in) or (c).
+std::vector<int64_t> torch_shape(const Parameter& parameter);
 
 /// Owns the flat arenas: weights, gradients, statistics and, with bf16, the working copy; binds the tensors
 /// of a list into them. The parameters of the list must outlive the store and stay where they are.
@@ -63,9 +74,11 @@ class ParameterStore {
   /// as zero: call initialize() or write() next.
   ParameterStore(Backend& backend, DType compute, ParameterList list);
 
-  /// Draws every parameter anew from `seed`, resets statistics, zeroes gradients.
+  /// Draws every parameter anew from `seed`, resets statistics and counters, zeroes gradients.
   void initialize(uint64_t seed);
   void zero_gradients();
+  /// To be called after a forward pass that has moved the running statistics.
+  void count_batch();
   /// Must be called by whoever writes weights: refreshes the bf16 copy where asked (the optimizer writes it
   /// itself) and bumps version().
   void weights_changed(bool refresh_working);

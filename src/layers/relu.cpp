@@ -23,4 +23,8 @@ void Relu::describe(const Shape& x, std::vector<LayerRow>& rows) const {
   rows.push_back({.name = name(), .kind = "relu", .output = x, .activations = x.count()});
 }
 
+int Relu::trace(Graph& graph, int x) const {
+  return append(graph, {.kind = GraphNode::Kind::relu, .name = name(), .inputs = {x}});
+}
+
 }  // namespace laban

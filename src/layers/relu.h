@@ -19,6 +19,7 @@ class Relu : public Layer {
   Shape output_shape(const Shape& x) const override { return x; }
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   Value y_;  // like x

@@ -54,4 +54,9 @@ void ResidualBlock::describe(const Shape& x, std::vector<LayerRow>& rows) const 
   for (size_t i = first; i < rows.size(); ++i) rows[i].on_main_path = false;
 }
 
+int ResidualBlock::trace(Graph& graph, int x) const {
+  const int shortcut = shortcut_ ? shortcut_->trace(graph, x) : x;
+  return last_->trace_add(graph, main_->trace(graph, x), shortcut);
+}
+
 }  // namespace laban

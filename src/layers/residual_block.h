@@ -26,6 +26,7 @@ class ResidualBlock : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   // Saved tensors are the parts' own; the add needs none.

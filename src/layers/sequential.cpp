@@ -35,4 +35,9 @@ void Sequential::describe(const Shape& x, std::vector<LayerRow>& rows) const {
   }
 }
 
+int Sequential::trace(Graph& graph, int x) const {
+  for (const auto& layer : layers_) x = layer->trace(graph, x);
+  return x;
+}
+
 }  // namespace laban

@@ -28,6 +28,7 @@ class Sequential : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   std::vector<std::unique_ptr<Layer>> layers_;

@@ -45,4 +45,13 @@ void Subsample::describe(const Shape& x, std::vector<LayerRow>& rows) const {
                   .window = {.kernel = {1, 1, 1}, .stride = stride_}});
 }
 
+int Subsample::trace(Graph& graph, int x) const {
+  return append(graph, {.kind = GraphNode::Kind::subsample,
+                        .name = name(),
+                        .inputs = {x},
+                        .window = {.kernel = {1, 1, 1}, .stride = stride_},
+                        .channels_in = in_,
+                        .channels_out = out_});
+}
+
 }  // namespace laban

@@ -22,6 +22,7 @@ class Subsample : public Layer {
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
+  int trace(Graph& graph, int x) const override;
 
  private:
   int64_t in_, out_;  // channels

@@ -97,7 +97,7 @@ Shape Network::output_shape(const Shape& clips) const { return body_->output_sha
 
 Graph Network::trace() const {
   Graph graph;
-  body_->trace(graph, kClips);
+  body_->trace(graph, kGraphInput);
   return graph;
 }
 

@@ -28,14 +28,6 @@ void for_each_field(State& state, Visit visit) {
   visit("metrics_bytes", state.metrics_bytes);
 }
 
-/// PyTorch's shape of a parameter.
-std::vector<int64_t> stored_shape(const Parameter& parameter) {
-  const Shape& s = parameter.shape;
-  if (parameter.rank == 1) return {s.c};
-  if (parameter.rank == 2) return {s.n, s.c};
-  return {s.n, s.c, s.t, s.h, s.w};
-}
-
 std::string state_name(const Optimizer::State& state, const Parameter& parameter) {
   return "optimizer." + state.name + "." + parameter.name;
 }
@@ -50,6 +42,9 @@ class Outgoing {
     encode(type_, values, bytes.data());
     memory_.push_back(std::move(bytes));
     tensors_.push_back({std::move(name), type_, std::move(shape), memory_.back().data()});
+  }
+  void add(const Counter& counter) {
+    tensors_.push_back({counter.name, ElementType::i64, {}, &counter.value});
   }
   const std::vector<TensorToSave>& tensors() const { return tensors_; }
 
@@ -74,11 +69,12 @@ void save_checkpoint(const std::filesystem::path& path, const ParameterStore& st
                      const Optimizer& optimizer, const CheckpointInfo& info) {
   Outgoing out(master_of(store.compute()));
   for (const Parameter* p : store.list().parameters)
-    out.add(p->name, stored_shape(*p), store.read(store.weights(), *p));
+    out.add(p->name, torch_shape(*p), store.read(store.weights(), *p));
   for (const Statistic* s : store.list().statistics) out.add(s->name, {s->shape.c}, store.read(*s));
+  for (const Counter* c : store.list().counters) out.add(*c);
   for (const Optimizer::State& state : optimizer.state())
     for (const Parameter* p : store.list().parameters)
-      out.add(state_name(state, *p), stored_shape(*p), store.read(state.values, *p));
+      out.add(state_name(state, *p), torch_shape(*p), store.read(state.values, *p));
 
   Json state;
   for_each_field(info.state, [&](const char* name, const auto& value) { state[name] = value; });
@@ -137,16 +133,17 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
 
 void Checkpoint::load_weights(ParameterStore& store) const {
   for (const Parameter* p : store.list().parameters)
-    store.write(store.weights(), *p, file_.doubles(p->name, stored_shape(*p)));
+    store.write(store.weights(), *p, file_.doubles(p->name, torch_shape(*p)));
   for (const Statistic* s : store.list().statistics)
     store.write(*s, file_.doubles(s->name, std::vector<int64_t>{s->shape.c}));
+  for (Counter* c : store.list().counters) c->value = file_.integers(c->name, {}).front();
   store.weights_changed(/*refresh_working=*/true);
 }
 
 void Checkpoint::load_optimizer(ParameterStore& store, Optimizer& optimizer) const {
   for (const Optimizer::State& state : optimizer.state())
     for (const Parameter* p : store.list().parameters)
-      store.write(state.values, *p, file_.doubles(state_name(state, *p), stored_shape(*p)));
+      store.write(state.values, *p, file_.doubles(state_name(state, *p), torch_shape(*p)));
   optimizer.set_steps(info_.state.step);
 }
 

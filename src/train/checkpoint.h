@@ -1,8 +1,8 @@
 // Checkpoints: everything that a run needs to go on as if it had never stopped, in one safetensors file.
 //
-// Tensors: parameters and running statistics by torchvision's names in PyTorch's layout, and the optimizer's
-// state as "optimizer.<kind of state>.<parameter>". f32 (f64 in an f64 run), so nothing is rounded. Metadata,
-// all text:
+// Tensors: parameters, running statistics and num_batches_tracked by torchvision's names in PyTorch's layout,
+// and the optimizer's state as "optimizer.<kind of state>.<parameter>". f32 (f64 in an f64 run), so nothing
+// is rounded; counts are I64. Metadata, all text:
 //   format   "laban.checkpoint.1"       version  laban's
 //   config   the run's TOML             model    its name           classes  a JSON list
 //   state    JSON: where the run stands (TrainingState), the seed, the sampler's position

@@ -75,8 +75,14 @@ std::vector<std::pair<std::string, std::vector<double>>> tensors_of(const std::f
   const SafetensorsFile file(checkpoint);
   file.verify_checksum();
   std::vector<std::pair<std::string, std::vector<double>>> tensors;
-  for (const auto& [name, entry] : file.entries())
-    tensors.emplace_back(name, file.doubles(name, entry.shape));
+  for (const auto& [name, entry] : file.entries()) {
+    if (is_floating(entry.type)) {
+      tensors.emplace_back(name, file.doubles(name, entry.shape));
+    } else {
+      const std::vector<int64_t> counts = file.integers(name, entry.shape);
+      tensors.emplace_back(name, std::vector<double>(counts.begin(), counts.end()));
+    }
+  }
   return tensors;
 }
 

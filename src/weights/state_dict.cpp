@@ -1,0 +1,71 @@
+#include "weights/state_dict.h"
+
+#include "core/error.h"
+#include "core/safetensors.h"
+#include "weights/torch_file.h"
+
+namespace laban {
+namespace {
+
+std::vector<int64_t> row_major(const std::vector<int64_t>& shape) {
+  std::vector<int64_t> strides(shape.size());
+  int64_t stride = 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= std::max<int64_t>(1, shape[i]);
+  }
+  return strides;
+}
+
+StateDict from_safetensors(FileBytes bytes) {
+  const SafetensorsFile file(bytes);
+  std::map<std::string, StoredTensor> tensors;
+  for (const auto& [name, entry] : file.entries())
+    if (!name.starts_with("optimizer."))
+      tensors[name] = {entry.type, entry.shape, row_major(entry.shape), file.bytes_of(entry).data()};
+  return {std::move(bytes), std::move(tensors)};
+}
+
+}  // namespace
+
+StateDict StateDict::read(const std::filesystem::path& path) { return read(map_file(path)); }
+
+StateDict StateDict::read(FileBytes file) {
+  return is_torch_file(file) ? read_torch_file(std::move(file)) : from_safetensors(std::move(file));
+}
+
+std::vector<double> StateDict::values(const std::string& name) const {
+  const StoredTensor& tensor = tensors_.at(name);
+  const auto fail = [&](const std::string& what) {
+    throw FileError(path().string(), text("tensor '", name, "' ", what));
+  };
+  if (!is_readable(tensor.type)) fail(text("is ", name_of(tensor.type), ", which laban does not read"));
+  int64_t count = 1;
+  for (const int64_t extent : tensor.shape)
+    if (__builtin_mul_overflow(count, extent, &count)) fail("has an impossible shape");
+  const size_t size = size_of(tensor.type);
+  if (static_cast<uint64_t>(count) > file_.bytes.size() / size)
+    fail(text("has ", count, " elements, more than the file could hold"));
+
+  std::vector<double> values(static_cast<size_t>(count));
+  if (tensor.strides == row_major(tensor.shape)) {
+    decode(tensor.type, tensor.first, values);
+    return values;
+  }
+  // Counts through the indices, the last one fastest, like an odometer.
+  std::vector<int64_t> index(tensor.shape.size(), 0);
+  const std::byte* at = tensor.first;
+  for (double& value : values) {
+    decode(tensor.type, at, std::span(&value, 1));
+    for (size_t axis = index.size(); axis-- > 0;) {
+      const auto step = static_cast<std::ptrdiff_t>(size) * tensor.strides[axis];
+      at += step;
+      if (++index[axis] < tensor.shape[axis]) break;
+      at -= step * tensor.shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return values;
+}
+
+}  // namespace laban

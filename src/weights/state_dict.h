@@ -1,0 +1,54 @@
+// Named tensors out of a file of weights, whatever its format.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/element_type.h"
+#include "core/file_bytes.h"
+
+namespace laban {
+
+/// A tensor where it lies in the mapped file. All its elements are within the file.
+struct StoredTensor {
+  ElementType type = ElementType::f32;
+  std::vector<int64_t> shape;        // empty: a scalar
+  std::vector<int64_t> strides;      // elements, as many as `shape`; never negative
+  const std::byte* first = nullptr;  // element; null where there is none
+};
+
+class StateDict {
+ public:
+  /// `file` keeps what the tensors point to.
+  StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors)
+      : file_(std::move(file)), tensors_(std::move(tensors)) {}
+
+  /// Reads a safetensors file (a checkpoint of laban as well, whose optimizer's state is left out) or what
+  /// torch.save wrote; the contents decide which, not the name. Throws FileError for anything else.
+  static StateDict read(const std::filesystem::path& path);
+  static StateDict read(FileBytes file);
+
+  const std::filesystem::path& path() const { return file_.path; }
+  const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
+
+  /// All elements of a tensor in row-major order, widened. Throws FileError where its type cannot be read, or
+  /// where there are more than `path()` could hold (a stride of 0 repeats elements).
+  std::vector<double> values(const std::string& name) const;
+
+  /// The same tensors under other names. `rename` must not map two names to one.
+  template <class Rename>
+  StateDict renamed(Rename rename) const {
+    std::map<std::string, StoredTensor> tensors;
+    for (const auto& [name, tensor] : tensors_) tensors.emplace(rename(name), tensor);
+    return {file_, std::move(tensors)};
+  }
+
+ private:
+  FileBytes file_;
+  std::map<std::string, StoredTensor> tensors_;
+};
+
+}  // namespace laban

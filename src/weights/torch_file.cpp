@@ -1,0 +1,236 @@
+#include "weights/torch_file.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/error.h"
+#include "weights/pickle.h"
+#include "weights/zip.h"
+
+namespace laban {
+namespace {
+
+using pickle::Dict;
+using pickle::Heap;
+using pickle::List;
+using pickle::Ref;
+using pickle::TensorView;
+using pickle::Text;
+
+using Bytes = std::span<const std::byte>;
+
+constexpr const char* kSaveAnew =
+    "With Python: torch.save(torch.load(\"it.pth\", map_location=\"cpu\"), \"weights.pt\").";
+
+bool begins_with(Bytes bytes, std::string_view text) {
+  return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
+}
+
+// The first pickle of an old file: protocol 2, the number 0x1950a86a20f9469cfc6c, stop.
+constexpr std::string_view kMagic{"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15};
+
+bool is_tar(Bytes bytes) { return bytes.size() > 262 && begins_with(bytes.subspan(257), "ustar"); }
+
+/// The bytes of the storages, by key.
+using Storages = std::map<std::string, Bytes, std::less<>>;
+
+/// Where the tensor lies in its storage's bytes; throws where it reaches beyond them.
+StoredTensor stored(const TensorView& view, const Storages& storages, const FileBytes& file,
+                    const std::string& name) {
+  const auto fail = [&](const std::string& what) {
+    throw FileError(file.path.string(), text("tensor '", name, "' ", what));
+  };
+  const auto found = storages.find(view.storage.key);
+  if (found == storages.end()) fail(text("lies in the storage '", view.storage.key, "', which is missing"));
+  const Bytes bytes = found->second;
+  const auto held = static_cast<int64_t>(bytes.size() / size_of(view.storage.type));
+  if (view.shape.size() != view.strides.size())
+    fail(text("has ", view.shape.size(), " dimensions, but ", view.strides.size(), " strides"));
+
+  StoredTensor tensor{view.storage.type, view.shape, view.strides, nullptr};
+  int64_t first = 0, last = 0;
+  bool bad = view.offset < 0 || view.storage.offset < 0 ||
+             __builtin_add_overflow(view.storage.offset, view.offset, &first),
+       empty = false;
+  last = first;
+  for (size_t i = 0; i < view.shape.size(); ++i) {
+    int64_t reach = 0;
+    bad = bad || view.shape[i] < 0 || view.strides[i] < 0 ||
+          __builtin_mul_overflow(std::max<int64_t>(0, view.shape[i] - 1), view.strides[i], &reach) ||
+          __builtin_add_overflow(last, reach, &last);
+    empty = empty || view.shape[i] == 0;
+  }
+  if (bad) fail("has an impossible shape, offset or stride");
+  if (empty) return tensor;
+  if (last >= held) fail(text("reaches to element ", last, " of its storage, which has ", held));
+  tensor.first = bytes.data() + static_cast<size_t>(first) * size_of(tensor.type);
+  return tensor;
+}
+
+/// The state dict within the saved object.
+class Finder {
+ public:
+  Finder(const Heap& heap, const FileBytes& file) : heap_(heap), file_(file) {}
+
+  /// The tensors by name; other values beside them (an epoch, say) are left out.
+  std::map<std::string, const TensorView*> find(Ref saved) const {
+    const Dict* dict = heap_.get<Dict>(saved);
+    if (heap_.get<TensorView>(saved)) fail("holds a single tensor, not a state dict");
+    if (!dict) fail("holds no dictionary of tensors");
+    if (!has_tensors(*dict)) {
+      const Dict* inner = nullptr;
+      for (const char* key : {"state_dict", "model_state_dict", "model"}) {
+        Ref value = 0;
+        if (heap_.find(*dict, key, value)) inner = heap_.get<Dict>(value);
+        if (inner) break;
+      }
+      if (!inner || !has_tensors(*inner))
+        fail(
+            text("holds no state dict, neither itself nor as 'state_dict', 'model_state_dict' or 'model'; it "
+                 "has: ",
+                 keys(*dict)));
+      dict = inner;
+    }
+    std::map<std::string, const TensorView*> tensors;
+    for (const auto& [key, value] : dict->items) {
+      const Text* name = heap_.get<Text>(key);
+      const TensorView* tensor = heap_.get<TensorView>(value);
+      if (name && tensor && !tensors.emplace(name->value, tensor).second)
+        fail(text("holds two tensors called '", name->value, "'"));
+    }
+    return tensors;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw FileError(file_.path.string(), what,
+                    "Save a state dict: torch.save(model.state_dict(), \"weights.pt\").");
+  }
+  bool has_tensors(const Dict& dict) const {
+    return std::ranges::any_of(dict.items, [&](const auto& item) {
+      return heap_.get<Text>(item.first) && heap_.get<TensorView>(item.second);
+    });
+  }
+  std::string keys(const Dict& dict) const {
+    constexpr size_t kShown = 10;
+    std::string list;
+    for (size_t i = 0; i < std::min(kShown, dict.items.size()); ++i)
+      if (const Text* key = heap_.get<Text>(dict.items[i].first))
+        list += (list.empty() ? "'" : ", '") + std::string(key->value) + "'";
+    return list.empty() ? "nothing" : dict.items.size() > kShown ? list + ", ..." : list;
+  }
+
+  const Heap& heap_;
+  const FileBytes& file_;
+};
+
+StateDict assemble(FileBytes file, const Heap& heap, Ref saved, const Storages& storages) {
+  std::map<std::string, StoredTensor> tensors;
+  for (const auto& [name, view] : Finder(heap, file).find(saved))
+    tensors[name] = stored(*view, storages, file, name);
+  return {std::move(file), std::move(tensors)};
+}
+
+StateDict read_zip(FileBytes file) {
+  const ZipReader zip(file);
+  std::string root;
+  for (const auto& [name, entry] : zip.entries())
+    if (name.ends_with("/data.pkl") && name.find('/') == name.size() - 9)
+      root = name.substr(0, name.size() - 8);
+  const ZipReader::Entry* program = root.empty() ? nullptr : zip.find(root + "data.pkl");
+  if (!program)
+    throw FileError(file.path.string(),
+                    "is a zip file, but not one that torch.save wrote: it has no data.pkl");
+  if (zip.find(root + "constants.pkl"))
+    throw FileError(file.path.string(), "is a TorchScript program, not a state dict",
+                    "With Python: torch.save(torch.jit.load(\"it.pt\").state_dict(), \"weights.pt\").");
+  zip.verify(root + "data.pkl", *program);
+  if (const auto* order = zip.find(root + "byteorder"); order && !begins_with(order->bytes, "little"))
+    throw FileError(file.path.string(), "was written on a big-endian machine, which laban does not read");
+
+  Heap heap;
+  Bytes bytes = program->bytes;
+  const Ref saved = pickle::load(bytes, heap, file.path);
+  Storages storages;
+  const std::string folder = root + "data/";
+  for (const auto& [name, entry] : zip.entries())
+    if (name.starts_with(folder)) {
+      zip.verify(name, entry);
+      storages[name.substr(folder.size())] = entry.bytes;
+    }
+  return assemble(std::move(file), heap, saved, storages);
+}
+
+/// Types of the storages that a heap mentions, by key.
+std::map<std::string_view, ElementType> storage_types(const Heap& heap) {
+  std::map<std::string_view, ElementType> types;
+  for (Ref ref = 0; ref < heap.size(); ++ref)
+    if (const auto* storage = heap.get<pickle::Storage>(ref)) types[storage->key] = storage->type;
+  return types;
+}
+
+StateDict read_old(FileBytes file) {
+  const auto fail = [&](const std::string& what, const std::string& advice = "") {
+    throw FileError(file.path.string(), what, advice);
+  };
+  Bytes rest = file.bytes.subspan(kMagic.size());
+  Heap heap;
+  const Ref version = pickle::load(rest, heap, file.path);
+  if (const auto* number = heap.get<int64_t>(version); !number || *number != 1001)
+    fail("was saved in a version of PyTorch's old format that laban does not know", kSaveAnew);
+  const Ref machine = pickle::load(rest, heap, file.path);
+  Ref little = 0;
+  const Dict* facts = heap.get<Dict>(machine);
+  if (facts && heap.find(*facts, "little_endian", little) && heap.get<bool>(little) &&
+      !*heap.get<bool>(little))
+    fail("was written on a big-endian machine, which laban does not read");
+  const Ref saved = pickle::load(rest, heap, file.path);
+  const Ref keys = pickle::load(rest, heap, file.path);
+  const List* list = heap.get<List>(keys);
+  if (!list) fail("is damaged: the list of its storages is missing");
+
+  const auto types = storage_types(heap);
+  Storages storages;
+  for (const Ref ref : list->items) {
+    const Text* key = heap.get<Text>(ref);
+    const auto type = key ? types.find(key->value) : types.end();
+    if (type == types.end()) fail("is damaged: its list of storages names one that no tensor uses");
+    uint64_t elements = 0;
+    if (rest.size() < sizeof(elements)) fail("is truncated: a storage is missing");
+    std::memcpy(&elements, rest.data(), sizeof(elements));
+    rest = rest.subspan(sizeof(elements));
+    const size_t size = size_of(type->second);
+    if (elements > rest.size() / size)
+      fail(text("is truncated: a storage of ", elements, " elements should follow, but only ", rest.size(),
+                " bytes do"),
+           "Copy it anew from where it came from.");
+    storages[std::string(key->value)] = rest.first(elements * size);
+    rest = rest.subspan(elements * size);
+  }
+  if (!rest.empty()) fail(text("is damaged: ", rest.size(), " bytes follow behind its last storage"));
+  return assemble(std::move(file), heap, saved, storages);
+}
+
+}  // namespace
+
+bool is_torch_file(const FileBytes& file) {
+  // 0x80 begins any pickle from protocol 2 on. As the length of a safetensors header it would be odd, but
+  // possible; then a '{' stands at byte 8.
+  const Bytes bytes = file.bytes;
+  const bool is_pickle = begins_with(bytes, "\x80") && !(bytes.size() > 8 && bytes[8] == std::byte{'{'});
+  return ZipReader::recognises(bytes) || is_pickle || is_tar(bytes);
+}
+
+StateDict read_torch_file(FileBytes file) {
+  if (ZipReader::recognises(file.bytes)) return read_zip(std::move(file));
+  if (is_tar(file.bytes))
+    throw FileError(file.path.string(),
+                    "was saved by a PyTorch older than 0.2 (a tar archive), which laban does not read",
+                    kSaveAnew);
+  if (begins_with(file.bytes, kMagic)) return read_old(std::move(file));
+  throw FileError(file.path.string(), "is a Python pickle, but not one that torch.save wrote",
+                  "laban reads what torch.save(model.state_dict(), ...) writes, and safetensors files.");
+}
+
+}  // namespace laban
