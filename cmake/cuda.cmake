@@ -100,13 +100,15 @@ function(laban_cuda_room)
   target_link_libraries(laban_cuda PRIVATE CUDA::cudart CUDA::cublas ${CUDNN_LIBRARY} nlohmann_json::nlohmann_json)
 endfunction()
 
-# Tests of src/cuda that need no card (tests/cuda): cuDNN plans for one that is described in a file.
+# Tests of src/cuda: cuDNN plans for a card that is described in a file (tests/cuda), and those that need one (tests/gpu).
 function(laban_cuda_tests)
   if(NOT LABAN_WITH_CUDA)
     return()
   endif()
   laban_tests(cuda laban_cuda laban_models nlohmann_json::nlohmann_json)
   target_include_directories(laban_test_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
+  # What only a card can show; skipped, visibly, where there is none.
+  laban_tests(gpu laban_train laban_cuda)
   # cuDNN and cuBLAS load the driver's libcuda.so.1 by that name. Where there is no driver the toolkit's stub stands
   # in for it, so that they load and say that there is no card. Never in front of a real one.
   execute_process(COMMAND sh -c "PATH=$PATH:/sbin:/usr/sbin ldconfig -p" OUTPUT_VARIABLE libraries ERROR_QUIET)

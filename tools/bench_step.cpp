@@ -15,22 +15,17 @@ namespace {
 
 constexpr int64_t kWarmUp = 2;  // the first step plans, the second touches every page once more
 
-DType type_named(const std::string& precision) {
-  for (const DType dtype : {DType::f32, DType::bf16, DType::f64})
-    if (name_of(dtype) == precision) return dtype;
-  throw UsageError("--precision " + precision + " is not known", "Use f32, bf16 or f64.");
-}
-
-/// Standard normal values in the backend's memory.
-std::unique_ptr<Memory> random_clips(Backend& backend, const Shape& shape, DType dtype, Tensor& clips) {
+/// Standard normal values in the backend's memory, stored as `stored` says.
+std::unique_ptr<Memory> random_clips(Backend& backend, const Shape& shape, const Shape& stored, DType dtype,
+                                     Tensor& clips) {
   std::vector<float> values(static_cast<size_t>(shape.count()));
   Rng rng(1, Purpose::test);
   for (float& value : values) value = static_cast<float>(rng.normal());
   auto wide = backend.allocate(values.size() * sizeof(float));
   const Tensor from(wide->data(), DType::f32, shape, backend.device());
   backend.upload(from, values.data());
-  auto memory = backend.allocate(values.size() * size_of(dtype));
-  clips = Tensor(memory->data(), dtype, shape, backend.device());
+  auto memory = backend.allocate(static_cast<size_t>(stored.count()) * size_of(dtype));
+  clips = Tensor(memory->data(), dtype, stored, backend.device());
   backend.run(Cast{from, clips}, {});
   backend.synchronize();
   return memory;
@@ -73,9 +68,14 @@ StepResult bench_step(const BenchSettings& settings,
   using Clock = std::chrono::steady_clock;
   Config config;
   config.machine.device = settings.device;
+  config.machine.precision = settings.precision;
   config.machine.threads = settings.threads;
+  config.machine.deterministic = settings.deterministic;
+  config.machine.autotune = settings.autotune;
+  config.machine.graph = settings.graph;
   choose_threads(config);
-  const DType compute = type_named(settings.precision);
+  resolve(config);
+  const DType compute = compute_type(config);
   const std::unique_ptr<Backend> device = make_backend(config);
   const std::unique_ptr<Backend> decorated = decorate ? decorate(*device) : nullptr;
   Backend& backend = decorated ? *decorated : *device;
@@ -83,10 +83,11 @@ StepResult bench_step(const BenchSettings& settings,
   Network network(backend, compute, model_by_name(settings.model, settings.classes));
   const Shape shape{settings.batch, 3, settings.frames, settings.size, settings.size};
   network.output_shape(shape);  // a readable error before anything is allocated
+  const Shape stored = network.storage_shape(shape);
   network.store().initialize(1);
   Optimizer optimizer(network.store(), {});
   Tensor clips;
-  const auto memory = random_clips(backend, shape, compute, clips);
+  const auto memory = random_clips(backend, shape, stored, compute, clips);
   std::vector<int32_t> labels;
   for (int64_t i = 0; i < settings.batch; ++i) labels.push_back(static_cast<int32_t>(i % settings.classes));
   std::vector<double> losses(labels.size());

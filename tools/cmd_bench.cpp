@@ -37,9 +37,14 @@ void add_flags(CLI::App& command, Options& options) {
   command.add_option("--device", b.device, "cpu, cuda or reference")
       ->check(CLI::IsMember({"cpu", "cuda", "reference"}))
       ->capture_default_str();
-  command.add_option("--precision", b.precision, "f32, bf16 or f64")
-      ->check(CLI::IsMember({"f32", "bf16", "f64"}))
+  command.add_option("--precision", b.precision, "f32, tf32 (cuda), bf16 or f64 (reference)")
+      ->check(CLI::IsMember({"f32", "tf32", "bf16", "f64"}))
       ->capture_default_str();
+  command.add_flag("!--no-deterministic", b.deterministic,
+                   "cuda: also algorithms whose results differ from run to run");
+  command.add_flag("--autotune", b.autotune, "cuda: time the convolution algorithms, take the fastest");
+  command.add_flag("!--no-graph", b.graph,
+                   "cuda: send every op by itself instead of replaying a recorded step");
   command.add_option("--threads", b.threads, "threads of the cpu device; 0: one for each processor")
       ->check(CLI::Range(0, 1 << 12))
       ->capture_default_str();

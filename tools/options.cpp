@@ -44,7 +44,13 @@ std::vector<std::string> ConfigFlags::given() const {
 
 std::unique_ptr<Backend> make_backend(const Config& config) {
   if (config.machine.device == "reference") return std::make_unique<ReferenceBackend>();
-  if (config.machine.device == "cuda") return make_cuda_backend();
+  if (config.machine.device == "cuda")
+    return make_cuda_backend({.gpu = static_cast<int>(config.machine.gpu),
+                              .tf32 = config.machine.precision == "tf32",
+                              .deterministic = config.machine.deterministic,
+                              .autotune = config.machine.autotune,
+                              .graph = config.machine.graph,
+                              .plans = default_plan_file()});
   return std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
 }
 

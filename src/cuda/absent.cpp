@@ -1,12 +1,20 @@
+// In place of everything else of this room where laban is built without CUDA.
 #include "core/error.h"
 #include "cuda/cuda_backend.h"
 
 namespace laban {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw Error("--device cuda: this laban was built without CUDA",
+              "Use --device cpu, or build it where nvcc, cuDNN and cuBLAS are installed.");
+}
+
+}  // namespace
 
 bool cuda_is_built() { return false; }
-
-std::unique_ptr<Backend> make_cuda_backend() {
-  throw Error("--device cuda: this laban was built without CUDA", "Use --device cpu.");
-}
+std::unique_ptr<Backend> make_cuda_backend(const CudaSettings&) { refuse(); }
+std::string cuda_description(int) { refuse(); }
+std::filesystem::path default_plan_file() { return {}; }
 
 }  // namespace laban

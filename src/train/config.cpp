@@ -106,11 +106,20 @@ std::vector<Setting> settings(Config& c) {
 
       {"machine", "device", "device", "cpu, reference or cuda",
        Setting::Word{&c.machine.device, {"cpu", "reference", "cuda"}}},
-      {"machine", "precision", "precision", "f32 or bf16 (f64: reference only)",
-       Setting::Word{&c.machine.precision, {"f32", "bf16", "f64"}}},
+      {"machine", "precision", "precision", "f32, tf32 (cuda only), bf16 or f64 (reference only)",
+       Setting::Word{&c.machine.precision, {"f32", "tf32", "bf16", "f64"}}},
       {"machine", "threads", "threads",
        "that compute; 0: one per processor; another number may round differently",
        Setting::Whole{&c.machine.threads, 0, 1024}},
+      {"machine", "gpu", "gpu", "cuda: which card, as nvidia-smi counts",
+       Setting::Whole{&c.machine.gpu, 0, 1023}},
+      {"machine", "deterministic", "deterministic",
+       "cuda: only algorithms that give the same bits in every run", Setting::Flag{&c.machine.deterministic}},
+      {"machine", "autotune", "autotune",
+       "cuda: time the convolution algorithms of each shape and remember the winners",
+       Setting::Flag{&c.machine.autotune}},
+      {"machine", "graph", "graph", "cuda: record a step once and replay it",
+       Setting::Flag{&c.machine.graph}},
   };
 }
 
@@ -146,6 +155,9 @@ void resolve(Config& config) {
   if (config.machine.precision == "f64" && config.machine.device != "reference")
     throw UsageError(text("machine.precision is f64, which ", config.machine.device, " does not offer"),
                      "--device reference computes in f64 (slowly).");
+  if (config.machine.precision == "tf32" && config.machine.device != "cuda")
+    throw UsageError(text("machine.precision is tf32, which ", config.machine.device, " does not offer"),
+                     "TF32 is a format of NVIDIA's tensor cores; use --precision f32.");
   // A name nobody knows is an error of model_by_name; a family's own classes do not matter here.
   model_by_name(config.model.name, 2);
 }

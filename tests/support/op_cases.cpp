@@ -85,6 +85,11 @@ OpReport run_case(const OpCase& op_case, Backend& under_test, DType compute) {
 }
 
 void check_ops(std::string_view prefix, Backend& under_test, DType compute, double slack) {
+  check_ops(prefix, under_test, compute, [slack](std::string_view) { return slack; });
+}
+
+void check_ops(std::string_view prefix, Backend& under_test, DType compute,
+               const std::function<double(std::string_view)>& slack) {
   int found = 0;
   for (const OpCase& op_case : op_cases()) {
     if (!op_case.name.starts_with(prefix)) continue;
@@ -95,7 +100,7 @@ void check_ops(std::string_view prefix, Backend& under_test, DType compute, doub
     for (const std::string& violation : report.violations) CHECK_MESSAGE(false, violation);
     for (const OutputError& output : report.outputs) {
       INFO(output.tensor);
-      CHECK(output.error <= output.rounding + slack);
+      CHECK(output.error <= output.rounding + slack(op_case.name));
     }
   }
   INFO("cases named ", prefix);

@@ -44,6 +44,9 @@ OpReport run_case(const OpCase& op_case, Backend& under_test, DType compute);
 /// was violated and every error <= rounding + slack. `slack` is what the backend's arithmetic may add: for
 /// sums in f32 about 1e-6 times a small number; for a backend that rounds only once, zero.
 void check_ops(std::string_view prefix, Backend& under_test, DType compute, double slack);
+/// The same with a slack that depends on the case's name.
+void check_ops(std::string_view prefix, Backend& under_test, DType compute,
+               const std::function<double(std::string_view)>& slack);
 
 namespace cases {
 // The table's parts, a file each.

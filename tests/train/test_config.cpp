@@ -148,6 +148,7 @@ TEST_CASE("what no single field can tell is checked too") {
   refused("[schedule]\nkind = \"step\"\n", "milestones is empty");
   refused("[optimizer]\nkind = \"sgd\"\nmomentum = 0\nnesterov = true\n", "needs a momentum");
   refused("[machine]\nprecision = \"f64\"\n", "does not offer");
+  refused("[machine]\nprecision = \"tf32\"\n", "does not offer");
   refused("[model]\nname = \"resnet9000\"\n", "resnet9000");
 }
 

@@ -1,0 +1,112 @@
+// CudaBackend: the ops on an NVIDIA GPU. Convolutions are cuDNN's, matrix products cuBLAS's, everything else
+// runs in laban's own kernels. docs/cuda.md tells how a step runs.
+#pragma once
+
+#include <memory>
+
+#include "core/backend_decorator.h"
+#include "cuda/convolution.h"
+#include "cuda/cuda_backend.h"
+#include "cuda/libraries.h"
+#include "cuda/linear.h"
+#include "cuda/runtime.h"
+
+namespace laban::cuda {
+
+/// Every op that has a kernel of laban's own, on one stream; one level of inheritance an op, as in
+/// core/backend_decorator.h.
+using OwnOps =
+    decorator::OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, InverseStd, ReluForward,
+                      ReluBackward, Accumulate, Cast, MaxPoolForward, MaxPoolBackward, GlobalAvgPoolForward,
+                      GlobalAvgPoolBackward, Dropout, SubsampleForward, SubsampleBackward,
+                      SoftmaxCrossEntropy, Softmax, SgdStep, AdamStep, SumOfSquares, SetZero>;
+
+template <class List>
+class OwnKernels;
+template <>
+class OwnKernels<decorator::OpList<>> : public Backend {
+ public:
+  explicit OwnKernels(const CudaSettings& settings) : settings_(settings), info_(open_device(settings.gpu)) {}
+
+ protected:
+  /// After every op.
+  void finish() {
+    if (settings_.managed) stream_.synchronize();
+  }
+
+  CudaSettings settings_;
+  DeviceInfo info_;  // before the stream: nothing of CUDA works until a card has been opened
+  StreamOwner stream_;
+};
+template <class Op, class... Rest>
+class OwnKernels<decorator::OpList<Op, Rest...>> : public OwnKernels<decorator::OpList<Rest...>> {
+ public:
+  using OwnKernels<decorator::OpList<Rest...>>::OwnKernels;
+  using OwnKernels<decorator::OpList<Rest...>>::run;
+  void run(const Op& op, Scratch scratch) override {
+    if constexpr (requires { cuda::run(op, scratch, Stream{}); })
+      cuda::run(op, scratch, this->stream_.get());
+    else
+      cuda::run(op, this->stream_.get());
+    this->finish();
+  }
+};
+
+class CudaBackend : public OwnKernels<OwnOps> {
+ public:
+  explicit CudaBackend(const CudaSettings& settings);
+
+  std::string_view name() const override { return "cuda"; }
+  Device device() const override { return settings_.managed ? Device::cpu : Device::cuda; }
+  bool supports(DType compute) const override { return compute == DType::f32 || compute == DType::bf16; }
+  /// 16 bytes: what tensor cores and 16-byte accesses want.
+  int64_t channel_multiple(DType compute) const override {
+    return settings_.managed ? 1 : compute == DType::bf16 ? 8 : 4;
+  }
+
+  std::unique_ptr<Memory> allocate(size_t bytes) override {
+    return settings_.managed ? allocate_managed(bytes) : allocate_device(bytes);
+  }
+  std::unique_ptr<Memory> allocate_staging(size_t bytes) override { return allocate_pinned(bytes); }
+  std::optional<size_t> free_bytes() override { return free_device_bytes(); }
+  void upload(const Tensor& to, const void* from) override;
+  void download(void* to, const Tensor& from) override;
+  void begin_upload(const Tensor& to, const void* from) override;
+  void await_uploads() override;
+  void synchronize() override { stream_.synchronize(); }
+  std::unique_ptr<Recording> record(const std::function<void()>& body) override;
+
+  using OwnKernels::run;
+  void run(const ConvForward& op, Scratch scratch) override;
+  void run(const ConvBackwardData& op, Scratch scratch) override;
+  void run(const ConvBackwardWeights& op, Scratch scratch) override;
+  void run(const LinearForward& op, Scratch scratch) override;
+  void run(const LinearBackwardData& op, Scratch scratch) override;
+  void run(const LinearBackwardWeights& op, Scratch scratch) override;
+
+  const DeviceInfo& info() const { return info_; }
+
+ protected:
+  using Backend::prepare_for;
+  using Backend::scratch_for;
+  size_t scratch_for(const ConvForward& op) override;
+  size_t scratch_for(const ConvBackwardData& op) override;
+  size_t scratch_for(const ConvBackwardWeights& op) override;
+  size_t scratch_for(const LinearForward& op) override { return scratch_bytes(op); }
+  size_t scratch_for(const LinearBackwardData& op) override { return scratch_bytes(op); }
+  size_t scratch_for(const LinearBackwardWeights& op) override { return scratch_bytes(op); }
+  size_t scratch_for(const BatchNormTrain& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const BatchNormBackward& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const SumOfSquares& op) override { return cuda::scratch_bytes(op); }
+  void prepare_for(const ConvForward& op) override;
+  void prepare_for(const ConvBackwardData& op) override;
+  void prepare_for(const ConvBackwardWeights& op) override;
+
+ private:
+  StreamOwner copies_;  // uploads beside the ops
+  Event uploaded_;      // the last of them
+  Libraries libraries_;
+  Convolutions convolutions_;
+};
+
+}  // namespace laban::cuda

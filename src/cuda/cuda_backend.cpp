@@ -1,0 +1,133 @@
+#include "cuda/cuda_backend.h"
+
+#include <cstdlib>
+
+#include "cuda/backend.h"
+#include "cuda/check.h"
+#include "cuda/plan_timer.h"
+
+namespace laban {
+namespace cuda {
+namespace {
+
+/// "13.0" of 13000.
+std::string cuda_version(int number) { return text(number / 1000, '.', number % 1000 / 10); }
+
+/// "9.19.0" of 91900.
+std::string cudnn_version() {
+  const size_t number = cudnnGetVersion();
+  return text(number / 10000, '.', number % 10000 / 100, '.', number % 100);
+}
+
+ConvPlans make_plans(const CudaSettings& settings, const DeviceInfo& info, Libraries& libraries,
+                     Stream stream) {
+  ConvPlans::Settings plans;
+  if (!settings.plans.empty())
+    plans.file = PlanFile(settings.plans, text(info.name, ", cuDNN ", cudnn_version()));
+  if (settings.autotune) plans.timer = make_plan_timer(libraries, stream);
+  return ConvPlans(DeviceProperties::of_device(info.index), std::move(plans));
+}
+
+/// Runs the smallest kernel there is: a program that was built for other cards has none that this one can
+/// run.
+void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
+  const auto memory = backend.allocate(512);
+  const Tensor variance(memory->data(), DType::f32, Shape::vector(1), Device::cuda);
+  const Tensor inv_std(static_cast<std::byte*>(memory->data()) + 256, DType::f32, Shape::vector(1),
+                       Device::cuda);
+  try {
+    backend.run(SetZero{variance}, {});
+    backend.run(InverseStd{.variance = variance, .inv_std = inv_std, .eps = 1}, {});
+    backend.synchronize();
+  } catch (const Error& error) {
+    throw Error(text("--device cuda: no kernel of this laban starts on the ", info.name,
+                     " (compute capability ", info.major, '.', info.minor, "): ", error.what()),
+                text("Most likely it was built for other cards. Build it on this machine, or with "
+                     "-DLABAN_CUDA_ARCHITECTURES=",
+                     info.major, info.minor, "."));
+  }
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(const CudaSettings& settings)
+    : OwnKernels(settings),
+      convolutions_(make_plans(settings, info_, libraries_, stream_.get()),
+                    {.tf32 = settings.tf32, .deterministic = settings.deterministic}) {
+  require_code_for(info_, *this);
+}
+
+void CudaBackend::upload(const Tensor& to, const void* from) {
+  copy_to_device(to.data, from, to.bytes(), stream_.get());
+}
+void CudaBackend::download(void* to, const Tensor& from) {
+  copy_to_host(to, from.data, from.bytes(), stream_.get());
+}
+
+void CudaBackend::begin_upload(const Tensor& to, const void* from) {
+  begin_copy_to_device(to.data, from, to.bytes(), copies_.get());
+  uploaded_.record(copies_.get());
+}
+void CudaBackend::await_uploads() { uploaded_.make_wait(stream_.get()); }
+
+std::unique_ptr<Recording> CudaBackend::record(const std::function<void()>& body) {
+  if (!settings_.graph || settings_.managed) return nullptr;
+  return record_graph(stream_.get(), body);
+}
+
+void CudaBackend::run(const ConvForward& op, Scratch scratch) {
+  convolutions_.run(op, scratch, libraries_, stream_.get());
+  finish();
+}
+void CudaBackend::run(const ConvBackwardData& op, Scratch scratch) {
+  convolutions_.run(op, scratch, libraries_, stream_.get());
+  finish();
+}
+void CudaBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
+  convolutions_.run(op, scratch, libraries_, stream_.get());
+  finish();
+}
+void CudaBackend::run(const LinearForward& op, Scratch scratch) {
+  cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
+  finish();
+}
+void CudaBackend::run(const LinearBackwardData& op, Scratch scratch) {
+  cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
+  finish();
+}
+void CudaBackend::run(const LinearBackwardWeights& op, Scratch scratch) {
+  cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
+  finish();
+}
+
+size_t CudaBackend::scratch_for(const ConvForward& op) { return convolutions_.scratch_bytes(op); }
+size_t CudaBackend::scratch_for(const ConvBackwardData& op) { return convolutions_.scratch_bytes(op); }
+size_t CudaBackend::scratch_for(const ConvBackwardWeights& op) { return convolutions_.scratch_bytes(op); }
+void CudaBackend::prepare_for(const ConvForward& op) { convolutions_.prepare(op); }
+void CudaBackend::prepare_for(const ConvBackwardData& op) { convolutions_.prepare(op); }
+void CudaBackend::prepare_for(const ConvBackwardWeights& op) { convolutions_.prepare(op); }
+
+}  // namespace cuda
+
+bool cuda_is_built() { return true; }
+
+std::unique_ptr<Backend> make_cuda_backend(const CudaSettings& settings) {
+  return std::make_unique<cuda::CudaBackend>(settings);
+}
+
+std::string cuda_description(int gpu) {
+  const cuda::DeviceInfo info = cuda::open_device(gpu);
+  return text(info.name, ", compute capability ", info.major, '.', info.minor, ", driver for CUDA ",
+              cuda::cuda_version(info.driver_version), ", CUDA ", cuda::cuda_version(info.runtime_version),
+              ", cuDNN ", cuda::cudnn_version());
+}
+
+std::filesystem::path default_plan_file() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  if (cache && *cache) return std::filesystem::path(cache) / "laban" / "cudnn_plans.json";
+  if (home && *home) return std::filesystem::path(home) / ".cache" / "laban" / "cudnn_plans.json";
+  return {};
+}
+
+}  // namespace laban

@@ -1,0 +1,82 @@
+// CUDA's runtime with owners: streams, events, memory, recorded graphs, and the card itself.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/backend.h"
+#include "cuda/kernels/kernels.h"
+
+struct CUevent_st;  // CUDA's names for what its handles point to, so that no header of CUDA is needed here
+struct CUgraphExec_st;
+
+namespace laban::cuda {
+
+/// The card that a backend computes on.
+struct DeviceInfo {
+  int index = 0;
+  std::string name;          // "NVIDIA H200"
+  int major = 0, minor = 0;  // compute capability: 9.0 is sm_90
+  int multiprocessors = 0;
+  size_t memory_bytes = 0;
+  int driver_version = 0, runtime_version = 0;  // 13000 is 13.0
+  double clock_ghz = 0, memory_clock_ghz = 0;   // 0 where the driver does not say
+  int memory_bus_bits = 0;
+};
+
+/// Makes card `index` the calling thread's. Error with one sentence where there is no driver, an old one, no
+/// card, or none of that number.
+DeviceInfo open_device(int index);
+
+/// A queue of work. It never waits for the default stream, nor that for it.
+class StreamOwner {
+ public:
+  StreamOwner();
+  ~StreamOwner();
+  StreamOwner(const StreamOwner&) = delete;
+  StreamOwner& operator=(const StreamOwner&) = delete;
+
+  Stream get() const { return stream_; }
+  void synchronize() const;
+
+ private:
+  Stream stream_ = nullptr;
+};
+
+/// A point in a stream that another stream can wait for.
+class Event {
+ public:
+  Event();
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void record(Stream stream);
+  void make_wait(Stream stream) const;
+
+ private:
+  CUevent_st* event_ = nullptr;
+};
+
+/// Memory on the card. Error with what is free where there is not enough.
+std::unique_ptr<Memory> allocate_device(size_t bytes);
+/// Memory that both the card and the host reach by the same address; pages move to where they are touched.
+std::unique_ptr<Memory> allocate_managed(size_t bytes);
+/// Memory on the host that the card reads by itself (page-locked).
+std::unique_ptr<Memory> allocate_pinned(size_t bytes);
+/// Free bytes on the card.
+size_t free_device_bytes();
+
+/// Records what `body` puts on `stream` as a graph. Nothing runs until replay().
+std::unique_ptr<Recording> record_graph(Stream stream, const std::function<void()>& body);
+
+/// Copies that are ordered with the stream's work. The host may go on using `from` at once.
+void copy_to_device(void* to, const void* from, size_t bytes, Stream stream);
+/// Waits for the stream.
+void copy_to_host(void* to, const void* from, size_t bytes, Stream stream);
+/// `pinned` memory, without waiting.
+void begin_copy_to_device(void* to, const void* pinned, size_t bytes, Stream stream);
+
+}  // namespace laban::cuda

@@ -1,0 +1,53 @@
+// Every op on the card against the reference in f64, over the table of op cases.
+#include <doctest/doctest.h>
+
+#include "support/gpu.h"
+#include "support/op_cases.h"
+
+using namespace laban;
+using namespace laban::test;
+
+namespace {
+
+/// What arithmetic on the card may add to the rounding of stored results, in units of the result's rms. Sums
+/// are f32 everywhere; convolutions of the table add up to 6,000 products.
+constexpr double kF32Slack = 2e-5;
+/// TF32 keeps 10 bits of fraction: each factor is off by up to 2^-11, a sum of many by that times a small
+/// number.
+constexpr double kTf32Slack = 4e-3;
+
+/// In bf16 cuDNN rounds the gradient of a batch to bf16 before it is added to the f32 gradient
+/// (convolution.h): 2^-9 of the largest value, which is a few times the rms.
+constexpr double kBf16WeightsSlack = 2e-2;
+
+double bf16_slack(std::string_view name) {
+  return name.starts_with("conv.backward_weights") ? kBf16WeightsSlack : kF32Slack;
+}
+
+}  // namespace
+
+TEST_CASE("on the card: every op in f32") {
+  if (const auto backend = gpu()) check_ops("", *backend, DType::f32, kF32Slack);
+}
+
+TEST_CASE("on the card: every op in bf16") {
+  if (const auto backend = gpu()) check_ops("", *backend, DType::bf16, bf16_slack);
+}
+
+TEST_CASE("on the card: convolutions and matrix products in TF32") {
+  const auto backend = gpu({.tf32 = true});
+  if (!backend) return;
+  check_ops("conv", *backend, DType::f32, kTf32Slack);
+  check_ops("linear", *backend, DType::f32, kTf32Slack);
+}
+
+TEST_CASE("on the card: every op in memory that the host shares") {
+  if (const auto backend = gpu({.managed = true})) check_ops("", *backend, DType::f32, kF32Slack);
+}
+
+TEST_CASE("on the card: convolutions whose plans were chosen by time") {
+  if (const auto backend = gpu({.autotune = true})) {
+    check_ops("conv", *backend, DType::f32, kF32Slack);
+    check_ops("conv", *backend, DType::bf16, bf16_slack);
+  }
+}
