@@ -54,7 +54,8 @@ void evaluate(const Options& options) {
   const TrainedNetwork trained = load_network(checkpoint, options.flags);
   const Config& config = trained.info.config;
   Dataset dataset =
-      open_dataset(options.data.empty() ? config.data.path : options.data, split_settings(config));
+      open_dataset(options.data.empty() ? config.data.path : options.data, dataset_settings(config));
+  print_notes(dataset);
   relabel(dataset, trained.info.classes);
   const std::vector<int> items = dataset.of(split);
   if (items.empty())
@@ -105,6 +106,7 @@ void add_eval(CLI::App& app) {
   command->add_flag("--json", options->json, "print the result as JSON");
   command->add_option("--output", options->output, "where the JSON goes [RUN/evaluation_SPLIT.json]");
   add_network_flags(options->flags, *command);
+  options->flags.add_to(*command, dataset_flags());
   command->callback([options] { evaluate(*options); });
 }
 

@@ -33,12 +33,12 @@ void open_data(report::ReportInput& input, const Options& options) {
     apply_config_file(config, file.string());
     if (!options.data.empty()) config.data.path = options.data;
     resolve(config);
-    if (!std::filesystem::is_directory(config.data.path)) {
-      input.dataset_note = text("The data folder \"", config.data.path,
-                                "\" is not there (any more); give its place with `--data`.");
+    if (!std::filesystem::exists(config.data.path)) {
+      input.dataset_note =
+          text("The data \"", config.data.path, "\" is not there (any more); give its place with `--data`.");
       return;
     }
-    input.dataset = open_dataset(config.data.path, split_settings(config));
+    input.dataset = open_dataset(config.data.path, dataset_settings(config));
     if (options.clips > 0)
       input.clips = report::dataset_clips(*input.dataset, loader_settings(config, SampleMode::test));
   } catch (const Error& error) {

@@ -24,7 +24,7 @@ struct Options {
 
 // What may differ when a run goes on: nothing here changes what the network learns from a step, except that
 // another number of epochs stretches the schedule.
-const std::vector<std::string> kChangeable{"data", "workers", "checkpoint-every", "epochs"};
+const std::vector<std::string> kChangeable{"data", "media", "workers", "checkpoint-every", "epochs"};
 
 /// Shows a run: one bar for all its steps, and a line an epoch.
 class Display : public TrainingObserver {
@@ -74,7 +74,9 @@ class Display : public TrainingObserver {
 Dataset open(const Config& config) {
   if (config.data.path.empty())
     throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
-  return open_dataset(config.data.path, split_settings(config));
+  Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
+  print_notes(dataset);
+  return dataset;
 }
 
 /// Runs a trainer to its end and says what came of it.

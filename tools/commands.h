@@ -14,6 +14,8 @@ void add_eval(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_report(CLI::App& app);
 void add_synth(CLI::App& app);
+void add_index(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_forward(CLI::App& app);
 
 }  // namespace laban::tools

@@ -30,8 +30,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "laban " LABAN_VERSION);
   app.require_subcommand(1);
   using namespace laban::tools;
-  for (const auto add :
-       {add_describe, add_gradcheck, add_train, add_eval, add_predict, add_report, add_synth, add_bench})
+  for (const auto add : {add_describe, add_gradcheck, add_train, add_eval, add_predict, add_report, add_synth,
+                         add_index, add_bench, add_forward})
     add(app);
   try {
     app.parse(argc, argv);

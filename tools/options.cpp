@@ -68,6 +68,14 @@ std::string split_sizes(const Dataset& dataset) {
   return sizes + " clips";
 }
 
+void print_notes(const Dataset& dataset) {
+  for (const std::string& note : dataset.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+}
+
+std::vector<std::string> dataset_flags() {
+  return {"layout", "media", "frames-named", "fold", "split-seed", "train-share", "validate-share"};
+}
+
 std::string percent(double share) {
   char buffer[32];
   std::snprintf(buffer, sizeof(buffer), "%.1f %%", 100 * share);

@@ -37,6 +37,10 @@ void choose_threads(Config& config);
 
 /// "train 108, val 27, test 0 clips"
 std::string split_sizes(const Dataset& dataset);
+/// What a person should know of a dataset, on stderr.
+void print_notes(const Dataset& dataset);
+/// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
+std::vector<std::string> dataset_flags();
 /// "96.3 %"
 std::string percent(double share);
 

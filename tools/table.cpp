@@ -4,21 +4,29 @@
 #include <cstdio>
 
 namespace laban::tools {
+namespace {
+
+/// Characters, counted as UTF-8.
+size_t width_of(const std::string& cell) {
+  return static_cast<size_t>(std::ranges::count_if(cell, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
 
 Table::Table(std::vector<std::string> head, std::string alignment)
     : head_(std::move(head)), alignment_(std::move(alignment)) {}
 
 std::string Table::str() const {
   std::vector<size_t> widths;
-  for (const std::string& cell : head_) widths.push_back(cell.size());
+  for (const std::string& cell : head_) widths.push_back(width_of(cell));
   for (const auto& row : rows_)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
 
   std::string out;
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string text;
     for (size_t i = 0; i < cells.size(); ++i) {
-      const std::string space(widths[i] - cells[i].size(), ' ');
+      const std::string space(widths[i] - width_of(cells[i]), ' ');
       text += (i ? "  " : "") + (alignment_[i] == 'r' ? space + cells[i] : cells[i] + space);
     }
     text.erase(text.find_last_not_of(' ') + 1);
@@ -36,6 +44,25 @@ std::string Table::str() const {
       rule();
     else
       line(row);
+  }
+  return out;
+}
+
+std::string visible(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (u < 0x20 || u == 0x7f) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\x%02x", u);
+      out += code;
+    } else {
+      out += c;
+    }
   }
   return out;
 }

@@ -2,21 +2,41 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace laban {
+
+ItemIndex::ItemIndex(std::shared_ptr<const VideoIndex> video)
+    : index_(std::move(video)), count_(this->video()->frame_count()) {}
+ItemIndex::ItemIndex(std::shared_ptr<const VideoIndex> video, int64_t first, int64_t count)
+    : index_(std::move(video)), first_(first), count_(count) {
+  require(first >= 0 && count > 0 && first + count <= this->video()->frame_count(),
+          "ItemIndex: a stretch outside of its video");
+}
+ItemIndex::ItemIndex(FolderIndex folder) : index_(std::move(folder)), count_(this->folder()->frame_count()) {}
 
 const VideoIndex* ItemIndex::video() const {
   const auto* video = std::get_if<std::shared_ptr<const VideoIndex>>(&index_);
   return video ? video->get() : nullptr;
 }
-int64_t ItemIndex::frame_count() const { return video() ? video()->frame_count() : folder()->frame_count(); }
 double ItemIndex::fps() const { return video() ? video()->fps : 0; }
 int ItemIndex::shown_width() const { return video() ? video()->shown_width() : folder()->width; }
 int ItemIndex::shown_height() const { return video() ? video()->shown_height() : folder()->height; }
 
 std::shared_ptr<const ItemIndex> index_item(const DatasetItem& item, Trust trust,
                                             const std::atomic<bool>* cancel) {
-  if (item.kind == ItemKind::frame_folder) return std::make_shared<ItemIndex>(index_folder(item.path));
-  return std::make_shared<ItemIndex>(index_video(item.path, trust, cancel));
+  if (item.kind == ItemKind::frame_folder)
+    return std::make_shared<ItemIndex>(index_folder(item.path, item.frames_named, item.range));
+  std::shared_ptr<const VideoIndex> video = index_video(item.path, trust, cancel);
+  if (!item.range) return std::make_shared<ItemIndex>(std::move(video));
+  const int64_t first = item.range->first.value_or(0), frames = video->frame_count();
+  if (first < 0 || first + item.range->count > frames)
+    throw FileError(item.path.string(),
+                    text("frames ", first, " to ", first + item.range->count - 1,
+                         " are asked for, but the video has ", frames, " (0 to ", frames - 1, ")"),
+                    "Correct the clip's row in the list: a video's frames count from 0, as `laban frames` "
+                    "shows them.");
+  return std::make_shared<ItemIndex>(std::move(video), first, item.range->count);
 }
 
 std::shared_ptr<const ItemIndex> IndexCache::get(const DatasetItem& item, size_t position,
@@ -41,6 +61,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
   Rng sampling(seed.seed, Purpose::sample, epoch, place), looking(seed.seed, Purpose::augment, epoch, place);
 
   frames = sample_indices(settings.sampler, settings.mode, index.frame_count(), index.fps(), sampling);
+  for (int64_t& frame : frames) frame += index.first_frame();
   if (settings.single_frame) {
     const auto last = static_cast<int64_t>(frames.size()) - 1;
     const int64_t chosen = training ? sampling.integer(0, last) : static_cast<int64_t>(frames.size()) / 2;

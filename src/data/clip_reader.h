@@ -16,13 +16,17 @@
 
 namespace laban {
 
-/// What is known of an item after its file was looked through once.
+/// What is known of an item after its file was looked through once. The item's frames are the file's frames
+/// first_frame() to first_frame() + frame_count() - 1; a file's frames are numbered from 0.
 class ItemIndex {
  public:
-  explicit ItemIndex(std::shared_ptr<const VideoIndex> video) : index_(std::move(video)) {}
-  explicit ItemIndex(FolderIndex folder) : index_(std::move(folder)) {}
+  explicit ItemIndex(std::shared_ptr<const VideoIndex> video);
+  /// A stretch of the video, which must lie in it.
+  ItemIndex(std::shared_ptr<const VideoIndex> video, int64_t first, int64_t count);
+  explicit ItemIndex(FolderIndex folder);
 
-  int64_t frame_count() const;
+  int64_t first_frame() const { return first_; }
+  int64_t frame_count() const { return count_; }
   double fps() const;  // a folder of pictures has none: 0
   int shown_width() const;
   int shown_height() const;
@@ -31,9 +35,11 @@ class ItemIndex {
 
  private:
   std::variant<std::shared_ptr<const VideoIndex>, FolderIndex> index_;
+  int64_t first_ = 0, count_ = 0;
 };
 
-/// FileError where the item cannot be read; Cancelled where `cancel` was set.
+/// FileError where the item cannot be read, or has not the frames that its range asks for; Cancelled where
+/// `cancel` was set.
 std::shared_ptr<const ItemIndex> index_item(const DatasetItem& item, Trust trust,
                                             const std::atomic<bool>* cancel);
 
@@ -70,7 +76,8 @@ struct ClipSeed {
 /// Makes clips; keeps tables and buffers: one per thread.
 class ClipReader {
  public:
-  /// Writes frames x crop x crop x 3 values at `out` (f32, T,H,W,C) and the frame numbers to `frames`.
+  /// Writes frames x crop x crop x 3 values at `out` (f32, T,H,W,C) and the numbers of the file's frames to
+  /// `frames`.
   void read(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
             const ClipSeed& seed, const std::atomic<bool>* cancel, float* out, std::vector<int64_t>& frames);
 

@@ -1,16 +1,15 @@
 #include "data/csv.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace laban {
 namespace {
 
 /// Takes one record from `all` at `at`; counts the lines it spans.
-std::vector<std::string> take_record(const std::filesystem::path& file, const std::string& all, size_t& at,
+std::vector<std::string> take_record(const std::filesystem::path& file, std::string_view all, size_t& at,
                                      int& line) {
   const int first_line = line;
   std::vector<std::string> cells(1);
@@ -56,14 +55,15 @@ size_t Csv::require_column(std::string_view name) const {
                   "The first line must name the columns, separated by commas.");
 }
 
-Csv read_csv(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw FileError(file.string(), "cannot be opened", "Check the path and its permissions.");
-  std::string all{std::istreambuf_iterator<char>(in), {}};
-  if (all.starts_with("\xef\xbb\xbf")) all.erase(0, 3);  // a byte order mark
+Csv parse_csv(std::string_view all, const std::filesystem::path& file) {
   Csv csv{.file = file};
   size_t at = 0;
   for (int line = 1; at < all.size();) {
+    if (all[at] == '#') {
+      at = std::min(all.find('\n', at), all.size() - 1) + 1;
+      ++line;
+      continue;
+    }
     const int here = line;
     std::vector<std::string> cells = take_record(file, all, at, line);
     if (cells.size() == 1 && cells[0].empty()) continue;
@@ -80,6 +80,23 @@ Csv read_csv(const std::filesystem::path& file) {
   if (csv.columns.empty())
     throw FileError(file.string(), "the file is empty", "The first line must name the columns.");
   return csv;
+}
+
+Csv read_csv(const std::filesystem::path& file) {
+  const std::string all = read_file(file);
+  std::string_view rest = all;
+  if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // a byte order mark
+  return parse_csv(rest, file);
+}
+
+std::string csv_cell(std::string_view cell) {
+  if (cell.find_first_of(",\"\r\n#") == std::string_view::npos) return std::string(cell);
+  std::string quoted = "\"";
+  for (const char c : cell) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
 }
 
 }  // namespace laban

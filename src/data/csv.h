@@ -25,7 +25,11 @@ struct Csv {
 };
 
 /// FileError, with the line, where the file is none: unreadable, no header, another number of cells, an open
-/// quote.
+/// quote. Rows that begin with # (outside of quotes) say nothing.
 Csv read_csv(const std::filesystem::path& file);
+/// The same, of a text. `file` names it in errors.
+Csv parse_csv(std::string_view all, const std::filesystem::path& file);
+/// The cell as a row holds it: in quotes where it needs them.
+std::string csv_cell(std::string_view cell);
 
 }  // namespace laban

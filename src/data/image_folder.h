@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/frame.h"
+#include "data/frame_names.h"
 
 namespace laban {
 
@@ -19,14 +21,22 @@ std::string lower_extension(const std::filesystem::path& path);
 bool is_picture_name(const std::filesystem::path& path);
 
 struct FolderIndex {
-  std::vector<std::filesystem::path> pictures;  // frame k, in order
-  int width = 0, height = 0;                    // of the first
-  int64_t frame_count() const { return static_cast<int64_t>(pictures.size()); }
+  std::filesystem::path folder{};
+  std::vector<std::string> names{};  // frame k's file; empty where `rule` tells it
+  std::optional<FrameNames> rule{};  // frame k is called rule.name(first_number + k)
+  int64_t first_number = 0, count = 0;
+  int width = 0, height = 0;  // of the first
+  std::string gap{};          // "after 12.jpg comes 15.jpg" where numbers between are missing; else empty
+
+  int64_t frame_count() const { return count; }
+  std::filesystem::path picture(int64_t k) const;
 };
 
 /// The folder's pictures in the order of the numbers in their names (2 before 10; equal numbers by name).
-/// FileError where there is none, or where the first does not decode.
-FolderIndex index_folder(const std::filesystem::path& folder);
+/// `named` (a pattern as FrameNames reads it; empty: any name) and `range` choose among them. FileError where
+/// there is none, where one of the range is missing, or where the first does not decode.
+FolderIndex index_folder(const std::filesystem::path& folder, const std::string& named = "",
+                         const std::optional<FrameRange>& range = {});
 
 /// Decodes pictures, keeping its decoder and buffers: one per thread.
 class PictureReader {

@@ -6,11 +6,12 @@
 // a class with three groups or more is in every split that has a share.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "data/dataset.h"
+#include "data/layouts.h"
 
 namespace laban {
 namespace {
@@ -50,52 +51,28 @@ std::vector<Group> groups_in_order(const Dataset& dataset, uint64_t seed) {
   return groups;
 }
 
+constexpr size_t kYoutubeId = 11;
+
+void check(const SplitSettings& s) {
+  if (!(s.train > 0) || !(s.validate >= 0) || !(s.train + s.validate <= 1 + 1e-9))
+    throw UsageError(text("clips cannot be split ", s.train, " to train and ", s.validate, " to val"),
+                     "Choose shares that add up to 1 at most, with something to train on.");
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_youtube_letter(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
 
-}  // namespace
-
-std::string group_of(const std::string& name) {
-  // v_Basketball_g01_c03: up to and with the last _gNN.
-  for (size_t at = name.rfind("_g"); at != std::string::npos && at > 0; at = name.rfind("_g", at - 1)) {
-    size_t end = at + 2;
-    while (end < name.size() && is_digit(name[end])) ++end;
-    if (end >= at + 4 && (end == name.size() || name[end] == '_')) return name.substr(0, end);
-  }
-  // dQw4w9WgXcQ_120: eleven letters of a YouTube id, which may be _ and - too, before the last _<second>.
-  const size_t last = name.rfind('_');
-  if (last == 11 && last + 1 < name.size() && std::all_of(name.begin() + 12, name.end(), is_digit) &&
-      std::all_of(name.begin(), name.begin() + 11, is_youtube_letter))
-    return name.substr(0, 11);
-  return name;
-}
-
-void assign_splits(Dataset& dataset, const SplitSettings& settings) {
+/// Gives every item a split.
+void share_out(Dataset& dataset, const SplitSettings& settings) {
   const std::array<double, kSplits> share{settings.train, settings.validate,
                                           1 - settings.train - settings.validate};
-  if (!(share[0] > 0) || !(share[1] >= 0) || !(share[2] >= -1e-9))
-    throw UsageError(text("clips cannot be split ", share[0], " to train and ", share[1], " to val"),
-                     "Choose shares that add up to 1 at most, with something to train on.");
   const size_t classes = dataset.classes.size();
-  std::vector<int> clips(classes, 0), groups_of_class(classes, 0);
-  const std::vector<Group> groups = groups_in_order(dataset, settings.seed);
-  for (const Group& group : groups)
-    for (const auto& [label, count] : group.clips_of_class) {
-      clips[static_cast<size_t>(label)] += count;
-      ++groups_of_class[static_cast<size_t>(label)];
-    }
-  for (size_t c = 0; c < classes; ++c)
-    if (clips[c] >= 3 && groups_of_class[c] == 1)
-      throw Error(text(dataset.root.string(), ": all ", clips[c], " clips of class \"", dataset.classes[c],
-                       "\" come from one source, by their names"),
-                  "Clips of one source stay together, so that this class would be in one split only: add "
-                  "other sources, or write a "
-                  "split.csv (columns path,label,split).");
-
+  std::vector<int> clips(classes, 0);
+  for (const DatasetItem& item : dataset.items) ++clips[static_cast<size_t>(item.label)];
   std::vector<std::array<int, kSplits>> present(classes);
-  for (const Group& group : groups) {
+  for (const Group& group : groups_in_order(dataset, settings.seed)) {
     size_t best = 0;
     double best_need = -1e300;
     for (size_t s = 0; s < kSplits; ++s) {
@@ -112,6 +89,69 @@ void assign_splits(Dataset& dataset, const SplitSettings& settings) {
       present[static_cast<size_t>(label)][best] += count;
     for (const size_t i : group.items) dataset.items[i].split = static_cast<Split>(best);
   }
+  dataset.splits_drawn = true;
+}
+
+bool begins_as_youtube_id(const std::string& name) {
+  return name.size() > kYoutubeId && std::all_of(name.begin(), name.begin() + kYoutubeId, is_youtube_letter);
+}
+
+}  // namespace
+
+std::string group_of(const std::string& name) {
+  // v_Basketball_g01_c03: up to and with the last _gNN.
+  for (size_t at = name.rfind("_g"); at != std::string::npos && at > 0; at = name.rfind("_g", at - 1)) {
+    size_t end = at + 2;
+    while (end < name.size() && is_digit(name[end])) ++end;
+    if (end >= at + 4 && (end == name.size() || name[end] == '_')) return name.substr(0, end);
+  }
+  // dQw4w9WgXcQ_120, dQw4w9WgXcQ_000010_000020: the id's own eleven letters may be _ and - too.
+  if (!begins_as_youtube_id(name) || name[kYoutubeId] != '_') return name;
+  const std::string rest = name.substr(kYoutubeId + 1);
+  const size_t middle = rest.find('_');
+  const auto number = [](const std::string& part) {
+    return !part.empty() && std::ranges::all_of(part, is_digit);
+  };
+  const bool times = middle == std::string::npos
+                         ? number(rest)
+                         : number(rest.substr(0, middle)) && number(rest.substr(middle + 1));
+  return times ? name.substr(0, kYoutubeId) : name;
+}
+
+void assign_splits(Dataset& dataset, const SplitSettings& settings) {
+  check(settings);
+  std::vector<std::set<std::string>> groups(dataset.classes.size());
+  std::vector<int> clips(dataset.classes.size(), 0);
+  for (const DatasetItem& item : dataset.items) {
+    groups[static_cast<size_t>(item.label)].insert(item.group);
+    ++clips[static_cast<size_t>(item.label)];
+  }
+  for (size_t c = 0; c < groups.size(); ++c)
+    if (clips[c] >= 3 && groups[c].size() == 1)
+      throw Error(text(dataset.root.string(), ": all ", clips[c], " clips of class \"", dataset.classes[c],
+                       "\" come from one source, by their names"),
+                  "Clips of one source stay together, so that this class would be in one split only: add "
+                  "other sources, or write a split.csv (columns path,label,split).");
+  share_out(dataset, settings);
+}
+
+void draw_validation(Dataset& dataset, const SplitSettings& settings) {
+  check(settings);
+  const double share = settings.validate / (settings.train + settings.validate);
+  Dataset training{.root = dataset.root, .classes = dataset.classes};
+  std::vector<size_t> places;
+  for (size_t i = 0; i < dataset.items.size(); ++i)
+    if (dataset.items[i].split == Split::train) {
+      training.items.push_back(dataset.items[i]);
+      places.push_back(i);
+    }
+  if (!(share > 0) || places.empty()) return;
+  share_out(training, {.seed = settings.seed, .train = 1 - share, .validate = share});
+  for (size_t i = 0; i < places.size(); ++i) dataset.items[places[i]].split = training.items[i].split;
+  dataset.splits_drawn = true;
+  dataset.notes.push_back(
+      text("the lists name no clips for validation: ", training.of(Split::validate).size(), " of their ",
+           places.size(), " training clips were set aside for it, by source (--validate-share 0: none)"));
 }
 
 }  // namespace laban

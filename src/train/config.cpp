@@ -8,11 +8,30 @@
 
 namespace laban {
 
+namespace {
+
+std::vector<std::string> layout_choices() {
+  std::vector<std::string> names{"auto"};
+  names.insert(names.end(), kLayoutNames.begin(), kLayoutNames.end());
+  return names;
+}
+
+}  // namespace
+
 std::vector<Setting> settings(Config& c) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   constexpr int64_t kMany = 1'000'000'000;
   return {
-      {"data", "path", "data", "the dataset's folder", Setting::Word{&c.data.path, {}}},
+      {"data", "path", "data", "the dataset's folder, or a list of clips", Setting::Word{&c.data.path, {}}},
+      {"data", "layout", "layout", "how the dataset lies on the disk; auto: found by looking",
+       Setting::Word{&c.data.layout, layout_choices()}},
+      {"data", "media", "media", "the folder where the paths of lists begin; empty: found by looking",
+       Setting::Word{&c.data.media, {}}},
+      {"data", "frames_named", "frames-named",
+       "how the pictures of listed folders are called, for instance img_%05d.jpg; empty: all of them",
+       Setting::Word{&c.data.frames_named, {}}},
+      {"data", "fold", "fold", "which of several official splits (UCF-101, HMDB-51)",
+       Setting::Whole{&c.data.fold, 1, 3}},
       {"data", "split_seed", "split-seed", "which clips go where, in a dataset without a split of its own",
        Setting::Whole{&c.data.split_seed, 0, INT64_MAX}},
       {"data", "train_share", "train-share", "of the clips, where the split is drawn",
@@ -225,8 +244,14 @@ ScheduleSettings schedule_settings(const Config& config, int64_t steps_per_epoch
   return to;
 }
 
-SplitSettings split_settings(const Config& config) {
-  return {static_cast<uint64_t>(config.data.split_seed), config.data.train_share, config.data.validate_share};
+DatasetSettings dataset_settings(const Config& config) {
+  const Config::Data& data = config.data;
+  return {.layout = data.layout,
+          .fold = static_cast<int>(data.fold),
+          .frames_named = data.frames_named,
+          .media = data.media,
+          .keep_missing = data.on_bad_file == "exclude",
+          .split = {static_cast<uint64_t>(data.split_seed), data.train_share, data.validate_share}};
 }
 
 ModelSpec model_spec(const Config& config, int64_t classes) {

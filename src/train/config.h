@@ -21,7 +21,8 @@ namespace laban {
 
 struct Config {
   struct Data {
-    std::string path;
+    std::string path, layout = "auto", media, frames_named;
+    int64_t fold = 1;
     int64_t split_seed = 1;
     double train_share = 0.8, validate_share = 0.1;
     std::string on_bad_file = "stop";
@@ -145,7 +146,8 @@ std::string to_toml(const Config& config);
 LoaderSettings loader_settings(const Config& config, SampleMode mode);
 OptimizerSettings optimizer_settings(const Config& config);
 ScheduleSettings schedule_settings(const Config& config, int64_t steps_per_epoch);
-SplitSettings split_settings(const Config& config);
+/// Bad files that are to be left out may be missing altogether.
+DatasetSettings dataset_settings(const Config& config);
 ModelSpec model_spec(const Config& config, int64_t classes);
 DType compute_type(const Config& config);
 

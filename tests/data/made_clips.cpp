@@ -8,6 +8,7 @@ extern "C" {
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -117,6 +118,15 @@ void make_video(const std::filesystem::path& file, const MadeVideo& how) {
   }
   write(nullptr);
   need(av_write_trailer(output.get()), "trailer");
+}
+
+std::vector<unsigned char> tiny_bmp() {
+  // 54 bytes of header, then two rows of six bytes, padded to eight.
+  std::vector<unsigned char> bytes(70, 128);
+  std::fill_n(bytes.begin(), 54, static_cast<unsigned char>(0));
+  bytes[0] = 'B', bytes[1] = 'M', bytes[2] = 70, bytes[10] = 54, bytes[14] = 40;
+  bytes[18] = bytes[22] = 2, bytes[26] = 1, bytes[28] = 24;
+  return bytes;
 }
 
 std::vector<unsigned char> bytes_of(const std::filesystem::path& file) {

@@ -37,6 +37,9 @@ std::string encoder_name();
 /// large enough to survive lossy coding: consecutive numbers differ by at least 50.
 int shade_of(int number);
 
+/// A picture of 2x2 grey pixels.
+std::vector<unsigned char> tiny_bmp();
+
 std::vector<unsigned char> bytes_of(const std::filesystem::path& file);
 void write_bytes(const std::filesystem::path& file, const std::vector<unsigned char>& bytes);
 

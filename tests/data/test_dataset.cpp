@@ -96,7 +96,7 @@ TEST_CASE("split.csv: its own columns, any order, quotes; an empty split is told
   CHECK(names(d) == std::vector<std::string>{"frames", "x/1.mp4", "x/2, or so.mp4", "y/3.mp4"});
   CHECK(d.items[0].kind == ItemKind::frame_folder);
   CHECK(d.items[1].group == "g1");
-  CHECK(d.items[2].group == "2, or so");
+  CHECK(d.items[2].group == "x/2, or so.mp4");
   CHECK(d.items[3].label == 0);
   CHECK(d.of(Split::train) == std::vector<int>{1, 3});
   CHECK(d.of(Split::validate) == std::vector<int>{0, 2});
@@ -110,9 +110,11 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   const test::Folder root("refused");
   const auto open = [&] { return reason([&] { open_dataset(root.path(), {}); }); };
   CHECK(contains(reason([&] { open_dataset(root.path() / "none", {}); }), "there is no such folder"));
-  CHECK(contains(open(), "no class folders and no split.csv"));
+  CHECK(contains(open(), "no dataset was found there"));
+  CHECK(contains(open(), "csv: looked for split.csv (columns path,label,split); found no split.csv"));
+  CHECK(contains(open(), "classes: looked for class folders of videos"));
   touch(root.path() / "a/1.mp4");
-  CHECK(contains(reason([&] { open_dataset(root.path() / "a/1.mp4", {}); }), "is not a folder"));
+  CHECK(contains(reason([&] { open_dataset(root.path() / "a/1.mp4", {}); }), "is a clip, not a dataset"));
   CHECK(contains(open(), "one class only, \"a\""));
   touch(root.path() / "b/readme.txt");
   CHECK(contains(open(), "b: the class folder holds no video"));
@@ -132,13 +134,15 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   CHECK(contains(with_csv("path,label,split\na/1.mp4,,train\n"), "the label is empty"));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,a,train\na/1.mp4,b,val\n"), "listed twice"));
   CHECK(contains(with_csv("path,label,split\n\"a/1.mp4,a,train\n"), "line 2: a quote is opened"));
-  CHECK(contains(with_csv("path,label,split\n"), "no class folders"));
+  CHECK(contains(with_csv("path,label,split\n"), "no clip is listed"));
 }
 
 TEST_CASE("groups by name") {
   CHECK(group_of("v_Basketball_g01_c03") == "v_Basketball_g01");
   CHECK(group_of("v_Basketball_g01_c04") == "v_Basketball_g01");
   CHECK(group_of("dQw4w9WgXcQ_120") == "dQw4w9WgXcQ");
+  CHECK(group_of("dQw4w9WgXcQ_000010_000020") == "dQw4w9WgXcQ");
+  CHECK(group_of("dQw4w9WgXcQ_1_2_3") == "dQw4w9WgXcQ_1_2_3");
   CHECK(group_of("a_b-c_d_e_f_7") == "a_b-c_d_e_f");  // eleven letters, with the id's own _ and -
   CHECK(group_of("clip_001") == "clip_001");
   CHECK(group_of("a_good_g1_c1") == "a_good_g1_c1");  // one digit is no group

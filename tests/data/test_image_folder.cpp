@@ -87,7 +87,7 @@ TEST_CASE("pictures come in the order of their numbers") {
   REQUIRE(index.frame_count() == 5);
   CHECK(index.width == 6);
   CHECK(index.height == 4);
-  for (size_t i = 0; i < 5; ++i) CHECK(index.pictures[i].filename() == names[i]);
+  for (size_t i = 0; i < 5; ++i) CHECK(index.picture(static_cast<int64_t>(i)).filename() == names[i]);
   PictureReader reader;
   std::vector<int64_t> seen;
   const std::vector<int64_t> wanted{0, 2, 2, 4};

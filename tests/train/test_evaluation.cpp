@@ -115,7 +115,7 @@ TEST_CASE("classify: the order of the items, the batch's size and several views"
   const test::TemporaryFolder folder;
   test::write_moving_blobs(folder.path(), 3);
   Config config = test::small_config(folder.path());
-  const Dataset dataset = open_dataset(folder.path(), split_settings(config));
+  const Dataset dataset = open_dataset(folder.path(), dataset_settings(config));
   CpuBackend backend(1);
   Network network(backend, DType::f32, model_spec(config, 4));
   network.store().initialize(3);

@@ -27,7 +27,7 @@ struct Bench {
 
   Bench() : config(test::small_config(folder.path() / "data")) {
     test::write_moving_blobs(config.data.path, 6);
-    dataset = open_dataset(config.data.path, split_settings(config));
+    dataset = open_dataset(config.data.path, dataset_settings(config));
     for (size_t i = 0; i < dataset.items.size(); ++i)
       dataset.items[i].split = i % 6 == 5 ? Split::validate : Split::train;  // 20 and 4
     config.train.batch = 3;                                                  // 6 batches an epoch

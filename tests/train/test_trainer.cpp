@@ -27,7 +27,7 @@ struct Bench {
 
   explicit Bench(int clips_per_class = 4) : config(test::small_config(folder.path() / "data")) {
     test::write_moving_blobs(config.data.path, clips_per_class);
-    dataset = open_dataset(config.data.path, split_settings(config));
+    dataset = open_dataset(config.data.path, dataset_settings(config));
     run.create(false);
   }
   void put_all_in(Split split) {
