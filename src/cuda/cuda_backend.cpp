@@ -53,7 +53,9 @@ void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
 CudaBackend::CudaBackend(const CudaSettings& settings)
     : OwnKernels(settings),
       convolutions_(make_plans(settings, info_, libraries_, stream_.get()),
-                    {.tf32 = settings.tf32, .deterministic = settings.deterministic}) {
+                    {.tf32 = settings.tf32,
+                     .deterministic = settings.deterministic,
+                     .exact_weights = settings.exact_weights}) {
   require_code_for(info_, *this);
 }
 

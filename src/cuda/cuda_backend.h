@@ -15,8 +15,9 @@ struct CudaSettings {
   bool tf32 = false;  // f32 products on tensor cores, with 10 fraction bits: faster, no longer true f32
   bool deterministic = true;  // only algorithms that give the same bits in every run
   bool autotune =
-      false;          // time the convolution algorithms of each shape instead of asking cuDNN's heuristics
-  bool graph = true;  // record a step once and replay it
+      false;  // time the convolution algorithms of each shape instead of asking cuDNN's heuristics
+  bool exact_weights = false;  // bf16: gradients of weights are never rounded to bf16 (cuda/convolution.h)
+  bool graph = true;           // record a step once and replay it
   bool managed =
       false;  // memory that the host may touch as well, every op waited for, no padding: for checks
   std::filesystem::path plans = {};  // file that keeps what autotune has found; empty: none

@@ -4,26 +4,18 @@
 #include <limits>
 #include <vector>
 
+#include "cuda/runtime.h"
+
 namespace laban::cuda {
 namespace {
 
-struct FreeDevice {
-  void operator()(void* memory) const { cudaFree(memory); }
-};
-using DeviceBytes = std::unique_ptr<void, FreeDevice>;
-
-DeviceBytes allocate(size_t bytes, const ConvProblem& problem) {
-  void* memory = nullptr;
-  check(cudaMalloc(&memory, std::max<size_t>(bytes, 1)), "cudaMalloc", bytes, " bytes, to time ", problem);
-  return DeviceBytes(memory);
-}
-
-class Event {
+/// An event that keeps the time, unlike those that only order streams (runtime.h).
+class Moment {
  public:
-  Event() { check(cudaEventCreate(&event_), "cudaEventCreate"); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
+  Moment() { check(cudaEventCreate(&event_), "cudaEventCreate"); }
+  ~Moment() { cudaEventDestroy(event_); }
+  Moment(const Moment&) = delete;
+  Moment& operator=(const Moment&) = delete;
   cudaEvent_t get() const { return event_; }
 
  private:
@@ -36,8 +28,8 @@ class Timer {
 
   double operator()(const ConvProblem& problem, const Plan& plan) {
     if (!(problem == problem_)) make_tensors(problem);
-    const DeviceBytes workspace = allocate(plan.workspace_bytes(), problem);
-    const auto run = [&] { plan.run(libraries_.cudnn(stream_), bindings_, workspace.get(), problem); };
+    const std::unique_ptr<Memory> workspace = allocate_device(plan.workspace_bytes());
+    const auto run = [&] { plan.run(libraries_.cudnn(stream_), bindings_, workspace->data(), problem); };
     run();  // loads the kernel
     constexpr int kRuns = 5;
     float best = std::numeric_limits<float>::infinity();
@@ -63,11 +55,11 @@ class Timer {
       return static_cast<size_t>(count) * size_of(dtype);
     };
     const auto bind = [&](TensorId id, size_t bytes) {
-      DeviceBytes memory = allocate(bytes, problem);
+      std::unique_ptr<Memory> memory = allocate_device(bytes);
       // 0x3c3c is a small positive number in bf16 and 0x3c3c3c3c one in f32: zeros would draw less power, and
       // the card would run faster than it does in earnest.
-      check(cudaMemsetAsync(memory.get(), 0x3c, bytes, stream_), "cudaMemsetAsync");
-      bindings_.push_back({id, memory.get()});
+      check(cudaMemsetAsync(memory->data(), 0x3c, bytes, stream_), "cudaMemsetAsync");
+      bindings_.push_back({id, memory->data()});
       memory_.push_back(std::move(memory));
     };
     const DType storage = storage_of(problem.math);
@@ -87,8 +79,8 @@ class Timer {
   Stream stream_;
   ConvProblem problem_;
   std::vector<Binding> bindings_;
-  std::vector<DeviceBytes> memory_;
-  Event begin_, end_;
+  std::vector<std::unique_ptr<Memory>> memory_;
+  Moment begin_, end_;
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Every convolution of every model, in every precision and direction, has an engine in cuDNN for an H200, and
 // a plan that can be made: asked of cuDNN itself, without a card, from the card's description
 // (h200-device.json).
-#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,8 +8,8 @@
 #include <string>
 
 #include "conv_collector.h"
-#include "core/files.h"
 #include "cuda/conv_plan.h"
+#include "cuda_fixture.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "support/op_cases.h"
@@ -20,18 +19,6 @@ using namespace laban::cuda;
 using namespace laban::test;
 
 namespace {
-
-/// cuDNN wants a libcuda.so.1 to load, a driver's or the toolkit's stub. Says so where there is none.
-bool cudnn_can_load() {
-  static const bool can = dlopen("libcuda.so.1", RTLD_LAZY) != nullptr;
-  if (!can)
-    MESSAGE("skipped: no libcuda.so.1 here, neither a driver's nor the toolkit's stub (run it by ctest)");
-  return can;
-}
-
-DeviceProperties h200() {
-  return DeviceProperties::from_json(read_file(LABAN_SOURCE_DIR "/tests/cuda/h200-device.json"));
-}
 
 std::vector<MathMode> modes_of(DType compute) {
   if (compute == DType::bf16) return {MathMode::bf16};
@@ -115,4 +102,29 @@ TEST_CASE("f32 never meets a tensor core, TF32 does; what changes from run to ru
   CHECK_FALSE(any(MathMode::f32, true, &EngineNotes::nondeterministic));
   CHECK(any(MathMode::f32, false, &EngineNotes::nondeterministic));
   CHECK_FALSE(any(MathMode::bf16, false, &EngineNotes::rounds_sums));
+}
+
+TEST_CASE("fused graphs have engines: gradients added in f32, and statistics of batch normalisation") {
+  if (!cudnn_can_load()) return;
+  const DeviceProperties device = h200();
+  std::set<CollectedConv> convolutions = of_model("r3d_18", DType::bf16);
+  convolutions.merge(of_model("r2plus1d_18", DType::bf16));
+  for (const CollectedConv& conv : convolutions) {
+    const ConvGeometry geometry = folded(conv.geometry);
+    // The first stage has every kind of kernel; asking for fused engines takes cuDNN a quarter of a second.
+    if (geometry.x.c != 64 && geometry.y.c != 64) continue;
+    CAPTURE(geometry.x);
+    CAPTURE(geometry.y);
+    CAPTURE(geometry.window);
+    const auto count = [&](ConvPass pass, ConvEpilogue epilogue, bool deterministic) {
+      const ConvGraph graph({pass, geometry, MathMode::bf16, epilogue, deterministic});
+      return engines(graph, device, Search::quick).size();
+    };
+    if (conv.pass == CollectedConv::Pass::weights)
+      CHECK(count(ConvPass::weights, ConvEpilogue::accumulate, true) > 0);
+    if (conv.pass == CollectedConv::Pass::forward) {
+      CHECK(count(ConvPass::forward, ConvEpilogue::statistics, false) > 0);
+      CHECK(count(ConvPass::forward, ConvEpilogue::statistics, true) > 0);
+    }
+  }
 }

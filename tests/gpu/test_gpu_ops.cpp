@@ -51,3 +51,12 @@ TEST_CASE("on the card: convolutions whose plans were chosen by time") {
     check_ops("conv", *backend, DType::bf16, bf16_slack);
   }
 }
+
+TEST_CASE("on the card: bf16 gradients of weights that are never rounded") {
+  const auto backend = gpu({.exact_weights = true});
+  if (!backend) return;
+  // Channels in multiples of 8, as cuDNN's fused addition wants them; cuDNN adds in place.
+  for (const char* name : {"3x3x3 s1x1x1 p1x1x1, 2x3x5x5x64 -> 64", "3x3x3 s1x1x1 p0x0x0, 2x5x6x7x8 -> 16",
+                           "1x1x1 s2x2x2 p0x0x0, 3x4x5x7x64 -> 128"})
+    check_ops(text("conv.backward_weights: ", name), *backend, DType::bf16, kF32Slack);
+}

@@ -1,0 +1,186 @@
+// How a plan is chosen, and remembered: by the file, by the clock, by cuDNN's heuristics, in this order.
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "core/files.h"
+#include "cuda/conv_plan.h"
+#include "cuda_fixture.h"
+
+using namespace laban;
+using namespace laban::cuda;
+using namespace laban::test;
+
+namespace {
+
+const ConvGeometry kGeometry{{2, 64, 4, 14, 14}, {2, 64, 4, 14, 14}, {{3, 3, 3}, {1, 1, 1}, {1, 1, 1}}};
+const ConvProblem kProblem{ConvPass::forward, kGeometry, MathMode::bf16, ConvEpilogue::none, true};
+
+/// A file that is not there yet, and is gone when the test ends.
+class TemporaryFile {
+ public:
+  TemporaryFile() : folder_(std::filesystem::temp_directory_path() / text("laban-plans-", getpid())) {
+    std::filesystem::remove_all(folder_);
+  }
+  ~TemporaryFile() { std::filesystem::remove_all(folder_); }
+  std::filesystem::path path() const { return folder_ / "plans.json"; }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+bool has(const std::string& message, const char* part) { return message.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a plan file gives back what was remembered, for this card and problem alone") {
+  const TemporaryFile file;
+  const PlanRecord record{{62, {{2, 5}, {13, 1}, {27, 7}}}, 0.125};
+  ConvProblem other = kProblem;
+  other.deterministic = false;
+  {
+    PlanFile plans(file.path(), "card A, cuDNN 9.19.0");
+    CHECK(plans.complaint() == "");
+    CHECK_FALSE(plans.find(kProblem).has_value());
+    plans.remember(kProblem, record);
+    CHECK(plans.complaint() == "");
+  }
+  PlanFile again(file.path(), "card A, cuDNN 9.19.0");
+  REQUIRE(again.find(kProblem).has_value());
+  CHECK(again.find(kProblem)->choice == record.choice);
+  CHECK(again.find(kProblem)->milliseconds == record.milliseconds);
+  CHECK_FALSE(again.find(other).has_value());
+
+  PlanFile elsewhere(file.path(), "card B, cuDNN 9.19.0");
+  CHECK_FALSE(elsewhere.find(kProblem).has_value());
+  elsewhere.remember(kProblem, {{7, {}}, 1});
+  CHECK(PlanFile(file.path(), "card A, cuDNN 9.19.0").find(kProblem)->choice == record.choice);
+}
+
+TEST_CASE("a plan file that cannot be used is complained of, and replaced") {
+  const TemporaryFile file;
+  std::filesystem::create_directories(file.path().parent_path());
+  for (const char* content : {"{ not json", "[1, 2]", R"({"format": "something else"})",
+                              R"({"format": "laban cuDNN plans, version 1", "cards": {"c": {"p": {}}}})"}) {
+    CAPTURE(content);
+    write_file(file.path(), content);
+    PlanFile plans(file.path(), "c");
+    CHECK(has(plans.complaint(), "plans.json"));
+    CHECK_FALSE(plans.find(kProblem).has_value());
+    plans.remember(kProblem, {{1, {}}, 1});
+    CHECK(PlanFile(file.path(), "c").complaint() == "");
+    CHECK(PlanFile(file.path(), "c").find(kProblem).has_value());
+  }
+}
+
+TEST_CASE("where a plan file cannot be written the plans still serve") {
+  PlanFile plans("/proc/laban/plans.json", "c");
+  plans.remember(kProblem, {{1, {}}, 1});
+  CHECK(has(plans.complaint(), "/proc/laban"));
+  CHECK(plans.find(kProblem).has_value());
+}
+
+TEST_CASE("the fastest engine wins, and is not searched for again") {
+  if (!cudnn_can_load()) return;
+  const TemporaryFile file;
+  int calls = 0;
+  EngineChoice slowest, winner;
+  {
+    // The clock runs down: each engine is faster than the one before.
+    ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"),
+                             .timer = [&](const ConvProblem& problem, const Plan& plan) {
+                               CHECK(problem == kProblem);
+                               if (calls == 0) slowest = plan.choice();
+                               winner = plan.choice();
+                               return 100.0 - ++calls;
+                             }});
+    const ConvPlan& plan = plans.get(kProblem);
+    CHECK(calls > 4);
+    CHECK(plan.plan.choice() == winner);
+    CHECK_FALSE(plan.plan.choice() == slowest);
+    CHECK(plan.milliseconds == 100.0 - calls);
+    CHECK(&plans.get(kProblem) == &plan);
+  }
+  const int searched = calls;
+  ConvPlans again(h200(), {.file = PlanFile(file.path(), "card"),
+                           .timer = [&](const ConvProblem&, const Plan&) { return ++calls; }});
+  const ConvPlan& plan = again.get(kProblem);
+  CHECK(plan.plan.choice() == winner);
+  CHECK(plan.milliseconds == 100.0 - searched);
+  CHECK(calls == searched);
+}
+
+TEST_CASE("engines that cannot be run are passed over; with none timed, the heuristics decide") {
+  if (!cudnn_can_load()) return;
+  int calls = 0;
+  ConvPlans all_fail(h200(), {.file = {}, .timer = [&](const ConvProblem&, const Plan&) -> double {
+                                ++calls;
+                                throw Error("no memory");
+                              }});
+  CHECK(all_fail.get(kProblem).milliseconds == 0);
+  CHECK(calls > 1);
+
+  ConvPlans one_works(h200(), {.file = {}, .timer = [&, seen = 0](const ConvProblem&, const Plan&) mutable {
+                                 if (++seen != 2) throw Error("no memory");
+                                 return 3.0;
+                               }});
+  CHECK(one_works.get(kProblem).milliseconds == 3);
+}
+
+TEST_CASE("a remembered engine that this cuDNN does not have is searched for anew") {
+  if (!cudnn_can_load()) return;
+  const TemporaryFile file;
+  PlanFile(file.path(), "card").remember(kProblem, {{99999, {{2, 5}}}, 0.1});
+  ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"), .timer = {}});
+  CHECK(plans.get(kProblem).plan.choice().engine != 99999);
+
+  // Nor is one taken that may not serve: tensor cores for f32.
+  ConvProblem tf32{ConvPass::forward, kGeometry, MathMode::tf32, ConvEpilogue::none, true}, f32 = tf32;
+  f32.math = MathMode::f32;
+  const DeviceProperties device = h200();
+  const ConvGraph graph(tf32);
+  for (const EngineConfig& config : engines(graph, device, Search::thorough))
+    if (config.notes.tensor_cores) {
+      CHECK(engine(graph, device, config.choice).has_value());
+      CHECK_FALSE(engine(ConvGraph(f32), device, config.choice).has_value());
+    }
+}
+
+TEST_CASE("little workspace is preferred, and more taken where nothing works with less") {
+  if (!cudnn_can_load()) return;
+  ConvProblem problem = kProblem;
+  problem.math = MathMode::f32;
+  const auto bytes_with = [&](size_t limit) {
+    ConvPlans plans(h200(), {.file = {}, .timer = {}, .workspace_limit = limit});
+    return plans.get(problem).plan.workspace_bytes();
+  };
+  const size_t usual = bytes_with(size_t{1} << 40);
+  CHECK(bytes_with(0) <= usual);
+  CHECK(bytes_with(usual) == usual);
+}
+
+TEST_CASE("a convolution that cuDNN cannot do is named") {
+  if (!cudnn_can_load()) return;
+  ConvProblem problem{ConvPass::weights, kGeometry, MathMode::bf16, ConvEpilogue::accumulate, true};
+  problem.geometry.x.c = 45;  // the fused addition wants channels in multiples of 8
+  ConvPlans plans(h200(), {});
+  CHECK(plans.find(problem) == nullptr);
+  try {
+    plans.get(problem);
+    FAIL("no error");
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    CHECK(has(message, "cuDNN has no engine on NVIDIA H200"));
+    CHECK(has(message, "weights 2x4x14x14x45 -> 2x4x14x14x64, 3x3x3 s1x1x1 p1x1x1, bf16"));
+    CHECK(has(message, "another precision"));
+  }
+}
+
+TEST_CASE("a description of a card that is none is refused") {
+  for (const char* json : {"", "{", "[]", "{}", R"({"deviceName": 3})"}) {
+    CAPTURE(json);
+    CHECK_THROWS_AS(DeviceProperties::from_json(json), Error);
+  }
+}

@@ -1,0 +1,109 @@
+// What a convolution or a linear layer will want of the GPU, worked out without one: which way it goes, and
+// how much scratch it takes.
+#include <doctest/doctest.h>
+
+#include "cuda/convolution.h"
+#include "cuda/linear.h"
+#include "cuda/matrix_product.h"
+#include "cuda/scratch.h"
+#include "cuda_fixture.h"
+
+using namespace laban;
+using namespace laban::cuda;
+using namespace laban::test;
+
+namespace {
+
+alignas(64) std::byte token[64];  // never read
+
+struct Case {
+  Shape x;
+  int64_t outputs;
+  Window window;
+};
+const Case kCube{{2, 64, 4, 14, 14}, 64, {{3, 3, 3}, {1, 1, 1}, {1, 1, 1}}};
+const Case kPointwise{{2, 64, 4, 14, 14}, 256, {}};
+
+Tensor tensor(DType dtype, const Shape& shape) { return Tensor(token, dtype, shape, Device::cuda); }
+
+ConvBackwardWeights weights(const Case& c, DType compute, bool bias = false) {
+  ConvBackwardWeights op;
+  op.x = tensor(compute, c.x);
+  op.dy = tensor(compute, c.window.output(c.x, c.outputs));
+  op.dw = tensor(DType::f32, {c.outputs, c.x.c, c.window.kernel[0], c.window.kernel[1], c.window.kernel[2]});
+  if (bias) op.dbias = tensor(DType::f32, Shape::vector(c.outputs));
+  op.window = c.window;
+  return op;
+}
+
+Convolutions convolutions(Convolutions::Settings settings, PlanTimer timer = {}) {
+  return Convolutions(ConvPlans(h200(), {.file = {}, .timer = std::move(timer)}), settings);
+}
+
+}  // namespace
+
+TEST_CASE("scratch is cut at multiples of 256 bytes, wherever it begins") {
+  CHECK(ScratchCutter::bytes_for({0, 0}) == 0);
+  const size_t bytes = ScratchCutter::bytes_for({100, 0, 300});
+  std::vector<std::byte> memory(bytes + 64);
+  for (const size_t offset : {0, 16, 63}) {
+    ScratchCutter cutter(Scratch{memory.data() + offset, bytes});
+    auto* first = static_cast<std::byte*>(cutter.take(100));
+    CHECK(cutter.take(0) == nullptr);
+    auto* second = static_cast<std::byte*>(cutter.take(300));
+    CHECK(reinterpret_cast<uintptr_t>(first) % 256 == 0);
+    CHECK(reinterpret_cast<uintptr_t>(second) % 256 == 0);
+    CHECK(first >= memory.data() + offset);
+    CHECK(second >= first + 100);
+    CHECK(second + 300 <= memory.data() + offset + bytes);
+    CHECK_THROWS(cutter.take(1));
+  }
+}
+
+TEST_CASE("bf16 gradients of weights: rounded in scratch unless exact ones are wanted") {
+  if (!cudnn_can_load()) return;
+  const size_t rounded_gradient = 64 * 64 * 27 * 2;
+  Convolutions rounded = convolutions({});
+  CHECK(rounded.scratch_bytes(weights(kCube, DType::bf16)) >= rounded_gradient);
+  CHECK(rounded.scratch_bytes(weights(kCube, DType::bf16, true)) >
+        rounded.scratch_bytes(weights(kCube, DType::bf16)));
+  // In f32 cuDNN itself adds to the gradient: no copy of it.
+  ConvPlans plans(h200(), {});
+  const ConvPlan& f32 = plans.get({ConvPass::weights,
+                                   {kCube.x, kCube.window.output(kCube.x, kCube.outputs), kCube.window},
+                                   MathMode::f32,
+                                   ConvEpilogue::accumulate,
+                                   true});
+  CHECK(rounded.scratch_bytes(weights(kCube, DType::f32)) ==
+        ScratchCutter::bytes_for({f32.plan.workspace_bytes()}));
+}
+
+TEST_CASE("a pointwise convolution is a matrix product, in all three passes") {
+  // No plan is asked for: on a card that cuDNN knows nothing of there is none.
+  if (!cudnn_can_load()) return;
+  Convolutions all = convolutions({});
+  const size_t product = ScratchCutter::bytes_for({kProductWorkspace});
+  ConvForward forward;
+  forward.x = tensor(DType::bf16, kPointwise.x);
+  forward.w = tensor(DType::bf16, {256, 64, 1, 1, 1});
+  forward.y = tensor(DType::bf16, kPointwise.window.output(kPointwise.x, 256));
+  CHECK(all.scratch_bytes(forward) == product);
+  ConvBackwardData data;
+  data.dy = forward.y;
+  data.w = forward.w;
+  data.dx = forward.x;
+  CHECK(all.scratch_bytes(data) == product);
+  CHECK(all.scratch_bytes(weights(kPointwise, DType::bf16)) == product);
+}
+
+TEST_CASE("a linear layer's scratch holds f32 copies of what is narrower, and nothing where nothing is") {
+  LinearBackwardData data;
+  data.dy = tensor(DType::f32, Shape::matrix(8, 10));
+  const auto with = [&](DType compute) {
+    data.w = tensor(compute, Shape::matrix(10, 512));
+    data.dx = tensor(compute, Shape::matrix(8, 512));
+    return scratch_bytes(data);
+  };
+  CHECK(with(DType::f32) == ScratchCutter::bytes_for({kProductWorkspace}));
+  CHECK(with(DType::bf16) == ScratchCutter::bytes_for({kProductWorkspace, 10 * 512 * 4, 8 * 512 * 4}));
+}
