@@ -15,6 +15,17 @@ struct MatrixProduct {
   bool tf32 = false;  // f32 only: may be rounded to TF32 before it is multiplied
 };
 
+/// The same as cuBLAS takes it, which counts along columns: row-major c is its transpose there, and
+/// c^T = op(b)^T op(a)^T. first and second are its "A" and "B"; result is m x n, with k products a sum.
+struct ColumnMajorProduct {
+  Tensor first, second, result;
+  bool transpose_first, transpose_second;
+  int64_t m, n, k;
+  int64_t first_stride, second_stride, result_stride;  // elements from one column to the next
+};
+/// Throws std::logic_error where the shapes or types do not fit.
+ColumnMajorProduct column_major(const MatrixProduct& op);
+
 /// Of every product: what NVIDIA recommends for Hopper; enough for all others.
 constexpr size_t kProductWorkspace = size_t{32} << 20;
 
