@@ -118,6 +118,17 @@ __device__ Layout& block_shared() {
 #endif
 }
 
+/// The block's dynamic shared memory, Launch::dynamic_bytes of it.
+template <class T>
+__device__ T* dynamic_shared() {
+#if defined(__CUDACC__)
+  extern __shared__ uint4 words[];
+  return reinterpret_cast<T*>(words);
+#else
+  return static_cast<T*>(emulation::dynamic_shared_memory());
+#endif
+}
+
 // ---- elements ------------------------------------------------------------------------------------------
 
 __device__ inline float widen(float stored) { return stored; }
