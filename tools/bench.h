@@ -38,10 +38,21 @@ StepResult bench_step(const BenchSettings& settings,
 struct OpTime {
   int64_t runs = 0;
   double seconds = 0;
+  double gbyte = 0;  // that must travel to and from memory, at the least
   double gflop = 0;  // convolutions and linear layers only
+};
+
+/// What the machine does at best, measured before the steps; zeros where it was not.
+struct Peaks {
+  double gbyte_per_second = 0, gflop_per_second = 0;
+
+  /// The time that these would need for the op's bytes or its arithmetic, whichever is more, as a share of
+  /// the time it took: 1 on the roofline (Williams, Waterman, Patterson 2009).
+  double share(const OpTime& time) const;
 };
 /// Sums over the measured steps, by the op's name ("conv.forward") or, where `by_shape`, by name and
 /// geometry.
-std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step);
+std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step,
+                                        Peaks& peaks);
 
 }  // namespace laban::tools

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "bench.h"
 #include "core/backend_decorator.h"
@@ -11,53 +13,99 @@ double conv_gflop(const Shape& x, const Shape& y, const Window& window) {
 }
 double linear_gflop(const Shape& x, const Shape& w) { return 2e-9 * static_cast<double>(x.n * w.count()); }
 
-/// How an op is listed.
+/// What must travel between memory and the processor: each tensor as often as it is listed.
+double gbytes(std::initializer_list<Tensor> tensors) {
+  double sum = 0;
+  for (const Tensor& tensor : tensors)
+    if (tensor) sum += 1e-9 * static_cast<double>(tensor.bytes());
+  return sum;
+}
+
+/// How an op is listed, and the least that it takes.
 struct OpLabel {
   std::string name, geometry;
-  double gflop = 0;
+  double gbyte = 0, gflop = 0;
 };
 
-OpLabel conv_label(const char* name, const Shape& x, const Shape& y, const Window& window) {
-  return {name, text(window, ", ", x, " -> ", y.c), conv_gflop(x, y, window)};
+OpLabel conv_label(const char* name, const Tensor& x, const Tensor& w, const Tensor& y,
+                   const Window& window) {
+  return {name, text(window, ", ", x.shape, " -> ", y.shape.c), gbytes({x, w, y}),
+          conv_gflop(x.shape, y.shape, window)};
 }
 
-OpLabel label(const ConvForward& op) { return conv_label("conv.forward", op.x.shape, op.y.shape, op.window); }
+OpLabel label(const ConvForward& op) { return conv_label("conv.forward", op.x, op.w, op.y, op.window); }
 OpLabel label(const ConvBackwardData& op) {
-  return conv_label("conv.backward_data", op.dx.shape, op.dy.shape, op.window);
+  return conv_label("conv.backward_data", op.dx, op.w, op.dy, op.window);
 }
 OpLabel label(const ConvBackwardWeights& op) {
-  return conv_label("conv.backward_weights", op.x.shape, op.dy.shape, op.window);
+  return conv_label("conv.backward_weights", op.x, op.dw, op.dy, op.window);
 }
-OpLabel label(const BatchNormTrain& op) { return {"batch_norm.train", text(op.x.shape)}; }
-OpLabel label(const BatchNormInfer& op) { return {"batch_norm.infer", text(op.x.shape)}; }
-OpLabel label(const BatchNormBackward& op) { return {"batch_norm.backward", text(op.x.shape)}; }
+// Batch norm must see all of its input before it can write the first output: twice the reading.
+OpLabel label(const BatchNormTrain& op) {
+  return {"batch_norm.train", text(op.x.shape), gbytes({op.x, op.x, op.residual, op.y})};
+}
+OpLabel label(const BatchNormInfer& op) {
+  return {"batch_norm.infer", text(op.x.shape), gbytes({op.x, op.residual, op.y})};
+}
+OpLabel label(const BatchNormBackward& op) {
+  const Tensor y = op.relu ? op.y : Tensor();
+  return {"batch_norm.backward", text(op.x.shape),
+          gbytes({op.x, op.x, op.dy, op.dy, y, y, op.dx, op.dresidual})};
+}
 OpLabel label(const InverseStd&) { return {"inverse_std", ""}; }
-OpLabel label(const ReluForward& op) { return {"relu.forward", text(op.x.shape)}; }
-OpLabel label(const ReluBackward& op) { return {"relu.backward", text(op.y.shape)}; }
-OpLabel label(const Accumulate& op) { return {"accumulate", text(op.into.shape)}; }
-OpLabel label(const Cast& op) { return {"cast", text(op.from.shape)}; }
-OpLabel label(const MaxPoolForward& op) { return {"max_pool.forward", text(op.x.shape)}; }
-OpLabel label(const MaxPoolBackward& op) { return {"max_pool.backward", text(op.dx.shape)}; }
-OpLabel label(const GlobalAvgPoolForward& op) { return {"global_avg_pool.forward", text(op.x.shape)}; }
-OpLabel label(const GlobalAvgPoolBackward& op) { return {"global_avg_pool.backward", text(op.dx.shape)}; }
-OpLabel label(const Dropout& op) { return {"dropout", text(op.x.shape)}; }
-OpLabel label(const SubsampleForward& op) { return {"subsample.forward", text(op.x.shape)}; }
-OpLabel label(const SubsampleBackward& op) { return {"subsample.backward", text(op.dx.shape)}; }
+OpLabel label(const ReluForward& op) { return {"relu.forward", text(op.x.shape), gbytes({op.x, op.y})}; }
+OpLabel label(const ReluBackward& op) {
+  return {"relu.backward", text(op.y.shape), gbytes({op.y, op.dy, op.dx})};
+}
+OpLabel label(const Accumulate& op) {
+  return {"accumulate", text(op.into.shape), gbytes({op.from, op.into, op.into})};
+}
+OpLabel label(const Cast& op) { return {"cast", text(op.from.shape), gbytes({op.from, op.to})}; }
+OpLabel label(const MaxPoolForward& op) {
+  return {"max_pool.forward", text(op.x.shape), gbytes({op.x, op.y, op.taps})};
+}
+OpLabel label(const MaxPoolBackward& op) {
+  return {"max_pool.backward", text(op.dx.shape), gbytes({op.dy, op.taps, op.dx})};
+}
+OpLabel label(const GlobalAvgPoolForward& op) {
+  return {"global_avg_pool.forward", text(op.x.shape), gbytes({op.x, op.y})};
+}
+OpLabel label(const GlobalAvgPoolBackward& op) {
+  return {"global_avg_pool.backward", text(op.dx.shape), gbytes({op.dy, op.dx})};
+}
+OpLabel label(const Dropout& op) { return {"dropout", text(op.x.shape), gbytes({op.x, op.y})}; }
+OpLabel label(const SubsampleForward& op) {
+  return {"subsample.forward", text(op.x.shape), gbytes({op.y, op.y})};
+}
+OpLabel label(const SubsampleBackward& op) {
+  return {"subsample.backward", text(op.dx.shape), gbytes({op.dy, op.dx})};
+}
 OpLabel label(const LinearForward& op) {
-  return {"linear.forward", text(op.w.shape), linear_gflop(op.x.shape, op.w.shape)};
+  return {"linear.forward", text(op.w.shape), gbytes({op.x, op.w, op.y}),
+          linear_gflop(op.x.shape, op.w.shape)};
 }
 OpLabel label(const LinearBackwardData& op) {
-  return {"linear.backward_data", text(op.w.shape), linear_gflop(op.dx.shape, op.w.shape)};
+  return {"linear.backward_data", text(op.w.shape), gbytes({op.dy, op.w, op.dx}),
+          linear_gflop(op.dx.shape, op.w.shape)};
 }
 OpLabel label(const LinearBackwardWeights& op) {
-  return {"linear.backward_weights", text(op.dw.shape), linear_gflop(op.x.shape, op.dw.shape)};
+  return {"linear.backward_weights", text(op.dw.shape), gbytes({op.x, op.dy, op.dw, op.dw}),
+          linear_gflop(op.x.shape, op.dw.shape)};
 }
-OpLabel label(const SoftmaxCrossEntropy&) { return {"cross_entropy", ""}; }
-OpLabel label(const Softmax&) { return {"softmax", ""}; }
-OpLabel label(const SgdStep&) { return {"sgd", ""}; }
-OpLabel label(const AdamStep&) { return {"adam", ""}; }
-OpLabel label(const SumOfSquares&) { return {"sum_of_squares", ""}; }
-OpLabel label(const SetZero&) { return {"set_zero", ""}; }
+OpLabel label(const SoftmaxCrossEntropy& op) {
+  return {"cross_entropy", "", gbytes({op.logits, op.dlogits})};
+}
+OpLabel label(const Softmax& op) { return {"softmax", "", gbytes({op.logits, op.probabilities})}; }
+OpLabel label(const SgdStep& op) {
+  const OptimizerCommon& c = op.common;
+  return {"sgd", "", gbytes({c.weights, c.weights, c.grads, c.working, op.velocity, op.velocity})};
+}
+OpLabel label(const AdamStep& op) {
+  const OptimizerCommon& c = op.common;
+  return {"adam", "", gbytes({c.weights, c.weights, c.grads, c.working, op.m, op.m, op.v, op.v})};
+}
+OpLabel label(const SumOfSquares& op) { return {"sum_of_squares", "", gbytes({op.x})}; }
+OpLabel label(const SetZero& op) { return {"set_zero", "", gbytes({op.x})}; }
 
 /// What the timers below write to.
 struct Ledger {
@@ -71,6 +119,7 @@ struct Ledger {
     ++time.runs;
     time.seconds += seconds;
     time.gflop += label.gflop;
+    time.gbyte += label.gbyte;
   }
 };
 
@@ -99,14 +148,71 @@ class Timers<decorator::OpList<Op, Rest...>> : public Timers<decorator::OpList<R
   }
 };
 
+/// The fastest of ten runs.
+template <class Op>
+double fastest(Backend& backend, const Op& op) {
+  using Clock = std::chrono::steady_clock;
+  backend.prepare(op);
+  const size_t bytes = backend.scratch_bytes(op);
+  const auto memory = bytes ? backend.allocate(bytes) : nullptr;
+  const Scratch scratch{memory ? memory->data() : nullptr, bytes};
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 10; ++i) {
+    const auto start = Clock::now();
+    backend.run(op, scratch);
+    backend.synchronize();
+    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return best;
+}
+
+/// What this machine does at best: copying floats that no cache holds, and a convolution that is one large
+/// matrix product. Nothing for the reference backend, which is not about speed.
+Peaks measure_peaks(Backend& backend, const BenchSettings& settings) {
+  if (settings.device == "reference") return {};
+  const bool gpu = settings.device == "cuda";
+  const DType compute = settings.precision == "bf16" ? DType::bf16 : DType::f32;
+  const auto make = [&](std::vector<std::unique_ptr<Memory>>& owners, Shape shape, DType dtype) {
+    Tensor tensor(nullptr, dtype, shape, backend.device());
+    owners.push_back(backend.allocate(tensor.bytes()));
+    tensor.data = owners.back()->data();
+    backend.run(SetZero{tensor}, {});
+    return tensor;
+  };
+  Peaks peaks;
+  {
+    std::vector<std::unique_ptr<Memory>> owners;
+    const Shape shape = Shape::vector((gpu ? int64_t{1} << 30 : int64_t{1} << 26) / 4);
+    const Cast copy{make(owners, shape, DType::f32), make(owners, shape, DType::f32)};
+    peaks.gbyte_per_second = gbytes({copy.from, copy.to}) / fastest(backend, copy);
+  }
+  std::vector<std::unique_ptr<Memory>> owners;
+  const int64_t channels = gpu ? 4096 : 512, side = gpu ? 64 : 16;
+  const Shape shape{1, channels, 1, side, side};
+  const ConvForward product{.x = make(owners, shape, compute),
+                            .w = make(owners, {channels, channels, 1, 1, 1}, compute),
+                            .bias = {},
+                            .y = make(owners, shape, compute),
+                            .window = {}};
+  peaks.gflop_per_second = conv_gflop(shape, shape, product.window) / fastest(backend, product);
+  return peaks;
+}
+
 }  // namespace
 
-std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step) {
+double Peaks::share(const OpTime& time) const {
+  if (gbyte_per_second <= 0 || time.seconds <= 0) return 0;
+  return std::max(time.gbyte / gbyte_per_second, time.gflop / gflop_per_second) / time.seconds;
+}
+
+std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step,
+                                        Peaks& peaks) {
   Ledger ledger;
   ledger.by_shape = by_shape;
   step = bench_step(
       settings,
       [&](Backend& backend) -> std::unique_ptr<Backend> {
+        peaks = measure_peaks(backend, settings);
         return std::make_unique<Timers<decorator::AllOps>>(backend, ledger);
       },
       [&](int64_t number) { ledger.open = number >= 0; });

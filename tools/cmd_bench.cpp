@@ -104,7 +104,8 @@ void run_step(const Options& options) {
 
 void run_ops(const Options& options) {
   StepResult step;
-  const auto times = bench_ops(options.bench, options.by_shape, step);
+  Peaks peaks;
+  const auto times = bench_ops(options.bench, options.by_shape, step, peaks);
   std::vector<std::pair<std::string, OpTime>> rows(times.begin(), times.end());
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
@@ -114,20 +115,29 @@ void run_ops(const Options& options) {
   for (const auto& [name, time] : rows) booked += time.seconds;
   if (options.json) {
     Json out = describe(options.bench, step);
+    out["peak_gbyte_per_second"] = peaks.gbyte_per_second;
+    out["peak_gflop_per_second"] = peaks.gflop_per_second;
     for (const auto& [name, time] : rows)
       out["ops"].push_back({{"op", name},
                             {"runs_per_step", static_cast<double>(time.runs) / steps},
                             {"seconds_per_step", time.seconds / steps},
-                            {"gflop_per_second", time.gflop / time.seconds}});
+                            {"gbyte_per_second", time.gbyte / time.seconds},
+                            {"gflop_per_second", time.gflop / time.seconds},
+                            {"roofline_share", peaks.share(time)}});
     std::printf("%s\n", out.dump().c_str());
     return;
   }
   print_step(options.bench, step);
-  std::printf("\n%9s %7s %6s %9s  %s\n", "ms/step", "share", "runs", "GFLOP/s", "op");
+  if (peaks.gbyte_per_second > 0)
+    std::printf("  at best here     %8.1f GB/s (a copy), %.1f GFLOP/s (a matrix product)\n",
+                peaks.gbyte_per_second, peaks.gflop_per_second);
+  std::printf("\n%9s %7s %6s %9s %9s %9s  %s\n", "ms/step", "share", "runs", "GFLOP/s", "GB/s", "roofline",
+              "op");
   for (const auto& [name, time] : rows)
-    std::printf("%9.2f %6.1f%% %6.0f %9.1f  %s\n", 1e3 * time.seconds / steps, 100 * time.seconds / total,
-                static_cast<double>(time.runs) / steps, time.gflop / time.seconds, name.c_str());
-  std::printf("%9.2f %6.1f%% %16s  between ops\n", 1e3 * (total - booked) / steps,
+    std::printf("%9.3f %6.1f%% %6.0f %9.1f %9.1f %8.0f%%  %s\n", 1e3 * time.seconds / steps,
+                100 * time.seconds / total, static_cast<double>(time.runs) / steps, time.gflop / time.seconds,
+                time.gbyte / time.seconds, 100 * peaks.share(time), name.c_str());
+  std::printf("%9.3f %6.1f%% %36s  between ops\n", 1e3 * (total - booked) / steps,
               100 * (total - booked) / total, "");
 }
 

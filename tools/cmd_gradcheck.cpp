@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "cpu/cpu_backend.h"
+#include "cuda/cuda_backend.h"
 #include "models/families.h"
 #include "models/gradcheck.h"
 #include "reference/reference_backend.h"
@@ -90,13 +91,15 @@ void print_json(const std::vector<GradcheckRow>& rows, const std::string& backen
 void run(const Options& options) {
   const bool differences = options.backend == "reference";
   ReferenceBackend reference;
-  std::unique_ptr<CpuBackend> cpu;
-  if (!differences) cpu = std::make_unique<CpuBackend>();
+  std::unique_ptr<Backend> tested;
+  if (options.backend == "cpu") tested = std::make_unique<CpuBackend>();
+  if (options.backend == "cuda")
+    tested = make_cuda_backend({.managed = true});  // the check looks into its memory
 
   std::vector<GradcheckRow> rows;
   for (const GradcheckCase& check : chosen(options)) {
     const auto some = differences ? gradcheck(reference, check, options.seed)
-                                  : compare_gradients(reference, *cpu, check, options.seed);
+                                  : compare_gradients(reference, *tested, check, options.seed);
     rows.insert(rows.end(), some.begin(), some.end());
   }
   size_t failed = 0;
@@ -113,7 +116,7 @@ void run(const Options& options) {
     throw Error(text(failed, " of ", rows.size(), " gradients are wrong"),
                 differences
                     ? "A backward pass (src/layers, src/reference) is not the derivative of its forward pass."
-                    : "The cpu backend's gradients differ from the reference's.");
+                    : text("The ", options.backend, " backend's gradients differ from the reference's."));
   if (!options.json)
     std::printf("\nAll %zu gradients agree %s; the largest error is %s.\n", rows.size(),
                 differences ? "with central differences in f64" : "with the reference in f64",
@@ -132,9 +135,9 @@ void add_gradcheck(CLI::App& app) {
       "only this one: " + names_of(gradcheck_model_cases()) + "; or any model of `laban describe` (slow)");
   command
       ->add_option("--backend", options->backend,
-                   "reference: f64 differences; cpu: its f32 gradients against those")
+                   "reference: f64 differences; cpu, cuda: its f32 gradients against the reference's")
       ->capture_default_str()
-      ->check(CLI::IsMember({"reference", "cpu"}));
+      ->check(CLI::IsMember({"reference", "cpu", "cuda"}));
   command->add_option("--seed", options->seed, "of weights and inputs")->capture_default_str();
   command->add_flag("--json", options->json, "print JSON instead of a table");
   command->callback([options] { run(*options); });
