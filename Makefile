@@ -4,12 +4,14 @@
 #   make demo     the main job, end to end: data, training, report
 #   make asan     the tests under AddressSanitizer and UBSan
 #   make tsan     the tests under ThreadSanitizer
+#   make gpu-check  everything that only a GPU can show, and its speed, in one report
+#   make bundle   dist/laban-VERSION.tar: a build that runs elsewhere
 #   make format   rewrite the sources with clang-format        make clean   remove what was built
 JOBS ?= $(shell nproc)
 BUILD ?= build
 CMAKE_FLAGS ?=
 
-.PHONY: all deps configure build test demo asan tsan format clean
+.PHONY: all deps configure build test demo asan tsan gpu-check bundle format clean
 
 all: build
 
@@ -41,9 +43,20 @@ tsan:
 	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_NUM_THREADS=1 \
 	  $(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS=-DLABAN_SANITIZE=thread
 
+gpu-check: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target laban laban_test_gpu
+	@bash tools/gpu_check.sh --bin $(BUILD)
+
+bundle:
+	@$(MAKE) --no-print-directory configure BUILD=build-bundle \
+	  CMAKE_FLAGS='-DLABAN_MARCH=x86-64-v3 -DLABAN_CUDA_ARCHITECTURES="80;86;89;90;100;120"'
+	@cmake --build build-bundle -j $(JOBS) --target laban
+	@if grep -q LABAN_NVCC:FILEPATH=/ build-bundle/CMakeCache.txt; then cmake --build build-bundle -j $(JOBS) --target laban_test_gpu; fi
+	@bash tools/bundle.sh build-bundle
+
 format:
 	@sh tools/install_deps.sh --format
 	@git ls-files '*.cpp' '*.h' '*.cu' | xargs clang-format -i
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-bundle dist

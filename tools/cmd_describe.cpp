@@ -1,10 +1,12 @@
 // laban describe: what a model is made of and what it costs.
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "commands.h"
 #include "core/backend_decorator.h"
 #include "cpu/cpu_backend.h"
+#include "cuda/cuda_backend.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "models/summary.h"
@@ -18,6 +20,7 @@ struct Options {
   std::string model, precision = "f32";
   int64_t frames = 16, size = 112, batch = 1, classes = 400;
   bool json = false;
+  std::optional<int> gpu;
   ConfigFlags flags;
 };
 
@@ -139,6 +142,11 @@ void print_json(const ModelSpec& spec, const Shape& clips, DType compute, const 
 }
 
 void run(const Options& options) {
+  if (options.gpu) {
+    std::printf("%s\n", cuda_description(*options.gpu).c_str());
+    return;
+  }
+  if (options.model.empty()) throw UsageError("describe: which model?", "laban describe --help lists them.");
   Config config;
   config.model.name = options.model;
   options.flags.apply(config);
@@ -158,7 +166,11 @@ void add_describe(CLI::App& app) {
       app.add_subcommand("describe", "print a model layer by layer: shapes, parameters, cost");
   std::string known;
   for (const std::string& name : model_names()) known += (known.empty() ? "" : ", ") + name;
-  command->add_option("model", options->model, known)->required();
+  command->add_option("model", options->model, known);
+  command->add_option("--gpu", options->gpu, "instead of a model: this card, its driver and CUDA's libraries")
+      ->check(CLI::Range(0, 1023))
+      ->expected(0, 1)
+      ->default_str("0");
   command->add_option("--frames", options->frames, "frames in a clip")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
