@@ -8,6 +8,12 @@
 
 namespace laban::cuda {
 
+/// The size of `count` elements, for bytes_for().
+template <class T>
+constexpr size_t bytes_of(int64_t count) {
+  return static_cast<size_t>(count) * sizeof(T);
+}
+
 /// Pieces begin at multiples of 256 bytes, wherever the scratch itself begins: what cuDNN and cuBLAS like.
 class ScratchCutter {
  public:
@@ -29,6 +35,11 @@ class ScratchCutter {
     void* piece = static_cast<std::byte*>(scratch_.data) + lead + taken_;
     taken_ += rounded(bytes);
     return piece;
+  }
+  /// The next piece, as `count` elements.
+  template <class T>
+  T* take_array(int64_t count) {
+    return static_cast<T*>(take(bytes_of<T>(count)));
   }
 
  private:

@@ -124,8 +124,9 @@ void backward(const BatchNormBackward& op, Scratch memory, Stream stream) {
   const RowGrid cover = cover_rows(shape, n, kRowsOfThread);
   const int64_t blocks = cover.grid.x;
   ScratchCutter scratch(memory);
-  const GradientSums sums{scratch.take<float>(blocks * shape.c), scratch.take<float>(blocks * shape.c),
-                          scratch.take<float>(shape.c), scratch.take<float>(shape.c)};
+  const GradientSums sums{scratch.take_array<float>(blocks * shape.c),
+                          scratch.take_array<float>(blocks * shape.c), scratch.take_array<float>(shape.c),
+                          scratch.take_array<float>(shape.c)};
   const T *x = op.x.as<T>(), *y = with_relu ? op.y.as<T>() : nullptr, *dy = op.dy.as<T>();
   T* dresidual = optional<T>(op.dresidual);
   const float *gamma = op.gamma.as<float>(), *mean = op.mean.as<float>(), *inv_std = op.inv_std.as<float>();
@@ -145,8 +146,8 @@ void backward(const BatchNormBackward& op, Scratch memory, Stream stream) {
 
 size_t scratch_bytes(const BatchNormBackward& op) {
   return most_over_packs(op.x.shape, kRowsOfThread, [&](int64_t blocks) {
-    return 2 * ScratchCutter::bytes_for<float>(blocks * op.x.shape.c) +
-           2 * ScratchCutter::bytes_for<float>(op.x.shape.c);
+    const size_t sums = bytes_of<float>(blocks * op.x.shape.c), means = bytes_of<float>(op.x.shape.c);
+    return ScratchCutter::bytes_for({sums, sums, means, means});
   });
 }
 

@@ -119,8 +119,8 @@ __global__ void __launch_bounds__(kFinishWidth* kFinishHeight)
 
 size_t scratch_bytes(const BatchNormTrain& op) {
   return most_over_packs(op.x.shape, kRowsOfThread, [&](int64_t blocks) {
-    return ScratchCutter::bytes_for<float>(blocks) +
-           2 * ScratchCutter::bytes_for<float>(blocks * op.x.shape.c);
+    const size_t vectors = bytes_of<float>(blocks * op.x.shape.c);
+    return ScratchCutter::bytes_for({bytes_of<float>(blocks), vectors, vectors});
   });
 }
 
@@ -131,8 +131,9 @@ void run(const BatchNormTrain& op, Scratch memory, Stream stream) {
       const RowGrid cover = cover_rows(shape, n, kRowsOfThread);
       const int64_t blocks = cover.grid.x;
       ScratchCutter scratch(memory);
-      const PartialMoments partial{scratch.take<float>(blocks), scratch.take<float>(blocks * shape.c),
-                                   scratch.take<float>(blocks * shape.c)};
+      const PartialMoments partial{scratch.take_array<float>(blocks),
+                                   scratch.take_array<float>(blocks * shape.c),
+                                   scratch.take_array<float>(blocks * shape.c)};
       launch(cover.launch("batch norm, statistics", stream), batch_norm_statistics<T, n>, cover.rows,
              cover.packs, op.x.as<T>(), partial);
       launch(finish_launch("batch norm, end of statistics", shape.c, stream), batch_norm_finish, cover.rows,

@@ -65,7 +65,7 @@ void run(const AddBias& op, Stream stream) {
 
 size_t scratch_bytes(const AccumulateColumnSums& op) {
   return most_over_packs(op.x.shape, kRowsOfThread, [&](int64_t blocks) {
-    return ScratchCutter::bytes_for<float>(blocks * op.x.shape.c);
+    return ScratchCutter::bytes_for({bytes_of<float>(blocks * op.x.shape.c)});
   });
 }
 
@@ -74,7 +74,7 @@ void run(const AccumulateColumnSums& op, Scratch memory, Stream stream) {
     with_pack<T>(op.x.shape, aligned(op.x), [&]<int n>() {
       const RowGrid cover = cover_rows(op.x.shape, n, kRowsOfThread);
       const int blocks = static_cast<int>(cover.grid.x);
-      float* partial = ScratchCutter(memory).take<float>(blocks * op.x.shape.c);
+      float* partial = ScratchCutter(memory).take_array<float>(blocks * op.x.shape.c);
       launch(cover.launch("sums over places", stream), column_sums<T, n>, cover.rows, cover.packs,
              op.x.as<T>(), partial);
       launch(finish_launch("end of sums over places", op.x.shape.c, stream), column_sums_finish,

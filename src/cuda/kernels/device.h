@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "cuda/kernels/kernels.h"
+#include "cuda/scratch.h"
 #include "math/hd.h"
 
 #if defined(__CUDACC__)
@@ -266,31 +267,5 @@ bool aligned(const Tensors&... tensors) {
 /// Elements in 16 bytes.
 template <class T>
 constexpr int kPack = 16 / static_cast<int>(sizeof(T));
-
-/// Cuts an op's scratch into arrays, each aligned for any access.
-class ScratchCutter {
- public:
-  explicit ScratchCutter(Scratch scratch)
-      : at_(static_cast<std::byte*>(scratch.data)), left_(scratch.bytes) {}
-
-  template <class T>
-  T* take(int64_t count) {
-    const size_t bytes = bytes_for<T>(count);
-    require(bytes <= left_, "CUDA kernels: scratch is too small");
-    void* array = at_;
-    at_ += bytes;
-    left_ -= bytes;
-    return static_cast<T*>(array);
-  }
-  template <class T>
-  static constexpr size_t bytes_for(int64_t count) {
-    return (static_cast<size_t>(count) * sizeof(T) + kLine - 1) / kLine * kLine;
-  }
-
- private:
-  static constexpr size_t kLine = 128;
-  std::byte* at_;
-  size_t left_;
-};
 
 }  // namespace laban::cuda

@@ -56,12 +56,12 @@ int64_t blocks_for(int64_t count) {
 }  // namespace
 
 size_t scratch_bytes(const SumOfSquares& op) {
-  return ScratchCutter::bytes_for<double>(blocks_for(op.x.count()));
+  return ScratchCutter::bytes_for({bytes_of<double>(blocks_for(op.x.count()))});
 }
 
 void run(const SumOfSquares& op, Scratch memory, Stream stream) {
   const int64_t blocks = blocks_for(op.x.count());
-  double* partial = ScratchCutter(memory).take<double>(blocks);
+  double* partial = ScratchCutter(memory).take_array<double>(blocks);
   Launch at{.kernel = "sum of squares",
             .shape = op.x.shape,
             .grid = {narrow_extent(blocks), 1, 1},
