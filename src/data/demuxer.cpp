@@ -121,6 +121,11 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
       setup->has_matrix = orientation_of(matrix, setup->rotation, setup->mirror);
     setup->timestamps_from_container = container_is(*input_, "mp4") || container_is(*input_, "matroska");
     setup->header_suffices = container_is(*input_, "mp4");
+    setup->container = input_->iformat->name;
+    setup->codec = avcodec_get_name(stream.codecpar->codec_id);
+    setup->declared_frames = stream.nb_frames;
+    if (stream.duration > 0)
+      setup->declared_seconds = static_cast<double>(stream.duration) * av_q2d(stream.time_base);
     setup_ = std::move(setup);
   }
   for (unsigned i = 0; i < input_->nb_streams; ++i)

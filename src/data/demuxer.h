@@ -22,6 +22,10 @@ struct StreamSetup {
   bool has_matrix = false;
   bool header_suffices = false;            // the container's header alone describes the stream
   bool timestamps_from_container = false;  // every packet's time is stored, none is guessed
+  std::string container{};                 // libav's name of it: "mov,mp4,m4a,3gp,3g2,mj2"
+  std::string codec{};                     // "h264"
+  int64_t declared_frames = 0;             // what the header claims; 0: nothing
+  double declared_seconds = 0;             // of this stream; 0: nothing
 };
 
 class Demuxer {

@@ -55,11 +55,21 @@ std::string format_name(const AVFrame& picture) {
   return name ? name : "unknown";
 }
 
+/// As named; where a file does not say, limited for YUV and full for grey, as libswscale takes them.
 bool full_range(const AVFrame& picture) {
-  const auto format = static_cast<AVPixelFormat>(picture.format);
-  return picture.color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P ||
-         format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P || format == AV_PIX_FMT_YUVJ440P ||
-         format == AV_PIX_FMT_YUVJ411P;
+  switch (static_cast<AVPixelFormat>(picture.format)) {
+    case AV_PIX_FMT_YUVJ420P:
+    case AV_PIX_FMT_YUVJ422P:
+    case AV_PIX_FMT_YUVJ444P:
+    case AV_PIX_FMT_YUVJ440P:
+    case AV_PIX_FMT_YUVJ411P:
+      return true;
+    default:
+      break;
+  }
+  if (picture.color_range != AVCOL_RANGE_UNSPECIFIED) return picture.color_range == AVCOL_RANGE_JPEG;
+  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(picture.format));
+  return d && d->nb_components <= 2 && !(d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
 }
 
 /// Where a file does not say, BT.601 whatever the size: what libswscale, and with it most programs, assume.

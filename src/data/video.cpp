@@ -92,12 +92,6 @@ class Reading {
  private:
   void deliver(int64_t k, const AVFrame& picture) {
     if (!waiting_[static_cast<size_t>(k)]) return;
-    if (picture.width != index_.width || picture.height != index_.height)
-      throw FileError(
-          file_.string(),
-          text("frame ", k, " is ", picture.width, "x", picture.height, ", others are ", index_.width, "x",
-               index_.height),
-          "Convert the file to one size, for instance with ffmpeg -i IN -vf scale=WIDTH:HEIGHT OUT.mp4.");
     waiting_[static_cast<size_t>(k)] = false;
     --missing_;
     sink_(k, picture);

@@ -16,14 +16,14 @@ constexpr int64_t kMaxPackets = 10'000'000;
 
 struct Pass {
   std::vector<VideoPacket> packets;
-  std::vector<int64_t> pts;  // by packet, in ticks of the stream
   std::vector<int64_t>
       frames;  // packet of every frame that came out, in order; -1: the decoder could not say
-  AVRational time_base{0, 1};
+  double tick = 0;
   int width = 0, height = 0;
+  std::string size_change;
   bool complete = false;  // all packets were decoded
   bool flawless = true;   // nothing was wrong with reading or decoding
-  int errors = 0;
+  int errors = 0, damaged = 0;
   std::string first_error, read_error;
   bool has_matrix = false;  // the first picture carries its own orientation
   int rotation = 0;
@@ -37,8 +37,12 @@ bool keys_are_restarts(AVCodecID codec) {
 }
 
 VideoPacket describe(const AVPacket& packet, AVCodecID codec, int h264_length) {
-  VideoPacket v{.bytes = packet.size, .hidden = (packet.flags & AV_PKT_FLAG_DISCARD) != 0};
+  static_assert(kNoTime == AV_NOPTS_VALUE);
   const bool key = packet.flags & AV_PKT_FLAG_KEY;
+  VideoPacket v{.pts = packet.pts,
+                .bytes = packet.size,
+                .key = key,
+                .hidden = (packet.flags & AV_PKT_FLAG_DISCARD) != 0};
   if (codec == AV_CODEC_ID_H264) {
     // New parameter sets inside a packet could be lost with it.
     const bool plain = packet.side_data_elems == 0;
@@ -53,31 +57,34 @@ VideoPacket describe(const AVPacket& packet, AVCodecID codec, int h264_length) {
 }
 
 /// Reads all packets, decodes the first `decode_limit` of them.
-Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_limit) {
+Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_limit,
+          const PacketSink& on_packet) {
   Pass pass;
-  pass.time_base = source.setup()->time_base;
+  pass.tick = av_q2d(source.setup()->time_base);
   const AVCodecParameters& parameters = *source.setup()->parameters;
   const int h264_length =
       h264_length_size({parameters.extradata, static_cast<size_t>(std::max(0, parameters.extradata_size))});
+  int format = AV_PIX_FMT_NONE;
   const auto on_frame = [&](AVFrame& frame) {
     watch.progress();
     source.check_watch();
+    if (frame.format != format) require_supported(source.file(), frame);
+    format = frame.format;
     if (pass.frames.empty()) {
-      require_supported(source.file(), frame);
       pass.width = frame.width, pass.height = frame.height;
       if (const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX))
         pass.has_matrix =
             orientation_of(reinterpret_cast<const int32_t*>(data->data), pass.rotation, pass.mirror);
     }
-    if (frame.width != pass.width || frame.height != pass.height)
-      throw FileError(
-          source.file().string(),
-          text("the picture size changes from ", pass.width, "x", pass.height, " to ", frame.width, "x",
-               frame.height, " at frame ", pass.frames.size()),
-          "Convert it to one size, for instance with ffmpeg -i IN -vf scale=WIDTH:HEIGHT OUT.mp4.");
+    if (pass.size_change.empty() && (frame.width != pass.width || frame.height != pass.height))
+      pass.size_change = text(pass.width, "x", pass.height, " to ", frame.width, "x", frame.height,
+                              " at frame ", pass.frames.size());
     const bool known = frame.pts >= 0 && frame.pts < static_cast<int64_t>(pass.packets.size());
     pass.frames.push_back(known ? frame.pts : -1);
-    if ((frame.flags & AV_FRAME_FLAG_CORRUPT) || frame.decode_error_flags) pass.flawless = false;
+    if ((frame.flags & AV_FRAME_FLAG_CORRUPT) || frame.decode_error_flags) {
+      ++pass.damaged;
+      pass.flawless = false;
+    }
   };
 
   const av::Packet packet = av::make_packet();
@@ -89,7 +96,7 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
       throw FileError(source.file().string(), "its index claims far more data than the file holds",
                       "The file is damaged; copy or download it again.");
     pass.packets.push_back(describe(*packet, parameters.codec_id, h264_length));
-    pass.pts.push_back(packet->pts);
+    if (on_packet) on_packet({packet->data, static_cast<size_t>(packet->size)});
     if (packet->flags & AV_PKT_FLAG_CORRUPT) pass.flawless = false;
     if (ordinal < decode_limit) decoder.decode(*packet, ordinal, on_frame);
   }
@@ -119,10 +126,10 @@ std::vector<int64_t> order_by_time(const Pass& pass) {
   std::vector<int64_t> order;
   for (size_t i = 0; i < pass.packets.size(); ++i) {
     if (pass.packets[i].hidden) continue;
-    if (pass.pts[i] == AV_NOPTS_VALUE) return {};
+    if (pass.packets[i].pts == kNoTime) return {};
     order.push_back(static_cast<int64_t>(i));
   }
-  const auto time = [&](int64_t packet) { return pass.pts[static_cast<size_t>(packet)]; };
+  const auto time = [&](int64_t packet) { return pass.packets[static_cast<size_t>(packet)].pts; };
   std::ranges::sort(order, {}, time);
   if (std::ranges::adjacent_find(order, {}, time) != order.end()) return {};
   return order;
@@ -141,12 +148,12 @@ bool believable(const Pass& pass, const std::vector<int64_t>& order, bool times_
 double mean_rate(const Pass& pass, const std::vector<int64_t>& frames, double declared) {
   int64_t low = INT64_MAX, high = INT64_MIN;
   for (const int64_t packet : frames) {
-    const int64_t time = packet < 0 ? AV_NOPTS_VALUE : pass.pts[static_cast<size_t>(packet)];
-    if (time == AV_NOPTS_VALUE) return declared;
+    const int64_t time = packet < 0 ? kNoTime : pass.packets[static_cast<size_t>(packet)].pts;
+    if (time == kNoTime) return declared;
     low = std::min(low, time), high = std::max(high, time);
   }
   const double seconds =
-      frames.empty() ? 0 : (static_cast<double>(high) - static_cast<double>(low)) * av_q2d(pass.time_base);
+      frames.empty() ? 0 : (static_cast<double>(high) - static_cast<double>(low)) * pass.tick;
   const double rate = seconds > 0 ? static_cast<double>(frames.size() - 1) / seconds : 0;
   return rate > 0.01 && rate < 1000 ? rate : declared;
 }
@@ -154,13 +161,13 @@ double mean_rate(const Pass& pass, const std::vector<int64_t>& frames, double de
 }  // namespace
 
 std::shared_ptr<const VideoIndex> index_video(const std::filesystem::path& file, Trust trust,
-                                              const std::atomic<bool>* cancel) {
+                                              const std::atomic<bool>* cancel, const PacketSink& on_packet) {
   const auto run = [&](int64_t limit, std::shared_ptr<const StreamSetup>& setup) {
     Watch watch(cancel);
     Demuxer source(file, watch);
     VideoDecoder decoder(source, Effort::count);
     setup = source.setup();
-    return scan(source, decoder, watch, limit);
+    return scan(source, decoder, watch, limit, on_packet);
   };
   auto index = std::make_shared<VideoIndex>();
   Pass pass = run(trust == Trust::nothing ? INT64_MAX : kVerifyPackets, index->setup);
@@ -184,10 +191,14 @@ std::shared_ptr<const VideoIndex> index_video(const std::filesystem::path& file,
   index->rotation = own ? pass.rotation : index->setup->rotation;
   index->mirror = own ? pass.mirror : index->setup->mirror;
   index->fps = mean_rate(pass, pass.frames, declared > 0.01 && declared < 1000 ? declared : 25);
-  index->exact_packets = pass.flawless && one_frame_each(pass);
+  index->tick = pass.tick;
+  index->size_change = pass.size_change;
+  index->exact_packets = pass.flawless && pass.size_change.empty() && one_frame_each(pass);
   index->verified = pass.complete;
   index->decode_errors = pass.errors;
+  index->damaged_frames = pass.damaged;
   index->first_error = pass.first_error;
+  index->read_error = pass.read_error;
   index->packets = std::move(pass.packets);
   index->packet_of_frame.assign(pass.frames.begin(), pass.frames.end());
   return index;

@@ -26,11 +26,21 @@ struct MadeVideo {
   int gop = 250;  // key frames at least this often
   int b_frames = 2;
   bool full_range = false;
+  std::string encoder = "";              // libav's name; empty: libx264 where libav has it, else mpeg4
+  std::string pixel_format = "yuv420p";  // libav's name
+  std::string options = "";              // of the encoder, "key=value:key=value"
+  std::string muxer_options = "";        // of the container, the same way
+  int first_ms = 0;                      // when frame 0 is shown
+  std::vector<int> hold = {};            // ticks of 40 ms that each frame lasts, by turns; empty: one
 };
 
-/// Encodes a video whose every frame tells its number, with libx264 where libav has it, else MPEG-4 part 2.
+/// Encodes a video whose every frame tells its number; the file's extension says the container.
 void make_video(const std::filesystem::path& file, const MadeVideo& how);
-/// The name of the encoder that make_video uses.
+/// A second of silence in WAV.
+void make_sound(const std::filesystem::path& file);
+/// Does this libav have the encoder?
+bool can_encode(const std::string& encoder);
+/// The name of the encoder that make_video uses unless told.
 std::string encoder_name();
 
 /// The brightness of a made frame's left half, by its number; the right half has 255 minus it. Steps are

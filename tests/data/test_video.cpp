@@ -19,6 +19,7 @@ extern "C" {
 #include "data/demuxer.h"
 #include "data/h264_packet.h"
 #include "data/made_clips.h"
+#include "data/transforms.h"
 #include "data/video.h"
 #include "data/watch.h"
 
@@ -35,10 +36,8 @@ int left_shade(const Frame& frame) {
 std::map<int64_t, int> shades(const fs::path& file, const VideoIndex& index,
                               const std::vector<int64_t>& wanted) {
   std::map<int64_t, int> got;
-  read_video(file, index, wanted, [&](int64_t k, const Frame& frame) {
-    CHECK(frame.width == index.width);
-    CHECK(got.emplace(k, left_shade(frame)).second);
-  });
+  read_video(file, index, wanted,
+             [&](int64_t k, const Frame& frame) { CHECK(got.emplace(k, left_shade(frame)).second); });
   return got;
 }
 
@@ -199,6 +198,71 @@ TEST_CASE("a long file's table is believed, checked against the decoded part; mi
   const std::vector<int64_t> some{10, 1500, frames - 2};
   for (const auto& [k, shade] : shades(file, *believed, some))
     CHECK(std::abs(shade - test::shade_of(static_cast<int>(k))) <= 12);
+}
+
+TEST_CASE("the picture size changes in mid-stream: every frame is scaled from its own") {
+  const test::Folder folder("video_sizes");
+  // Raw H.264 may be joined by its bytes.
+  const fs::path file = folder.path() / "v.h264";
+  std::vector<unsigned char> bytes;
+  int first = 0;
+  for (const auto& [width, height] : {std::pair{64, 48}, {128, 96}, {48, 64}}) {
+    const fs::path part = folder.path() / "part.h264";
+    test::make_video(part, {.width = width, .height = height, .frames = 6, .first = first, .b_frames = 0});
+    const auto more = test::bytes_of(part);
+    bytes.insert(bytes.end(), more.begin(), more.end());
+    first += 6;
+  }
+  test::write_bytes(file, bytes);
+  const auto index = index_video(file);
+  REQUIRE(index->frame_count() == 18);
+  CHECK(index->width == 64);
+  CHECK(index->height == 48);
+  CHECK(index->size_change == "64x48 to 128x96 at frame 6");
+  CHECK_FALSE(index->exact_packets);
+  // A clip of all three sizes: the same part of each picture, whatever its size.
+  const TransformSettings how{.short_side_min = 24, .short_side_max = 24, .crop = 24};
+  ClipWriter writer;
+  writer.begin(center_geometry(how, index->shown_width(), index->shown_height()), how);
+  std::vector<float> out(24 * 24 * 3);
+  int seen = 0;
+  const std::vector<int64_t> wanted{1, 8, 13, 17};
+  read_video(file, *index, wanted, [&](int64_t k, const Frame& frame) {
+    CHECK(frame.width == (k < 6 ? 64 : k < 12 ? 128 : 48));
+    writer.write(frame, out.data());
+    const double shown = (out[3 * (12 * 24 + 4)] * 0.225 + 0.45) * 255;
+    CHECK(std::abs(shown - (test::shade_of(static_cast<int>(k)) - 16) * 255.0 / 219) < 15);
+    ++seen;
+  });
+  CHECK(seen == 4);
+}
+
+TEST_CASE("a container that claims more frames than it has: the count is of what decodes") {
+  const test::Folder folder("video_claims");
+  const fs::path whole = folder.path() / "whole.mp4", file = folder.path() / "cut.mp4";
+  test::make_video(whole, {.frames = 60, .gop = 10, .muxer_options = "movflags=faststart"});
+  std::vector<unsigned char> bytes = test::bytes_of(whole);
+  // The table stands in front and tells of 60; of the data only a part is there.
+  bytes.resize(bytes.size() * 6 / 10);
+  test::write_bytes(file, bytes);
+  const auto cut = index_video(file);
+  CHECK(cut->setup->declared_frames == 60);
+  CHECK(cut->frame_count() > 10);
+  CHECK(cut->frame_count() < 60);
+  const auto all = shades(file, *cut, all_of(*cut));
+  CHECK(static_cast<int64_t>(all.size()) == cut->frame_count());
+  for (const auto& [k, shade] : all)
+    if (k < cut->frame_count() - 2) CHECK(std::abs(shade - test::shade_of(static_cast<int>(k))) <= 12);
+
+  // The data are all there by their length, but zeros from some place on.
+  bytes.resize(test::bytes_of(whole).size(), 0);
+  test::write_bytes(file, bytes);
+  const auto zeros = index_video(file);
+  CHECK(zeros->packets.size() == 60);
+  CHECK(zeros->frame_count() > 10);
+  CHECK(zeros->frame_count() < 60);
+  CHECK(zeros->decode_errors > 0);
+  CHECK(shades(file, *zeros, all_of(*zeros)).size() == static_cast<size_t>(zeros->frame_count()));
 }
 
 TEST_CASE("display matrices: the eight ways, and nonsense") {

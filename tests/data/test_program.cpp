@@ -1,0 +1,147 @@
+// laban index, frames, sample and check, run as a person or a script would.
+#include <doctest/doctest.h>
+
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+#include "data/made_clips.h"
+
+using namespace laban;
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+struct Result {
+  int code = 0;
+  std::string out, said;  // stdout, stderr
+  bool says(const std::string& part) const { return (out + said).find(part) != std::string::npos; }
+};
+
+/// Single quotes keep everything but themselves.
+std::string quoted(const std::string& argument) {
+  std::string out = "'";
+  for (const char c : argument) {
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
+  }
+  out += '\'';
+  return out;
+}
+
+Result laban_with(const std::vector<std::string>& arguments) {
+  const test::Folder folder("said");
+  const fs::path said = folder.path() / "stderr";
+  std::string command = quoted(LABAN_PROGRAM);
+  for (const std::string& argument : arguments) command.append(" ").append(quoted(argument));
+  command.append(" 2>").append(quoted(said.string()));
+  FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  Result result;
+  std::array<char, 4096> buffer{};
+  for (size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) result.out.append(buffer.data(), n);
+  const int status = pclose(pipe);
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  result.said = read_file(said);
+  return result;
+}
+
+std::vector<std::vector<std::string>> rows_of(const std::string& out) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream lines(out);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    rows.emplace_back();
+    for (std::string word; words >> word;) rows.back().push_back(word);
+  }
+  return rows;
+}
+
+void put(const fs::path& file, const std::string& content) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file) << content;
+}
+
+}  // namespace
+
+TEST_CASE("frames: index, pts, key and MD5; the indices asked for, in their order; odd file names") {
+  const test::Folder folder("program_frames");
+  const fs::path file = folder.path() / "a 'b' \"c\"\nタンゴ.mkv";
+  test::make_video(file, {.frames = 12, .gop = 5, .first_ms = 400});
+  const Result all = laban_with({"frames", file.string(), "--md5"});
+  REQUIRE(all.code == 0);
+  CHECK(all.out.starts_with("# index pts key md5\n"));
+  const auto rows = rows_of(all.out);
+  REQUIRE(rows.size() == 12);
+  for (size_t k = 0; k < 12; ++k) {
+    REQUIRE(rows[k].size() == 4);
+    CHECK(rows[k][0] == std::to_string(k));
+    CHECK(rows[k][1] == std::to_string(400 + 40 * k));  // a Matroska tick is a millisecond
+    CHECK(rows[k][3].size() == 32);
+  }
+  CHECK(rows[0][2] == "1");
+  CHECK(rows[1][2] == "0");
+  const auto some = rows_of(laban_with({"frames", file.string(), "--indices", "7,2,7", "--md5"}).out);
+  REQUIRE(some.size() == 3);
+  CHECK(some[0] == rows[7]);
+  CHECK(some[1] == rows[2]);
+  CHECK(some[2] == rows[7]);
+  const auto without = rows_of(laban_with({"frames", file.string(), "--indices", "3"}).out);
+  CHECK(without == std::vector<std::vector<std::string>>{{"3", "520", rows[3][2]}});
+  const json document = json::parse(laban_with({"frames", file.string(), "--json", "--md5"}).out);
+  CHECK(document["frames"] == 12);
+  CHECK(document["list"][4]["md5"] == rows[4][3]);
+  CHECK(document["list"][4]["seconds"].get<double>() == doctest::Approx(0.56));
+}
+
+TEST_CASE("frames: what cannot be listed is refused") {
+  const test::Folder folder("program_frames_bad");
+  const fs::path file = folder.path() / "v.mp4";
+  test::make_video(file, {.frames = 5});
+  const Result beyond = laban_with({"frames", file.string(), "--indices", "1,5"});
+  CHECK(beyond.code == 2);
+  CHECK(beyond.says("there is no frame 5"));
+  CHECK(beyond.says("It has 5 frames, 0 to 4."));
+  CHECK(laban_with({"frames", file.string(), "--indices", "-1"}).code == 2);
+  CHECK(laban_with({"frames", file.string(), "--indices", "one"}).code == 2);
+  CHECK(laban_with({"frames", folder.path().string()}).code == 2);
+  const Result none = laban_with({"frames", (folder.path() / "none.mp4").string()});
+  CHECK(none.code == 1);
+  CHECK(none.says("there is no such file"));
+  test::make_sound(folder.path() / "sound.wav");
+  const Result sound = laban_with({"frames", (folder.path() / "sound.wav").string()});
+  CHECK(sound.code == 1);
+  CHECK(sound.says("has no video stream (only audio)"));
+}
+
+TEST_CASE("index: writes what it found, says it, and is found again") {
+  const test::Folder folder("program_index");
+  for (const char* name : {"tango/a b.mp4", "tango/it's.mp4", "ワルツ/c\nd.mp4", "ワルツ/\"e\".mp4"})
+    put(folder.path() / name, "x");
+  const Result dry = laban_with({"index", folder.path().string(), "--dry-run"});
+  CHECK(dry.code == 0);
+  CHECK(dry.says("layout classes"));
+  CHECK_FALSE(fs::exists(folder.path() / "laban-index.csv"));
+  const Result made = laban_with({"index", folder.path().string()});
+  CHECK(made.code == 0);
+  const std::string table = read_file(folder.path() / "laban-index.csv");
+  CHECK(table.find("tango/a b.mp4,tango,") != std::string::npos);
+  CHECK(table.find("\"ワルツ/c\nd.mp4\",ワルツ,") != std::string::npos);
+  CHECK(table.find("\"ワルツ/\"\"e\"\".mp4\",ワルツ,") != std::string::npos);
+  CHECK(laban_with({"index", folder.path().string(), "--layout", "index", "--dry-run"}).says("layout index"));
+  const Result asked = laban_with({"index", folder.path().string(), "--layout", "splits"});
+  CHECK(asked.code == 1);
+  CHECK(asked.says("looked for folders train, val and test"));
+  CHECK(laban_with({"index", folder.path().string(), "--layout", "kinetics"}).code == 2);
+}
