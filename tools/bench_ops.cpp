@@ -80,6 +80,9 @@ OpLabel label(const SubsampleForward& op) {
 OpLabel label(const SubsampleBackward& op) {
   return {"subsample.backward", text(op.dx.shape), gbytes({op.dy, op.dx})};
 }
+OpLabel label(const ClipsFromFrames& op) {
+  return {"clips_from_frames", text(op.y.shape), gbytes({op.bytes, op.y})};
+}
 OpLabel label(const LinearForward& op) {
   return {"linear.forward", text(op.w.shape), gbytes({op.x, op.w, op.y}),
           linear_gflop(op.x.shape, op.w.shape)};

@@ -136,6 +136,17 @@ struct SubsampleBackward {
   std::array<int64_t, 3> stride{1, 1, 1};
 };
 
+// ---- the network's input -------------------------------------------------------------------------------
+
+/// Clips from decoded frames, in one pass: resize, crop, turn, colour, (value/255 - mean)/std as
+/// value*scale + shift. math/frame_pixel.h has the formula of a pixel.
+struct ClipsFromFrames {
+  Tensor bytes;       // u8: planes of all frames, as decoded
+  Tensor placements;  // u8: a FramePlacement (core/frame_placement.h) for each of the n*t frames
+  Tensor y;           // n x t x h x w x 3, or with more channels, which become zero
+  std::array<float, 3> scale{1, 1, 1}, shift{0, 0, 0};
+};
+
 // ---- linear and loss
 // ---------------------------------------------------------------------------------------
 
@@ -292,6 +303,7 @@ class Backend {
   virtual void run(const Dropout&, Scratch) = 0;
   virtual void run(const SubsampleForward&, Scratch) = 0;
   virtual void run(const SubsampleBackward&, Scratch) = 0;
+  virtual void run(const ClipsFromFrames&, Scratch) = 0;
   virtual void run(const LinearForward&, Scratch) = 0;
   virtual void run(const LinearBackwardData&, Scratch) = 0;
   virtual void run(const LinearBackwardWeights&, Scratch) = 0;

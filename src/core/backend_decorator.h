@@ -15,8 +15,8 @@ using AllOps =
     OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain, BatchNormInfer,
            BatchNormBackward, InverseStd, ReluForward, ReluBackward, Accumulate, Cast, MaxPoolForward,
            MaxPoolBackward, GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout, SubsampleForward,
-           SubsampleBackward, LinearForward, LinearBackwardData, LinearBackwardWeights, SoftmaxCrossEntropy,
-           Softmax, SgdStep, AdamStep, SumOfSquares, SetZero>;
+           SubsampleBackward, ClipsFromFrames, LinearForward, LinearBackwardData, LinearBackwardWeights,
+           SoftmaxCrossEntropy, Softmax, SgdStep, AdamStep, SumOfSquares, SetZero>;
 // The ops with an overload of their own in Backend.
 using OpsWithScratch = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain,
                               BatchNormInfer, BatchNormBackward, MaxPoolBackward, GlobalAvgPoolForward,

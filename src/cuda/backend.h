@@ -18,7 +18,7 @@ namespace laban::cuda {
 using OwnOps =
     decorator::OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, InverseStd, ReluForward,
                       ReluBackward, Accumulate, Cast, MaxPoolForward, MaxPoolBackward, GlobalAvgPoolForward,
-                      GlobalAvgPoolBackward, Dropout, SubsampleForward, SubsampleBackward,
+                      GlobalAvgPoolBackward, Dropout, SubsampleForward, SubsampleBackward, ClipsFromFrames,
                       SoftmaxCrossEntropy, Softmax, SgdStep, AdamStep, SumOfSquares, SetZero>;
 
 template <class List>

@@ -49,6 +49,7 @@ class ReferenceBackend : public Backend {
   void run(const Dropout& op, Scratch scratch) override;
   void run(const SubsampleForward& op, Scratch scratch) override;
   void run(const SubsampleBackward& op, Scratch scratch) override;
+  void run(const ClipsFromFrames& op, Scratch scratch) override;
   void run(const LinearForward& op, Scratch scratch) override;
   void run(const LinearBackwardData& op, Scratch scratch) override;
   void run(const LinearBackwardWeights& op, Scratch scratch) override;

@@ -59,6 +59,7 @@ std::span<const OpCase> op_cases() {
     cases::add_conv(all);
     cases::add_batch_norm(all);
     cases::add_elementwise_and_pools(all);
+    cases::add_frames(all);
     cases::add_linear_and_loss(all);
     cases::add_optimizer(all);
     return all;

@@ -53,6 +53,7 @@ namespace cases {
 void add_conv(std::vector<OpCase>& table);
 void add_batch_norm(std::vector<OpCase>& table);
 void add_elementwise_and_pools(std::vector<OpCase>& table);
+void add_frames(std::vector<OpCase>& table);
 void add_linear_and_loss(std::vector<OpCase>& table);
 void add_optimizer(std::vector<OpCase>& table);
 }  // namespace cases

@@ -44,6 +44,8 @@ void run(const GlobalAvgPoolBackward& op, Stream stream);
 void run(const SubsampleForward& op, Stream stream);
 void run(const SubsampleBackward& op, Stream stream);
 
+void run(const ClipsFromFrames& op, Stream stream);
+
 void run(const SoftmaxCrossEntropy& op, Stream stream);
 void run(const Softmax& op, Stream stream);
 

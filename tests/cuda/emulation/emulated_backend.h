@@ -29,6 +29,7 @@ class EmulatedBackend : public ReferenceBackend {
   void run(const Dropout& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SubsampleForward& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SubsampleBackward& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const ClipsFromFrames& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SoftmaxCrossEntropy& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const Softmax& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SgdStep& op, Scratch) override { cuda::run(op, nullptr); }
