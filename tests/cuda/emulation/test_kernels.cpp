@@ -34,6 +34,13 @@ TEST_CASE("emulated kernels: elementwise") {
 TEST_CASE("emulated kernels: pools and the shortcut") {
   for (const char* op : {"max_pool", "global_avg_pool", "subsample"}) check(op);
 }
+TEST_CASE("emulated kernels: clips from frames") {
+  // Weights of the resize are differences of places in float: 2^-24 of a place below 40, 36 of them to a
+  // sample.
+  emulation::EmulatedBackend backend;
+  for (const DType compute : {DType::f32, DType::bf16})
+    check_ops("clips_from_frames", backend, compute, 1e-5);
+}
 TEST_CASE("emulated kernels: softmax and its loss") {
   check("cross_entropy");
   check("softmax");
