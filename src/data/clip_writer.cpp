@@ -14,46 +14,11 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "data/frame_view.h"
 #include "data/transforms.h"
 
 namespace laban {
 namespace {
-
-struct Subsampling {
-  int x = 1, y = 1;
-};
-
-Subsampling subsampling_of(PixelLayout layout) {
-  switch (layout) {
-    case PixelLayout::yuv420p:
-      return {2, 2};
-    case PixelLayout::yuv422p:
-      return {2, 1};
-    default:
-      return {1, 1};
-  }
-}
-
-bool has_chroma(PixelLayout layout) { return layout != PixelLayout::gray8 && layout != PixelLayout::rgb24; }
-
-/// R = y(Y) + vr*(V-128), G = y(Y) + ug*(U-128) + vg*(V-128), B = y(Y) + ub*(U-128), in 0..255 (ITU-T H.273).
-struct ToRgb {
-  float gain, offset, vr, ug, vg, ub;
-};
-
-ToRgb to_rgb_of(ColorMatrix matrix, bool full_range) {
-  double kr = 0.299, kb = 0.114;
-  if (matrix == ColorMatrix::bt709) kr = 0.2126, kb = 0.0722;
-  if (matrix == ColorMatrix::bt2020) kr = 0.2627, kb = 0.0593;
-  const double kg = 1 - kr - kb;
-  const double luma = full_range ? 1 : 255.0 / 219, chroma = full_range ? 1 : 255.0 / 224;
-  return {.gain = static_cast<float>(luma),
-          .offset = static_cast<float>(full_range ? 0 : -16 * luma),
-          .vr = static_cast<float>(2 * (1 - kr) * chroma),
-          .ug = static_cast<float>(-2 * kb * (1 - kb) / kg * chroma),
-          .vg = static_cast<float>(-2 * kr * (1 - kr) / kg * chroma),
-          .ub = static_cast<float>(2 * (1 - kb) * chroma)};
-}
 
 /// (value/255 - mean)/std as value*scale + shift.
 struct Normalise {
@@ -121,31 +86,6 @@ BlendColumns blend_columns_of(int taps) {
   return kByTaps[taps < 8 ? taps : 0];
 }
 
-/// Where pixel (i, j) of the output lies in the crop as stored: base + i*down + j*right.
-struct Walk {
-  int64_t base = 0, down = 0, right = 0;
-};
-
-Walk walk_of(const Frame& frame, const ClipGeometry& g, int columns) {
-  // u runs with j along the turned picture's rows, v with i down its columns; turning maps (u, v) to the
-  // stored (r, c).
-  const bool backwards = g.flip != frame.mirror;
-  const auto place = [&](int64_t i, int64_t j) {
-    const int64_t u = backwards ? g.crop_width - 1 - j : j, v = i;
-    switch (frame.rotation) {
-      case 90:
-        return (g.crop_width - 1 - u) * columns + v;
-      case 180:
-        return (g.crop_height - 1 - v) * columns + (g.crop_width - 1 - u);
-      case 270:
-        return u * columns + (g.crop_height - 1 - v);
-      default:
-        return v * columns + u;
-    }
-  };
-  return {.base = place(0, 0), .down = place(1, 0) - place(0, 0), .right = place(0, 1) - place(0, 0)};
-}
-
 }  // namespace
 
 void ClipWriter::begin(const ClipGeometry& geometry, const TransformSettings& settings) {
@@ -188,24 +128,12 @@ void ClipWriter::make_axis(Axis& axis, int source, double ratio, int begin, int 
 }
 
 void ClipWriter::make_tables(const Frame& frame) {
-  const ClipGeometry& g = geometry_;
-  const bool turned = frame.rotation % 180 != 0;
-  rows_ = turned ? g.crop_width : g.crop_height;
-  columns_ = turned ? g.crop_height : g.crop_width;
-  // The crop's corner in the picture as shown, before the mirror, and then in the picture as stored.
-  const int u = frame.mirror ? g.scaled_width - g.x - g.crop_width : g.x, v = g.y;
-  const int far_u = g.scaled_width - u - g.crop_width, far_v = g.scaled_height - v - g.crop_height;
-  const int row = frame.rotation == 0 ? v : frame.rotation == 90 ? far_u : frame.rotation == 180 ? far_v : u;
-  const int column = frame.rotation == 0     ? u
-                     : frame.rotation == 90  ? v
-                     : frame.rotation == 180 ? far_u
-                                             : far_v;
-  const double ratio_x = static_cast<double>(frame.width) / (turned ? g.scaled_height : g.scaled_width);
-  const double ratio_y = static_cast<double>(frame.height) / (turned ? g.scaled_width : g.scaled_height);
-
+  const StoredCrop crop = stored_crop(frame, geometry_);
+  rows_ = crop.rows;
+  columns_ = crop.columns;
   const auto make_plane = [&](PlaneTables& tables, Subsampling sub) {
-    make_axis(tables.rows, (frame.height + sub.y - 1) / sub.y, ratio_y / sub.y, row, rows_);
-    make_axis(tables.columns, (frame.width + sub.x - 1) / sub.x, ratio_x / sub.x, column, columns_);
+    make_axis(tables.rows, (frame.height + sub.y - 1) / sub.y, crop.ratio_y / sub.y, crop.row, rows_);
+    make_axis(tables.columns, (frame.width + sub.x - 1) / sub.x, crop.ratio_x / sub.x, crop.column, columns_);
   };
   make_plane(luma_, {});
   if (has_chroma(frame.layout)) make_plane(chroma_, subsampling_of(frame.layout));
@@ -238,7 +166,7 @@ void ClipWriter::emit(const Frame& frame, float* out) const {
   const Walk walk = walk_of(frame, g, columns_);
   const Normalise n = normalise_of(settings_);
   const int64_t plane = static_cast<int64_t>(rows_) * columns_;
-  const ToRgb m = to_rgb_of(frame.matrix, frame.full_range);
+  const FrameColour m = colour_of(frame.matrix, frame.full_range);
   for (int i = 0; i < g.crop_height; ++i) {
     const float* from = crop_.data();
     const int64_t begin = walk.base + i * walk.down;
