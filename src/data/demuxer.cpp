@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "data/libav_compat.h"
+#include "data/video.h"
 
 namespace laban {
 namespace {
@@ -106,8 +107,9 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
     std::string found;
     setup->stream = choose_stream(*input_, found);
     if (setup->stream < 0)
-      refuse(file, "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
-             "Name a file with moving pictures.");
+      throw NoVideoError(file.string(),
+                         "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
+                         "Name a file with moving pictures.");
     const AVStream& stream = *input_->streams[setup->stream];
     setup->parameters.reset(avcodec_parameters_alloc());
     if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)
@@ -128,6 +130,7 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
       setup->declared_seconds = static_cast<double>(stream.duration) * av_q2d(stream.time_base);
     setup_ = std::move(setup);
   }
+  complaint_ = av::first_complaint();
   for (unsigned i = 0; i < input_->nb_streams; ++i)
     if (static_cast<int>(i) != setup_->stream) input_->streams[i]->discard = AVDISCARD_ALL;
 }
@@ -143,7 +146,9 @@ bool Demuxer::read(AVPacket& packet) {
   while (true) {
     av_packet_unref(&packet);
     check_watch();
+    av::forget_complaints();
     const int code = av_read_frame(input_.get(), &packet);
+    if (complaint_.empty()) complaint_ = av::first_complaint();
     if (code == AVERROR(EAGAIN)) continue;
     if (code < 0) {
       check_watch();

@@ -44,6 +44,9 @@ class Demuxer {
   /// then says why).
   bool read(AVPacket& packet);
   const std::string& read_error() const { return read_error_; }
+  /// The first error that libav logged while it opened the file and read packets, whether or not it went on;
+  /// empty: none.
+  const std::string& complaint() const { return complaint_; }
 
   /// FileError or Cancelled where the watch says so.
   void check_watch() const;
@@ -54,7 +57,7 @@ class Demuxer {
   av::InputContext input_;
   std::shared_ptr<const StreamSetup> setup_;
   int64_t bytes_ = 0;
-  std::string read_error_;
+  std::string read_error_, complaint_;
 };
 
 /// Reads a display matrix (nine numbers, FFmpeg's convention) as one of the eight ways to turn and mirror a

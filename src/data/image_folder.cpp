@@ -98,12 +98,12 @@ void choose(std::vector<std::string>& names, const fs::path& folder, const Frame
 /// Finds the first place where the numbers, that so far grew by the same step, jump.
 std::string gap_in(const std::vector<std::string>& names) {
   if (names.size() < 3) return "";
-  // One picture that lies by itself must not make the step: take the commonest of the first.
+  // Pictures that lie apart must not make the step: it is the median.
   std::vector<int64_t> steps;
   for (size_t i = 1; i < names.size(); ++i) steps.push_back(number_in(names[i]) - number_in(names[i - 1]));
   std::vector<int64_t> sorted = steps;
   std::ranges::sort(sorted);
-  const int64_t step = sorted[sorted.size() / 2];
+  const int64_t step = sorted[(sorted.size() - 1) / 2];
   for (size_t i = 0; i < steps.size(); ++i)
     if (steps[i] > step) return text("after ", names[i], " comes ", names[i + 1]);
   return "";

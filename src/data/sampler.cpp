@@ -37,11 +37,18 @@ std::vector<int64_t> even_starts(const SamplerSettings& s, int64_t n) {
   return starts;
 }
 
+/// Frames of the video from one sample to the next.
+double dense_step(const SamplerSettings& s, double video_fps) {
+  return s.stride * (s.fps > 0 && video_fps > 0 ? video_fps / s.fps : 1);
+}
+/// Frames from a dense clip's first to its last, both included.
+double dense_length(const SamplerSettings& s, double step) {
+  return std::floor(static_cast<double>(s.frames() - 1) * step) + 1;
+}
+
 std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, int64_t n, double video_fps,
                                    Rng& rng) {
-  const bool resample = s.fps > 0 && video_fps > 0;
-  const double step = s.stride * (resample ? video_fps / s.fps : 1);
-  const double length = std::floor(static_cast<double>(s.frames() - 1) * step) + 1;
+  const double step = dense_step(s, video_fps), length = dense_length(s, step);
   const int64_t room = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
   const int64_t start = mode == SampleMode::train ? rng.integer(0, room) : room / 2;
   std::vector<int64_t> indices;
@@ -61,6 +68,11 @@ void check(const SamplerSettings& s) {
   if (!(s.stride > 0) || !std::isfinite(s.stride) || !(s.fps >= 0) || !std::isfinite(s.fps))
     throw UsageError(text("frames cannot be taken with stride ", s.stride, " at ", s.fps, " frames a second"),
                      "The stride must be positive; the rate must be positive, or 0 for the video's own.");
+}
+
+int64_t frames_needed(const SamplerSettings& s, double video_fps) {
+  if (s.kind != SamplerKind::dense) return int64_t{s.segments} + s.frames_per_segment - 1;
+  return static_cast<int64_t>(std::min(dense_length(s, dense_step(s, video_fps)), 1e15));
 }
 
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,

@@ -39,6 +39,10 @@ struct SamplerSettings {
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
                                     double video_fps, Rng& rng);
 
+/// How many frames a video must have for a clip whose frames are all different and, with tsn, each in a
+/// segment of its own. Shorter videos give clips that repeat frames.
+int64_t frames_needed(const SamplerSettings& settings, double video_fps);
+
 /// UsageError where no clip can be made with these.
 void check(const SamplerSettings& settings);
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "data/frame.h"
 
 struct AVFrame;
@@ -52,10 +53,12 @@ struct VideoIndex {
   bool exact_packets = false;
   bool verified =
       false;  // the whole file was decoded to count (else: the container's own table was believed)
-  int decode_errors = 0;    // packets that did not decode, left out as every player leaves them out
-  int damaged_frames = 0;   // shown, but with parts that the decoder had to make up
-  std::string first_error;  // libav's words for the first of these, where it had any
-  std::string read_error;   // why reading stopped before the end of the file; empty where it did not
+  int decode_errors = 0;            // packets that did not decode, left out as every player leaves them out
+  int damaged_frames = 0;           // shown, but with parts that the decoder had to make up
+  std::string first_error;          // libav's words for the first of these, where it had any
+  std::string read_error;           // why reading stopped before the end of the file; empty where it did not
+  std::string container_complaint;  // libav's first words of what is wrong with the container; empty: none
+  bool ends_damaged = false;        // nothing is wrong before the last packet, but that is incomplete
   std::shared_ptr<const StreamSetup> setup;
 
   int64_t frame_count() const { return static_cast<int64_t>(packet_of_frame.size()); }
@@ -66,6 +69,12 @@ struct VideoIndex {
     const int32_t packet = packet_of_frame[static_cast<size_t>(k)];
     return packet < 0 ? nullptr : &packets[static_cast<size_t>(packet)];
   }
+};
+
+/// The file holds no moving pictures: only sound, say.
+class NoVideoError : public FileError {
+ public:
+  using FileError::FileError;
 };
 
 enum class Trust {

@@ -24,7 +24,9 @@ struct Pass {
   bool complete = false;  // all packets were decoded
   bool flawless = true;   // nothing was wrong with reading or decoding
   int errors = 0, damaged = 0;
-  std::string first_error, read_error;
+  std::string first_error, read_error, container_complaint;
+  int64_t first_damage =
+      INT64_MAX;            // the first packet that is incomplete, or gave an error or a damaged frame
   bool has_matrix = false;  // the first picture carries its own orientation
   int rotation = 0;
   bool mirror = false;
@@ -83,12 +85,14 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
     pass.frames.push_back(known ? frame.pts : -1);
     if ((frame.flags & AV_FRAME_FLAG_CORRUPT) || frame.decode_error_flags) {
       ++pass.damaged;
+      pass.first_damage = std::min(pass.first_damage, known ? frame.pts : 0);
       pass.flawless = false;
     }
   };
 
   const av::Packet packet = av::make_packet();
   int64_t bytes = 0;
+  int errors = 0;
   while (source.read(*packet)) {
     const int64_t ordinal = static_cast<int64_t>(pass.packets.size());
     bytes += packet->size;
@@ -97,14 +101,18 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
                       "The file is damaged; copy or download it again.");
     pass.packets.push_back(describe(*packet, parameters.codec_id, h264_length));
     if (on_packet) on_packet({packet->data, static_cast<size_t>(packet->size)});
-    if (packet->flags & AV_PKT_FLAG_CORRUPT) pass.flawless = false;
+    const bool incomplete = packet->flags & AV_PKT_FLAG_CORRUPT;
+    if (incomplete) pass.flawless = false;
     if (ordinal < decode_limit) decoder.decode(*packet, ordinal, on_frame);
+    if (incomplete || decoder.errors() > errors) pass.first_damage = std::min(pass.first_damage, ordinal);
+    errors = decoder.errors();
   }
   decoder.drain(on_frame);
   pass.complete = static_cast<int64_t>(pass.packets.size()) <= decode_limit;
   pass.errors = decoder.errors();
   pass.first_error = decoder.first_error();
   pass.read_error = source.read_error();
+  pass.container_complaint = source.complaint();
   if (pass.errors > 0 || !pass.read_error.empty()) pass.flawless = false;
   return pass;
 }
@@ -199,7 +207,9 @@ std::shared_ptr<const VideoIndex> index_video(const std::filesystem::path& file,
   index->damaged_frames = pass.damaged;
   index->first_error = pass.first_error;
   index->read_error = pass.read_error;
+  index->container_complaint = pass.container_complaint;
   index->packets = std::move(pass.packets);
+  index->ends_damaged = pass.first_damage == static_cast<int64_t>(index->packets.size()) - 1;
   index->packet_of_frame.assign(pass.frames.begin(), pass.frames.end());
   return index;
 }

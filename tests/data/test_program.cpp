@@ -145,3 +145,39 @@ TEST_CASE("index: writes what it found, says it, and is found again") {
   CHECK(asked.says("looked for folders train, val and test"));
   CHECK(laban_with({"index", folder.path().string(), "--layout", "kinetics"}).code == 2);
 }
+
+TEST_CASE("check: exit codes, the table, JSON") {
+  const test::Folder folder("program_check");
+  int first = 0;
+  for (const char* name : {"tango/a b.mp4", "tango/it's.mp4", "ワルツ/c\nd.mp4", "ワルツ/\"e\".mp4"}) {
+    test::make_video(folder.path() / "v.mp4", {.frames = 20, .first = first++});
+    fs::create_directories((folder.path() / name).parent_path());
+    fs::rename(folder.path() / "v.mp4", folder.path() / name);
+  }
+  const std::string root = folder.path().string();
+  const Result clean = laban_with({"check", root});
+  CHECK(clean.code == 0);
+  CHECK(clean.says("0 problems, 0 remarks"));
+  CHECK(clean.says("ワルツ"));
+  CHECK(laban_with({"check", root, "--frames", "32"}).says("short (4)"));
+  fs::copy(folder.path() / "tango/a b.mp4", folder.path() / "ワルツ/copy.mp4");
+  put(folder.path() / "tango/broken.mp4", "nothing");
+  const Result bad = laban_with({"check", root});
+  CHECK(bad.code == 1);
+  CHECK(bad.says("unreadable (1)"));
+  CHECK(bad.says("label-conflict (1)"));
+  CHECK(bad.says("tango/broken.mp4 ["));
+  const Result as_json = laban_with({"check", root, "--json"});
+  CHECK(as_json.code == 1);
+  const json document = json::parse(as_json.out);
+  CHECK(document["clean"] == false);
+  CHECK(document["complete"] == true);
+  CHECK(document["counts"]["unreadable"] == 1);
+  CHECK(document["counts"]["rotated"] == 0);
+  CHECK(document["classes"].size() == 2);
+  CHECK(document["findings"][0]["kind"] == "unreadable");
+  CHECK(document["findings"][0]["level"] == "problem");
+  CHECK(document["findings"][0]["clip"] == "tango/broken.mp4");
+  CHECK(laban_with({"check", root, "--no-such-flag"}).code == 2);
+  CHECK(laban_with({"check", root + "/none"}).code == 1);
+}
