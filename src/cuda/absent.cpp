@@ -1,6 +1,7 @@
 // In place of everything else of this room where laban is built without CUDA.
 #include "core/error.h"
 #include "cuda/cuda_backend.h"
+#include "cuda/ladder_bench.h"
 
 namespace laban {
 namespace {
@@ -16,5 +17,6 @@ bool cuda_is_built() { return false; }
 std::unique_ptr<Backend> make_cuda_backend(const CudaSettings&) { refuse(); }
 std::string cuda_description(int) { refuse(); }
 std::filesystem::path default_plan_file() { return {}; }
+LadderTimes time_ladder(int, const Shape&, DType) { refuse(); }
 
 }  // namespace laban

@@ -39,8 +39,7 @@ struct AddAll {
   }
 };
 
-// ---- the second stage: blocks of 16 channels, so that a warp reads whole sectors, by 32 rows of partials
-// ---
+// ---- the second stage: blocks of 16 channels, so that a warp reads whole sectors, by 32 rows -----------
 
 constexpr int kFinishWidth = 16, kFinishHeight = 32;
 
