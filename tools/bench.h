@@ -1,6 +1,7 @@
 // What `laban bench` measures: full training steps, on random clips.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -54,5 +55,8 @@ struct Peaks {
 /// geometry.
 std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step,
                                         Peaks& peaks);
+
+/// Adds `bench ladder`: the rungs of the kernel ladder, on a GPU.
+void add_bench_ladder(CLI::App& bench);
 
 }  // namespace laban::tools

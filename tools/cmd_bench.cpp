@@ -157,6 +157,8 @@ void add_bench(CLI::App& app) {
   add_flags(*ops, *op_options);
   ops->add_flag("--by-shape", op_options->by_shape, "a row for each shape");
   ops->callback([op_options] { run_ops(*op_options); });
+
+  add_bench_ladder(*bench);
 }
 
 }  // namespace laban::tools
