@@ -56,6 +56,8 @@ struct Peaks {
 std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step,
                                         Peaks& peaks);
 
+/// Adds `bench load` (bench_load.h).
+void add_bench_load(CLI::App& bench);
 /// Adds `bench ladder`: the rungs of the kernel ladder, on a GPU.
 void add_bench_ladder(CLI::App& bench);
 

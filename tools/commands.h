@@ -18,6 +18,8 @@ void add_index(CLI::App& app);
 void add_check(CLI::App& app);
 void add_frames(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_cache(CLI::App& app);
+void add_preview(CLI::App& app);
 void add_forward(CLI::App& app);
 
 }  // namespace laban::tools

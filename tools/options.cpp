@@ -33,7 +33,10 @@ void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only
 }
 
 void ConfigFlags::apply(Config& config) const {
-  for (const auto& [flag, value] : values_) apply_flag(config, flag, value);
+  // A preset first: the other flags go beyond it, wherever they stand.
+  for (const bool preset : {true, false})
+    for (const auto& [flag, value] : values_)
+      if ((flag == "preset") == preset) apply_flag(config, flag, value);
 }
 
 std::vector<std::string> ConfigFlags::given() const {
@@ -74,6 +77,29 @@ void print_notes(const Dataset& dataset) {
 
 std::vector<std::string> dataset_flags() {
   return {"layout", "media", "frames-named", "fold", "split-seed", "train-share", "validate-share"};
+}
+
+std::vector<std::string> transform_flags() {
+  return {"preset",
+          "size",
+          "scale",
+          "short-side-min",
+          "short-side-max",
+          "area",
+          "aspect",
+          "stretch-width",
+          "stretch-height",
+          "flip",
+          "flip-vertically",
+          "brightness",
+          "contrast",
+          "saturation",
+          "hue",
+          "rand-augment",
+          "rand-magnitude",
+          "erase",
+          "mean",
+          "std"};
 }
 
 std::string percent(double share) {

@@ -41,6 +41,8 @@ std::string split_sizes(const Dataset& dataset);
 void print_notes(const Dataset& dataset);
 /// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
 std::vector<std::string> dataset_flags();
+/// The flags that say how frames become what the network sees.
+std::vector<std::string> transform_flags();
 /// "96.3 %"
 std::string percent(double share);
 

@@ -3,14 +3,21 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <span>
+#include <string>
 #include <variant>
 #include <vector>
 
 #include "data/dataset.h"
 #include "data/image_folder.h"
+#include "data/packet_store.h"
 #include "data/sampler.h"
+#include "data/shard.h"
 #include "data/transforms.h"
 #include "data/video.h"
 
@@ -24,6 +31,8 @@ class ItemIndex {
   /// A stretch of the video, which must lie in it.
   ItemIndex(std::shared_ptr<const VideoIndex> video, int64_t first, int64_t count);
   explicit ItemIndex(FolderIndex folder);
+  /// The clip of that name in a shard of a cache.
+  ItemIndex(std::shared_ptr<const Shard> shard, const std::string& name);
 
   int64_t first_frame() const { return first_; }
   int64_t frame_count() const { return count_; }
@@ -32,9 +41,15 @@ class ItemIndex {
   int shown_height() const;
   const VideoIndex* video() const;
   const FolderIndex* folder() const { return std::get_if<FolderIndex>(&index_); }
+  /// A clip of a shard, or null; its frames are numbered from 0 in the shard, from first_frame() here.
+  struct Cached {
+    std::shared_ptr<const Shard> shard;
+    const ShardClip* clip = nullptr;
+  };
+  const Cached* cached() const { return std::get_if<Cached>(&index_); }
 
  private:
-  std::variant<std::shared_ptr<const VideoIndex>, FolderIndex> index_;
+  std::variant<std::shared_ptr<const VideoIndex>, FolderIndex, Cached> index_;
   int64_t first_ = 0, count_ = 0;
 };
 
@@ -43,18 +58,33 @@ class ItemIndex {
 std::shared_ptr<const ItemIndex> index_item(const DatasetItem& item, Trust trust,
                                             const std::atomic<bool>* cancel);
 
-/// The indices of a dataset's items, made when first asked for and kept. May be asked by many threads.
+/// Calls sink(k, frame) once for every different k of `frames`, numbers of the file's frames, which ascend.
+/// FileError where one cannot be had.
+void read_frames(const DatasetItem& item, const ItemIndex& index, std::span<const int64_t> frames,
+                 PictureReader& pictures, ShardReader& shards, const std::atomic<bool>* cancel,
+                 const std::function<void(int64_t, const Frame&)>& sink);
+
+/// The indices of a dataset's items, made when first asked for and kept: those of videos in a PacketStore,
+/// packed. May be asked by many threads.
 class IndexCache {
  public:
-  IndexCache(size_t items, Trust trust) : trust_(trust), entries_(items) {}
+  /// `store`: the file that keeps the indices of videos from run to run, of paths that count from `root`;
+  /// empty: none does.
+  IndexCache(size_t items, Trust trust, const std::filesystem::path& store = {},
+             const std::filesystem::path& root = {})
+      : trust_(trust), videos_(store, root), folders_(items) {}
 
   std::shared_ptr<const ItemIndex> get(const DatasetItem& item, size_t position,
                                        const std::atomic<bool>* cancel);
 
  private:
+  std::shared_ptr<const VideoIndex> video(const DatasetItem& item, const std::atomic<bool>* cancel);
+
   Trust trust_;
-  std::mutex mutex_;  // of entries_; held for a look, never while a file is read
-  std::vector<std::shared_ptr<const ItemIndex>> entries_;
+  PacketStore videos_;
+  std::mutex mutex_;  // of what follows; held for a look, never while a file is read
+  std::vector<std::shared_ptr<const ItemIndex>> folders_;  // by item; clips of shards too
+  std::map<std::filesystem::path, std::shared_ptr<const Shard>> shards_;
 };
 
 /// How a clip is made of an item.
@@ -84,6 +114,10 @@ class ClipReader {
  private:
   ClipWriter writer_;
   PictureReader pictures_;
+  void augment(const ClipAugment& augment, const TransformSettings& transform, int64_t frames, float* out);
+
 };
 
+  ShardReader shards_;
+  Augmenter augmenter_;
 }  // namespace laban

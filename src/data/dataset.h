@@ -15,10 +15,10 @@ namespace laban {
 enum class Split : uint8_t { train, validate, test };
 constexpr std::array<const char*, 3> kSplitNames{"train", "val", "test"};
 
-enum class ItemKind : uint8_t { video, frame_folder };
+enum class ItemKind : uint8_t { video, frame_folder, cached };
 
 struct DatasetItem {
-  std::filesystem::path path{};  // a video file, or a folder of JPEG/PNG/BMP frames
+  std::filesystem::path path{};  // a video file, a folder of JPEG/PNG/BMP frames, or a shard of a cache
   std::string name{};            // relative to the dataset's root, for people; no two items have the same
   int label = 0;
   std::string group{};  // clips of one source share it, and stay in one split

@@ -49,7 +49,7 @@ Walk walk_of(const Frame& frame, const ClipGeometry& g, int columns) {
   // stored (r, c).
   const bool backwards = g.flip != frame.mirror;
   const auto place = [&](int64_t i, int64_t j) {
-    const int64_t u = backwards ? g.crop_width - 1 - j : j, v = i;
+    const int64_t u = backwards ? g.crop_width - 1 - j : j, v = g.flip_vertically ? g.crop_height - 1 - i : i;
     switch (frame.rotation) {
       case 90:
         return (g.crop_width - 1 - u) * columns + v;

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "data/csv.h"
 #include "data/layouts.h"
+#include "data/shard.h"
 
 namespace laban {
 namespace fs = std::filesystem;
@@ -40,7 +41,9 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
       throw FileError(where, "the path is empty", "Name the clip's file, counted from the table's folder.");
     if (!fs::exists(clip, failed)) missing.add(file, row.line, row.cells[path]);
     DatasetItem item = make_item(dataset.root, clip,
-                                 fs::is_directory(clip, failed) ? ItemKind::frame_folder : ItemKind::video);
+                                 clip.extension() == kShardExtension ? ItemKind::cached
+                                 : fs::is_directory(clip, failed)    ? ItemKind::frame_folder
+                                                                     : ItemKind::video);
     item.label = label_of(dataset, row.cells[label]);
     if (split) {
       const std::optional<Split> part = split_named(row.cells[*split]);

@@ -68,7 +68,13 @@ struct Loader::State {
         items(std::move(chosen)),
         settings(std::move(s)),
         cache(d.items.size(),
-              settings.on_bad_file == OnBadFile::exclude ? Trust::nothing : Trust::long_tables) {}
+              settings.on_bad_file == OnBadFile::exclude ? Trust::nothing : Trust::long_tables, store_file(),
+              d.root) {}
+
+  std::filesystem::path store_file() const {
+    if (!settings.keep_packets) return {};
+    return settings.packets.empty() ? packet_store_file(dataset.root) : settings.packets;
+  }
 
   const Dataset& dataset;
   std::vector<int> items;

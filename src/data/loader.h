@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,10 @@ struct LoaderSettings {
   uint64_t seed = 1;
   bool single_frame = false;  // control: every frame of a clip replaced by one of its frames
   OnBadFile on_bad_file = OnBadFile::stop;
+  /// Where the indices of videos are kept from run to run (PacketStore): `packets`, or, where that is empty,
+  /// packet_store_file(the dataset's root).
+  bool keep_packets = false;
+  std::filesystem::path packets{};
   /// exclude: called while files are looked through, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> on_check;
 };

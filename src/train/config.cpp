@@ -42,6 +42,9 @@ std::vector<Setting> settings(Config& c) {
        Setting::Word{&c.data.on_bad_file, {"stop", "exclude"}}},
       {"data", "workers", "workers", "decoding threads; 0: one per processor",
        Setting::Whole{&c.data.workers, 0, 1024}},
+      {"data", "packet_cache", "packet-cache",
+       "the file that keeps what was found in videos; auto: .laban-packets in the dataset; off: none",
+       Setting::Word{&c.data.packet_cache, {}}},
 
       {"clip", "sampler", "sampler", "tsn: frames spread over the whole video; dense: frames in a row",
        Setting::Word{&c.clip.sampler, {"tsn", "dense"}}},
@@ -52,6 +55,10 @@ std::vector<Setting> settings(Config& c) {
        Setting::Number{&c.clip.stride, 1, 1000}},
       {"clip", "fps", "fps", "resample to this rate first (dense); 0: take frames as they come",
        Setting::Number{&c.clip.fps, 0, 1000}},
+      {"clip", "preset", "preset",
+       "settings as published: deck (256-320, 244), torchvision (171x128, 112, Kinetics' colours); others go "
+       "beyond it",
+       Setting::Word{&c.clip.preset, {"none", "deck", "torchvision"}}},
       {"clip", "size", "size", "height and width the network sees, in pixels",
        Setting::Whole{&c.clip.size, 8, 4096}},
       {"clip", "short_side_min", "short-side-min",
@@ -59,8 +66,35 @@ std::vector<Setting> settings(Config& c) {
        Setting::Whole{&c.clip.short_side_min, 0, 8192}},
       {"clip", "short_side_max", "short-side-max", "evaluation scales to min; 0: 10/7 of size",
        Setting::Whole{&c.clip.short_side_max, 0, 8192}},
+      {"clip", "scale", "scale",
+       "short-side: as above; area: a random share of the picture (RandomResizedCrop); stretch: to one size",
+       Setting::Word{&c.clip.scale, {"short-side", "area", "stretch"}}},
+      {"clip", "area", "area", "scale area: the least and the largest share of the picture",
+       Setting::Numbers{&c.clip.area, 1e-6, 1, 2}},
+      {"clip", "aspect", "aspect", "scale area: the least and the largest width to height",
+       Setting::Numbers{&c.clip.aspect, 0.01, 100, 2}},
+      {"clip", "stretch_width", "stretch-width", "scale stretch: of every picture, before the crop",
+       Setting::Whole{&c.clip.stretch_width, 1, 8192}},
+      {"clip", "stretch_height", "stretch-height", "scale stretch: of every picture, before the crop",
+       Setting::Whole{&c.clip.stretch_height, 1, 8192}},
       {"clip", "flip", "flip", "probability of mirroring a training clip; 0 where left and right matter",
        Setting::Number{&c.clip.flip, 0, 1}},
+      {"clip", "flip_vertically", "flip-vertically", "probability of turning a training clip upside down",
+       Setting::Number{&c.clip.flip_vertically, 0, 1}},
+      {"clip", "brightness", "brightness", "colour jitter: factors 1-x to 1+x; 0: none",
+       Setting::Number{&c.clip.brightness, 0, 10}},
+      {"clip", "contrast", "contrast", "the same, around each frame's mean grey",
+       Setting::Number{&c.clip.contrast, 0, 10}},
+      {"clip", "saturation", "saturation", "the same, around each pixel's grey",
+       Setting::Number{&c.clip.saturation, 0, 10}},
+      {"clip", "hue", "hue", "turned by up to this share of the colour circle",
+       Setting::Number{&c.clip.hue, 0, 0.5}},
+      {"clip", "rand_augment", "rand-augment", "RandAugment: ops for each training clip; 0: none",
+       Setting::Whole{&c.clip.rand_augment, 0, 14}},
+      {"clip", "rand_magnitude", "rand-magnitude", "RandAugment: strength",
+       Setting::Whole{&c.clip.rand_magnitude, 0, 30}},
+      {"clip", "erase", "erase", "probability of erasing a rectangle of a training clip",
+       Setting::Number{&c.clip.erase, 0, 1}},
       {"clip", "mean", "mean", "of red, green, blue in 0..1, subtracted",
        Setting::Numbers{&c.clip.mean, 0, 1, 3}},
       {"clip", "std", "std", "of red, green, blue, divided by", Setting::Numbers{&c.clip.std, 1e-3, 1e3, 3}},
@@ -69,6 +103,9 @@ std::vector<Setting> settings(Config& c) {
 
       {"model", "name", "model", "which network; laban describe lists them",
        Setting::Word{&c.model.name, {}}},
+      {"model", "weights", "weights",
+       "begin with the weights in this file (safetensors, or PyTorch's); empty: drawn anew",
+       Setting::Word{&c.model.weights, {}}},
       {"model", "midplanes", "midplanes",
        "middle channels of (2+1)D convolutions: torchvision (once a block) or per-conv (VMZ, the paper)",
        Setting::Word{&c.model.midplanes, {"torchvision", "per-conv"}}},
@@ -142,6 +179,19 @@ std::vector<Setting> settings(Config& c) {
   };
 }
 
+void apply_preset(Config& config) {
+  Config::Clip& clip = config.clip;
+  if (clip.preset == "deck") {
+    clip.scale = "short-side", clip.short_side_min = 256, clip.short_side_max = 320, clip.size = 244;
+    clip.flip = 0.5;
+    clip.mean = {0.45, 0.45, 0.45}, clip.std = {0.225, 0.225, 0.225};
+  } else if (clip.preset == "torchvision") {
+    clip.scale = "stretch", clip.stretch_width = 171, clip.stretch_height = 128, clip.size = 112;
+    clip.flip = 0.5;
+    clip.mean = {0.43216, 0.394666, 0.37645}, clip.std = {0.22803, 0.22145, 0.216989};
+  }
+}
+
 void resolve(Config& config) {
   Config::Clip& clip = config.clip;
   if (clip.short_side_min == 0)
@@ -149,6 +199,12 @@ void resolve(Config& config) {
                                                   : (clip.size * 8 + 6) / 7;
   if (clip.short_side_max == 0) clip.short_side_max = std::max(clip.short_side_min, (clip.size * 10 + 6) / 7);
 
+  if (clip.scale == "stretch" && std::min(clip.stretch_width, clip.stretch_height) < clip.size)
+    throw UsageError(text("clips of clip.size ", clip.size, " cannot be cut out of pictures of ",
+                          clip.stretch_width, "x", clip.stretch_height),
+                     "--stretch-width and --stretch-height must be at least --size.");
+  if (clip.area[0] > clip.area[1] || clip.aspect[0] > clip.aspect[1])
+    throw UsageError("clip.area and clip.aspect name the smaller number first");
   if (clip.short_side_min < clip.size)
     throw UsageError(text("clip.short_side_min is ", clip.short_side_min, ", but clips of clip.size ",
                           clip.size, " are cut out of it"),
@@ -194,7 +250,22 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.transform.short_side_max = static_cast<int>(clip.short_side_max);
   loader.transform.flip = clip.flip;
   for (size_t i = 0; i < 3; ++i) {
+  loader.transform.rule = clip.scale == "area"      ? ScaleRule::area
+                          : clip.scale == "stretch" ? ScaleRule::stretch
+                                                    : ScaleRule::short_side;
+  loader.transform.area_min = clip.area[0], loader.transform.area_max = clip.area[1];
+  loader.transform.aspect_min = clip.aspect[0], loader.transform.aspect_max = clip.aspect[1];
+  loader.transform.stretch_width = static_cast<int>(clip.stretch_width);
+  loader.transform.stretch_height = static_cast<int>(clip.stretch_height);
     loader.transform.mean[i] = static_cast<float>(clip.mean[i]);
+  loader.transform.flip_vertically = clip.flip_vertically;
+  loader.transform.augment = {.brightness = clip.brightness,
+                              .contrast = clip.contrast,
+                              .saturation = clip.saturation,
+                              .hue = clip.hue,
+                              .rand_augment = static_cast<int>(clip.rand_augment),
+                              .rand_magnitude = static_cast<int>(clip.rand_magnitude),
+                              .erase = clip.erase};
     loader.transform.std[i] = static_cast<float>(clip.std[i]);
   }
   loader.mode = mode;
@@ -205,6 +276,8 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.single_frame = clip.single_frame;
   loader.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
   return loader;
+  loader.keep_packets = config.data.packet_cache != "off";
+  if (config.data.packet_cache != "auto" && loader.keep_packets) loader.packets = config.data.packet_cache;
 }
 
 OptimizerSettings optimizer_settings(const Config& config) {

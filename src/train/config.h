@@ -27,6 +27,7 @@ struct Config {
     double train_share = 0.8, validate_share = 0.1;
     std::string on_bad_file = "stop";
     int64_t workers = 0;
+    std::string packet_cache = "auto";
     bool operator==(const Data&) const = default;
   } data;
 
@@ -35,7 +36,13 @@ struct Config {
     int64_t frames = 16, frames_per_segment = 1;
     double stride = 1, fps = 0;
     int64_t size = 56, short_side_min = 0, short_side_max = 0;
-    double flip = 0.5;
+    std::string preset = "none", scale = "short-side";
+    std::vector<double> area{0.08, 1.0}, aspect{0.75, 1.3333333333333333};
+    int64_t stretch_width = 171, stretch_height = 128;
+    double flip = 0.5, flip_vertically = 0;
+    double brightness = 0, contrast = 0, saturation = 0, hue = 0;
+    int64_t rand_augment = 0, rand_magnitude = 9;
+    double erase = 0;
     std::vector<double> mean{0.45, 0.45, 0.45}, std{0.225, 0.225, 0.225};
     bool single_frame = false;
     bool operator==(const Clip&) const = default;
@@ -43,6 +50,7 @@ struct Config {
 
   struct Model {
     std::string name = "r2plus1d_tiny";
+    std::string weights;
     std::string midplanes = "torchvision", shortcut = "B";
     double norm_eps = 1e-5;
     double dropout = 0;
@@ -131,6 +139,9 @@ std::vector<Setting> settings(Config& config);
 void apply_toml(Config& config, std::string_view toml, const std::string& source);
 /// The same from a file. Throws FileError where it cannot be read.
 void apply_config_file(Config& config, const std::string& path);
+/// Sets the fields of `clip` as a published pipeline has them: "deck" or "torchvision"; "none" sets nothing.
+/// Reading a config or flags does this first, so that single settings go beyond a preset wherever they stand.
+void apply_preset(Config& config);
 /// Sets one field from text, as from a command line: lists as "0.4,0.5,0.6", scales as "stem=0,fc=10". `flag`
 /// is without dashes.
 void apply_flag(Config& config, const std::string& flag, const std::string& value);

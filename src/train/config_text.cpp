@@ -253,15 +253,20 @@ void apply_toml(Config& config, std::string_view toml, const std::string& source
     std::vector<std::string> known;
     for (const Setting& setting : all)
       if (setting.section == section) known.push_back(setting.key);
-    for (const auto& [key, node] : *section_node.as_table()) {
-      const auto found = std::ranges::find_if(
-          all, [&](const Setting& s) { return s.section == section && s.key == key.str(); });
+    const auto set = [&](std::string_view key, const toml::node& node) {
+      const auto found =
+          std::ranges::find_if(all, [&](const Setting& s) { return s.section == section && s.key == key; });
       if (found == all.end())
-        throw UsageError(
-            at(node) + "there is no setting '" + std::string(key.str()) + "' in [" + section + "]",
-            advice_for(std::string(key.str()), known));
+        throw UsageError(at(node) + "there is no setting '" + std::string(key) + "' in [" + section + "]",
+                         advice_for(std::string(key), known));
       assign(*found, node, at(node) + found->name());
+    };
+    const toml::table& table = *section_node.as_table();
+    if (const toml::node* preset = section == "clip" ? table.get("preset") : nullptr) {
+      set("preset", *preset);
+      apply_preset(config);
     }
+    for (const auto& [key, node] : table) set(key.str(), node);
   }
 }
 
@@ -270,7 +275,11 @@ void apply_config_file(Config& config, const std::string& path) { apply_toml(con
 void apply_flag(Config& config, const std::string& flag, const std::string& value) {
   std::vector<std::string> known;
   for (const Setting& setting : settings(config)) {
-    if (setting.flag == flag) return assign(setting, value, "--" + flag);
+    if (setting.flag == flag) {
+      assign(setting, value, "--" + flag);
+      if (flag == "preset") apply_preset(config);
+      return;
+    }
     known.push_back(setting.flag);
   }
   throw UsageError("there is no flag --" + flag, advice_for(flag, known));

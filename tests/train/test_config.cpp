@@ -30,7 +30,8 @@ Config everything_changed() {
     if (const auto* word = std::get_if<Setting::Word>(&setting.value))
       *word->target = word->choices.empty() ? "a \"strange\" \\ näme\n\x01" : word->choices.back();
     if (const auto* numbers = std::get_if<Setting::Numbers>(&setting.value))
-      *numbers->target = std::vector<double>{0.1, 1.0 / 3, 1};
+      *numbers->target =
+          numbers->count == 2 ? std::vector<double>{0.1, 1.0 / 3} : std::vector<double>{0.1, 1.0 / 3, 1};
     if (const auto* scales = std::get_if<Setting::Scales>(&setting.value))
       *scales->target = {{"layer1.0", 0.1}, {"stem", 0}};
   }
@@ -160,6 +161,26 @@ TEST_CASE("the short side follows from the clip's size unless it is set") {
   const Config resolved = config;
   resolve(config);
   CHECK(config == resolved);
+}
+
+TEST_CASE("a preset sets a whole pipeline, and single settings go beyond it wherever they stand") {
+  Config deck = from_toml("[clip]\npreset = \"deck\"\n");
+  resolve(deck);
+  const TransformSettings t = loader_settings(deck, SampleMode::train).transform;
+  CHECK((t.short_side_min == 256 && t.short_side_max == 320 && t.crop == 244 && t.flip == 0.5));
+  CHECK((t.rule == ScaleRule::short_side && t.mean[0] == 0.45f && t.std[2] == 0.225f));
+  Config torchvision;
+  apply_flag(torchvision, "preset", "torchvision");
+  resolve(torchvision);
+  const TransformSettings k = loader_settings(torchvision, SampleMode::test).transform;
+  CHECK((k.rule == ScaleRule::stretch && k.stretch_width == 171 && k.stretch_height == 128 && k.crop == 112));
+  CHECK((k.mean[0] == 0.43216f && k.mean[1] == 0.394666f && k.mean[2] == 0.37645f));
+  CHECK((k.std[0] == 0.22803f && k.std[1] == 0.22145f && k.std[2] == 0.216989f));
+  // "flip" comes before "preset" in the file and in the alphabet.
+  CHECK(from_toml("[clip]\nflip = 0.25\npreset = \"deck\"\n").clip.flip == 0.25);
+  CHECK(from_toml("[clip]\npreset = \"deck\"\nsize = 200\n").clip.size == 200);
+  Config config = from_toml("[clip]\npreset = \"torchvision\"\nsize = 140\n");
+  CHECK_THROWS_WITH_AS(resolve(config), Contains("171x128"), UsageError);
 }
 
 TEST_CASE("epochs of the schedule become steps") {
