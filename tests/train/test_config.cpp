@@ -24,7 +24,8 @@ Config everything_changed() {
   Config config;
   for (const Setting& setting : settings(config)) {
     if (const auto* flag = std::get_if<Setting::Flag>(&setting.value)) *flag->target = !*flag->target;
-    if (const auto* whole = std::get_if<Setting::Whole>(&setting.value)) *whole->target += 3;
+    if (const auto* whole = std::get_if<Setting::Whole>(&setting.value))
+      *whole->target = std::min(*whole->target + 3, whole->high);
     if (const auto* number = std::get_if<Setting::Number>(&setting.value))
       *number->target = number->low + (std::min(number->high, number->low + 2) - number->low) / 3;
     if (const auto* word = std::get_if<Setting::Word>(&setting.value))
