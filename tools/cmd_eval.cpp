@@ -16,10 +16,10 @@ namespace laban::tools {
 namespace {
 
 struct Options {
-  std::string run, checkpoint, data, split = "test", output;
+  std::string data, split = "test", output;
   int views = 1;
   bool json = false;
-  ConfigFlags flags;
+  NetworkSource source;
 };
 
 Split split_by_name(const std::string& name) {
@@ -46,16 +46,17 @@ void print(const Evaluation& e) {
 }
 
 void evaluate(const Options& options) {
-  if (options.run.empty() == options.checkpoint.empty())
-    throw UsageError("which network?", "Give either --run RUN or --checkpoint FILE.");
   const Split split = split_by_name(options.split);
-  const std::string checkpoint =
-      options.run.empty() ? options.checkpoint : RunFolder{options.run}.to_evaluate().string();
-  const TrainedNetwork trained = load_network(checkpoint, options.flags);
+  TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
   const Config& config = trained.info.config;
+  if (options.data.empty() && config.data.path.empty())
+    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
   Dataset dataset =
       open_dataset(options.data.empty() ? config.data.path : options.data, dataset_settings(config));
   print_notes(dataset);
+  // Weights whose classes have no names mean the dataset's, in order, if these are as many.
+  if (!trained.classes_named && trained.info.classes.size() == dataset.classes.size())
+    trained.info.classes = dataset.classes;
   relabel(dataset, trained.info.classes);
   const std::vector<int> items = dataset.of(split);
   if (items.empty())
@@ -79,8 +80,8 @@ void evaluate(const Options& options) {
   evaluation.views = options.views;
   const std::string document = to_json(evaluation);
   std::string output = options.output;
-  if (output.empty() && !options.run.empty())
-    output = RunFolder{options.run}.evaluation(options.split, evaluation.single_frame).string();
+  if (output.empty() && !options.source.run.empty())
+    output = RunFolder{options.source.run}.evaluation(options.split, evaluation.single_frame).string();
   if (!output.empty()) write_file(output, document);
   if (options.json)
     std::fputs(document.c_str(), stdout);
@@ -96,8 +97,6 @@ void evaluate(const Options& options) {
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("eval", "measure a trained network on a split of a dataset");
-  command->add_option("--run", options->run, "the run's folder: its best checkpoint, else its last");
-  command->add_option("--checkpoint", options->checkpoint, "or a checkpoint file");
   command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
   command->add_option("--split", options->split, "train, val or test")->capture_default_str();
   command->add_option("--views", options->views, "clips of each video whose answers are averaged")
@@ -105,8 +104,8 @@ void add_eval(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--json", options->json, "print the result as JSON");
   command->add_option("--output", options->output, "where the JSON goes [RUN/evaluation_SPLIT.json]");
-  add_network_flags(options->flags, *command);
-  options->flags.add_to(*command, dataset_flags());
+  options->source.add_to(*command, NetworkUse::classify);
+  options->source.flags.add_to(*command, dataset_flags());
   command->callback([options] { evaluate(*options); });
 }
 

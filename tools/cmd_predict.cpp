@@ -15,14 +15,14 @@ namespace laban::tools {
 namespace {
 
 struct Options {
-  std::string checkpoint;
   std::vector<std::string> files;
   int top = 3, views = 1;
   bool json = false;
-  ConfigFlags flags;
+  NetworkSource source;
 };
 
-void print_json(const Options& options, const Dataset& dataset, const Classified& classified) {
+void print_json(const Options& options, const TrainedNetwork& trained, const Dataset& dataset,
+                const Classified& classified) {
   using Json = nlohmann::ordered_json;
   Json predictions = Json::array(), bad_files = Json::array();
   for (const Prediction& p : classified.predictions) {
@@ -35,13 +35,12 @@ void print_json(const Options& options, const Dataset& dataset, const Classified
   }
   for (const BadFile& bad : classified.bad_files)
     bad_files.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  const Json document{
-      {"checkpoint", options.checkpoint}, {"predictions", predictions}, {"bad_files", bad_files}};
+  const Json document{{"checkpoint", trained.file}, {"predictions", predictions}, {"bad_files", bad_files}};
   std::printf("%s\n", document.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
 void predict(const Options& options) {
-  const TrainedNetwork trained = load_network(options.checkpoint, options.flags);
+  const TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
   Dataset dataset = unlabelled({options.files.begin(), options.files.end()});
   dataset.root = "the files given";  // for messages
   dataset.classes = trained.info.classes;
@@ -53,7 +52,7 @@ void predict(const Options& options) {
                                    options.views, [](int64_t, int64_t) { return !interrupted(); });
   if (!classified) throw Error("stopped");
   if (options.json) {
-    print_json(options, dataset, *classified);
+    print_json(options, trained, dataset, *classified);
   } else {
     for (const Prediction& p : classified->predictions) {
       std::string line = dataset.items[static_cast<size_t>(p.item)].name + ":";
@@ -73,8 +72,6 @@ void predict(const Options& options) {
 void add_predict(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("predict", "classify video files, or folders of frames");
-  command->add_option("--checkpoint", options->checkpoint, "a checkpoint, for instance RUN/best.safetensors")
-      ->required();
   command->add_option("files", options->files, "videos, or folders of JPEG or PNG frames")->required();
   command->add_option("--top", options->top, "classes to name for each")
       ->check(CLI::Range(1, 10000))
@@ -83,7 +80,7 @@ void add_predict(CLI::App& app) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->add_flag("--json", options->json, "print the result as JSON");
-  add_network_flags(options->flags, *command);
+  options->source.add_to(*command, NetworkUse::classify);
   command->callback([options] { predict(*options); });
 }
 

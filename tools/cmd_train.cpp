@@ -12,6 +12,7 @@
 #include "options.h"
 #include "progress.h"
 #include "train/trainer.h"
+#include "weights/load.h"
 
 namespace laban::tools {
 namespace {
@@ -116,6 +117,19 @@ void describe(const Config& config, const Dataset& dataset, Trainer& trainer, co
     }
 }
 
+/// Begins with given weights, and says what became of the last layer.
+void start_from(const std::string& weights, Network& network) {
+  const LoadedWeights loaded = load_weights(network, weights, HeadPolicy::keep_own);
+  std::fprintf(stderr, "begins with %zu tensors of %s\n", loaded.tensors, weights.c_str());
+  if (!loaded.own_head) return;
+  if (loaded.file_classes)
+    std::fprintf(
+        stderr, "note: the last layer tells apart %lld classes there and %lld here; it is drawn anew\n",
+        static_cast<long long>(*loaded.file_classes), static_cast<long long>(network.spec().classes));
+  else
+    std::fprintf(stderr, "note: there is no last layer in it; that one is drawn anew\n");
+}
+
 void train_anew(const Options& options) {
   Config config;
   if (!options.config.empty()) apply_config_file(config, options.config);
@@ -129,6 +143,7 @@ void train_anew(const Options& options) {
   const std::unique_ptr<Backend> backend = make_backend(config);
   Display display;
   Trainer trainer(*backend, config, dataset, folder, display, interrupt_flag());
+  if (!config.model.weights.empty()) start_from(config.model.weights, trainer.network());
   folder.create(options.overwrite);
   write_file(folder.config(), to_toml(config));
   describe(config, dataset, trainer, folder);

@@ -21,5 +21,6 @@ void add_bench(CLI::App& app);
 void add_cache(CLI::App& app);
 void add_preview(CLI::App& app);
 void add_forward(CLI::App& app);
+void add_export(CLI::App& app);
 
 }  // namespace laban::tools

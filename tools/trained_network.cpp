@@ -1,26 +1,127 @@
 #include "trained_network.h"
 
-namespace laban::tools {
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
-TrainedNetwork load_network(const std::string& checkpoint, const ConfigFlags& flags) {
-  const Checkpoint file(checkpoint);
-  TrainedNetwork trained{file.info(), nullptr, nullptr};
-  Config& config = trained.info.config;
+#include "core/error.h"
+#include "core/files.h"
+#include "train/run_folder.h"
+#include "weights/load.h"
+
+namespace laban::tools {
+namespace {
+
+// What a checkpoint knows by itself, and a file of weights does not: about the model, and about the clips.
+const std::vector<std::string> kModelFlags{"model", "midplanes", "shortcut", "norm-eps"};
+const std::vector<std::string> kClipFlags{
+    "sampler", "frames", "frames-per-segment", "stride",        "fps", "size",
+    "mean",    "std",    "short-side-min",     "short-side-max"};
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
   config.machine.threads = config.data.workers = 0;  // of this machine, not of the one that trained
   flags.apply(config);
+  if (use == NetworkUse::weights) {  // f64 holds all of them unrounded
+    config.machine.device = "reference";
+    config.machine.precision = "f64";
+  }
   choose_threads(config);
   resolve(config);
+  return config;
+}
+
+TrainedNetwork made(CheckpointInfo info, const std::string& file) {
+  TrainedNetwork trained{std::move(info), nullptr, nullptr, file};
+  const Config& config = trained.info.config;
   trained.backend = make_backend(config);
   trained.network =
       std::make_unique<Network>(*trained.backend, compute_type(config),
                                 model_spec(config, static_cast<int64_t>(trained.info.classes.size())));
+  return trained;
+}
+
+TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
+  for (const std::string& flag : source.flags.given())
+    if (has(kModelFlags, flag) || has(kClipFlags, flag))
+      throw UsageError(text("--", flag, " goes with --weights only"),
+                       "A checkpoint knows its model, and how the clips were made that it has learned from.");
+  if (!source.class_names.empty())
+    throw UsageError("--class-names goes with --weights only",
+                     "A checkpoint knows the names of its classes.");
+  const Checkpoint file(source.run.empty() ? source.checkpoint
+                                           : RunFolder{source.run}.to_evaluate().string());
+  CheckpointInfo info = file.info();
+  info.config = adjusted(info.config, source.flags, use);
+  TrainedNetwork trained = made(std::move(info), file.path().string());
   file.load_weights(trained.network->store());
   return trained;
 }
 
-void add_network_flags(ConfigFlags& flags, CLI::App& command) {
-  flags.add_to(command,
-               {"single-frame", "batch", "on-bad-file", "workers", "device", "precision", "threads"});
+/// One name a line; or what laban noted when it exported the weights. Empty where neither is there.
+std::vector<std::string> class_names(const NetworkSource& source, const StateDict& state, int64_t classes) {
+  std::vector<std::string> names;
+  std::string origin = source.class_names;
+  if (!origin.empty()) {
+    std::istringstream lines(read_file(origin));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (!line.empty()) names.push_back(line);
+    }
+  } else if (const auto noted = state.metadata().find("classes"); noted != state.metadata().end()) {
+    origin = source.weights;
+    const auto list = nlohmann::json::parse(noted->second, nullptr, /*allow_exceptions=*/false);
+    if (!list.is_array()) return {};
+    for (const auto& name : list) names.push_back(name.is_string() ? name.get<std::string>() : "?");
+  } else {
+    return {};
+  }
+  if (static_cast<int64_t>(names.size()) != classes)
+    throw FileError(origin, text("names ", names.size(), " classes, but the weights tell apart ", classes));
+  return names;
+}
+
+TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
+  if (!has(source.flags.given(), "model"))
+    throw UsageError("which model are the weights of?", "Give --model; laban describe lists them.");
+  const StateDict state = StateDict::read(std::filesystem::path(source.weights));
+  const int64_t classes = classes_of(state);
+  CheckpointInfo info;
+  info.config = adjusted({}, source.flags, use);
+  info.classes = class_names(source, state, classes);
+  const bool named = !info.classes.empty();
+  for (int64_t i = 0; !named && i < classes; ++i) info.classes.push_back(text("class ", i));
+  TrainedNetwork trained = made(std::move(info), source.weights);
+  trained.classes_named = named;
+  trained.clips_known = false;
+  load_weights(*trained.network, state, HeadPolicy::must_fit);
+  return trained;
+}
+
+}  // namespace
+
+void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
+  command.add_option("--run", run, "the run's folder: its best checkpoint, else its last");
+  command.add_option("--checkpoint", checkpoint, "or a checkpoint, for instance RUN/best.safetensors");
+  command.add_option("--weights", weights, "or a file of weights (safetensors, or PyTorch's), with --model");
+  command.add_option("--class-names", class_names, "of such weights: a text file with a name a line");
+  std::vector<std::string> only = kModelFlags;
+  if (use == NetworkUse::classify) {
+    only.insert(only.end(), kClipFlags.begin(), kClipFlags.end());
+    only.insert(only.end(),
+                {"single-frame", "batch", "on-bad-file", "workers", "device", "precision", "threads"});
+  }
+  flags.add_to(command, only);
+}
+
+TrainedNetwork load_network(const NetworkSource& source, NetworkUse use) {
+  const auto given = !source.run.empty() + !source.checkpoint.empty() + !source.weights.empty();
+  if (given != 1)
+    throw UsageError("which network?", "Give one of --run RUN, --checkpoint FILE and --weights FILE.");
+  return source.weights.empty() ? from_checkpoint(source, use) : from_weights(source, use);
 }
 
 }  // namespace laban::tools

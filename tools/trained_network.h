@@ -1,4 +1,4 @@
-// What eval and predict share: a network out of a checkpoint.
+// What eval, predict and export share: a network out of a run, a checkpoint, or a file of weights.
 #pragma once
 
 #include <memory>
@@ -10,18 +10,33 @@
 
 namespace laban::tools {
 
-/// A trained network, ready to classify.
-struct TrainedNetwork {
-  CheckpointInfo info;  // its config has the command's flags applied
-  std::unique_ptr<Backend> backend;
-  std::unique_ptr<Network> network;
+enum class NetworkUse {
+  classify,
+  weights,  // are only looked at: no GPU is needed, whatever the run was made on
 };
 
-/// Loads a checkpoint. The flags may change where and how clips are computed, never the model. Throws
-/// FileError, UsageError.
-TrainedNetwork load_network(const std::string& checkpoint, const ConfigFlags& flags);
+/// Which network a command works with, as its flags say: one of the first three.
+struct NetworkSource {
+  std::string run, checkpoint, weights, class_names;
+  ConfigFlags flags;
 
-/// The flags of settings that make sense for a network that has been trained.
-void add_network_flags(ConfigFlags& flags, CLI::App& command);
+  /// The flags --run, --checkpoint, --weights and --class-names, and those of settings that make sense for a
+  /// network that has been trained.
+  void add_to(CLI::App& command, NetworkUse use);
+};
+
+/// A trained network, ready to classify.
+struct TrainedNetwork {
+  CheckpointInfo info;  // its config has the command's flags applied; of weights, config and classes alone
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Network> network;
+  std::string file;  // where it came from
+  // Of weights nobody may have said: then info.classes are numbers, and the clip settings only the defaults.
+  bool classes_named = true, clips_known = true;
+};
+
+/// Loads a network. With a checkpoint the flags may change where and how clips are computed, never the model
+/// or its clips; with weights they say all of it. Throws FileError, UsageError.
+TrainedNetwork load_network(const NetworkSource& source, NetworkUse use);
 
 }  // namespace laban::tools

@@ -68,6 +68,7 @@ class Checkpoint {
  public:
   explicit Checkpoint(const std::filesystem::path& path);
 
+  const std::filesystem::path& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
   /// Weights and statistics. The store must be of the same model and number of classes.
   void load_weights(ParameterStore& store) const;

@@ -23,7 +23,7 @@ StateDict from_safetensors(FileBytes bytes) {
   for (const auto& [name, entry] : file.entries())
     if (!name.starts_with("optimizer."))
       tensors[name] = {entry.type, entry.shape, row_major(entry.shape), file.bytes_of(entry).data()};
-  return {std::move(bytes), std::move(tensors)};
+  return {std::move(bytes), std::move(tensors), file.metadata()};
 }
 
 }  // namespace

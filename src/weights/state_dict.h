@@ -23,8 +23,9 @@ struct StoredTensor {
 class StateDict {
  public:
   /// `file` keeps what the tensors point to.
-  StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors)
-      : file_(std::move(file)), tensors_(std::move(tensors)) {}
+  StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors,
+            std::map<std::string, std::string> metadata = {})
+      : file_(std::move(file)), tensors_(std::move(tensors)), metadata_(std::move(metadata)) {}
 
   /// Reads a safetensors file (a checkpoint of laban as well, whose optimizer's state is left out) or what
   /// torch.save wrote; the contents decide which, not the name. Throws FileError for anything else.
@@ -33,6 +34,8 @@ class StateDict {
 
   const std::filesystem::path& path() const { return file_.path; }
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
+  /// Of safetensors files.
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
   /// All elements of a tensor in row-major order, widened. Throws FileError where its type cannot be read, or
   /// where there are more than `path()` could hold (a stride of 0 repeats elements).
@@ -43,12 +46,13 @@ class StateDict {
   StateDict renamed(Rename rename) const {
     std::map<std::string, StoredTensor> tensors;
     for (const auto& [name, tensor] : tensors_) tensors.emplace(rename(name), tensor);
-    return {file_, std::move(tensors)};
+    return {file_, std::move(tensors), metadata_};
   }
 
  private:
   FileBytes file_;
   std::map<std::string, StoredTensor> tensors_;
+  std::map<std::string, std::string> metadata_;
 };
 
 }  // namespace laban
