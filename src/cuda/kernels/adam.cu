@@ -9,7 +9,7 @@ struct AdamSettings {
   bool decoupled;
 };
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     adam(SegmentTable table, OptimizerMemory memory, float* m, float* v, AdamSettings settings) {
   if (!memory.may_update()) return;  // the whole block: nobody waits below
   // Powers in f64 cost as much as the rest of a block's work: one thread computes them for all.

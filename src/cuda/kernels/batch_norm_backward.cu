@@ -21,7 +21,7 @@ struct GradientSums {
 };
 
 template <class T, int n, bool with_relu, bool with_residual>
-__global__ void __launch_bounds__(kThreads, 4)
+__global__ void __launch_bounds__(kThreads, 3)
     batch_norm_backward_reduce(int rows, int packs, const T* x, const T* y, const T* dy, T* dresidual,
                                const float* mean, GradientSums sums) {
   const int pack = my_pack();

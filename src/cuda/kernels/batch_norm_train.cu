@@ -43,7 +43,7 @@ struct MergeMoments {
 };
 
 template <class T, int n>
-__global__ void __launch_bounds__(kThreads, 4)
+__global__ void __launch_bounds__(kThreads, 3)
     batch_norm_statistics(int rows, int packs, const T* x, PartialMoments partial) {
   const int pack = my_pack();
   const int64_t channels = int64_t{packs} * n;

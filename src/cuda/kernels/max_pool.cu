@@ -15,7 +15,7 @@ struct PoolWindow {
 };
 
 template <class T, int n>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     max_pool_forward(int rows, int packs, const T* x, T* y, uint8_t* taps, Places inputs, Places outputs,
                      PoolWindow window) {
   const int pack = my_pack();
@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kThreads)
 
 /// Gathers, for each input, from the windows it may have won: no atomics, and one rounding.
 template <class T, int n>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     max_pool_backward(int rows, int packs, const T* dy, const uint8_t* taps, T* dx, Places inputs,
                       Places outputs, PoolWindow window) {
   const int pack = my_pack();

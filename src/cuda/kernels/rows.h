@@ -13,9 +13,10 @@
 
 namespace laban::cuda {
 
-/// Blocks of a kernel that walks over rows, at most: four for each multiprocessor of an H100 or H200. A
-/// constant, and no question to the card, because what a reduction adds up first depends on it.
-constexpr int64_t kMostBlocks = 528;
+/// Blocks of a kernel that walks over rows, at most: three for each multiprocessor of an H100 or H200, where
+/// they all run at once. A constant, and no question to the card, because what a reduction adds up first
+/// depends on it.
+constexpr int64_t kMostBlocks = 396;
 /// The same for kernels that add nothing up: several times as many as run at once, so that no multiprocessor
 /// is idle for long while others finish.
 constexpr int64_t kManyBlocks = 4 * kMostBlocks;

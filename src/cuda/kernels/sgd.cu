@@ -9,7 +9,7 @@ struct SgdSettings {
   bool nesterov;
 };
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     sgd(SegmentTable table, OptimizerMemory memory, float* velocity, SgdSettings settings) {
   if (!memory.may_update()) return;
   const double lr = memory.learning_rate();

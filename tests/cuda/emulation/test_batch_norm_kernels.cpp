@@ -55,7 +55,7 @@ void backward(OpRig& rig, const Case& c) {
 constexpr double kOfSums = 4e-6;
 
 TEST_CASE("emulated batch norm: blocks that take several turns") {
-  const Case c{{1, 129, 1, 85, 100}, true, false};  // a row is a block wide; more rows than 528 blocks of 16
+  const Case c{{1, 129, 1, 85, 100}, true, false};  // a row is a block wide; more rows than all blocks of 16
   check_emulated("train", [&](OpRig& rig) { train(rig, c); }, 2e-6, {DType::f32});
   check_emulated("backward", [&](OpRig& rig) { backward(rig, c); }, kOfSums, {DType::f32});
 }
