@@ -1,6 +1,7 @@
 // laban eval: measures a trained network on one split of a dataset.
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "commands.h"
@@ -64,15 +65,24 @@ void evaluate(const Options& options) {
                      text("It has: ", split_sizes(dataset), "; choose another --split."));
 
   install_interrupt_handler();
-  Progress progress("evaluating", static_cast<int64_t>(items.size()) * options.views);
-  const SampleMode mode = split == Split::validate ? SampleMode::validate : SampleMode::test;
-  const auto classified = classify(*trained.network, dataset, items, loader_settings(config, mode),
-                                   options.views, [&](int64_t done, int64_t) {
-                                     progress.update(done);
-                                     return !interrupted();
-                                   });
+  std::optional<Progress> progress;
+  LoaderSettings settings =
+      loader_settings(config, split == Split::validate ? SampleMode::validate : SampleMode::test);
+  settings.on_check = [&](int64_t done, int64_t of) {
+    if (!progress) progress.emplace("looking through the files", of);
+    progress->update(done);
+    if (done < of) return;
+    progress->finish();
+    progress.reset();
+  };
+  const auto classified =
+      classify(*trained.network, dataset, items, settings, options.views, [&](int64_t done, int64_t of) {
+        if (!progress) progress.emplace("evaluating", of);
+        progress->update(done);
+        return !interrupted();
+      });
   if (!classified) throw Error("stopped; nothing was written");
-  progress.finish();
+  if (progress) progress->finish();
 
   Evaluation evaluation = summarize(*classified, dataset, trained.info.classes);
   evaluation.split = options.split;

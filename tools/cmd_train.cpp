@@ -30,6 +30,14 @@ const std::vector<std::string> kChangeable{"data", "media", "workers", "checkpoi
 /// Shows a run: one bar for all its steps, and a line an epoch.
 class Display : public TrainingObserver {
  public:
+  void on_check(const std::string& split, int64_t files_done, int64_t files_total) override {
+    if (split != checked_split_) {
+      checked_split_ = split;
+      progress_.emplace("looking through the files for " + split, files_total);
+    }
+    progress_->update(files_done);
+    if (files_done == files_total) progress_->finish();
+  }
   void on_start(int64_t steps_done, int64_t steps_total) override {
     progress_.emplace("training", steps_total - steps_done);
   }
@@ -67,6 +75,7 @@ class Display : public TrainingObserver {
 
  private:
   std::optional<Progress> progress_;
+  std::string checked_split_;
   int64_t steps_ = 0;
   double loss_ = 0, accuracy_ = 0, rate_ = 0, waiting_ = 0;
   std::string note_;
@@ -140,6 +149,7 @@ void train_anew(const Options& options) {
   const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
   const RunFolder folder =
       options.run.empty() ? RunFolder::unused(std::filesystem::path("runs") / name) : RunFolder{options.run};
+  folder.require_free(options.overwrite);  // before files are looked through, which may take long
   const std::unique_ptr<Backend> backend = make_backend(config);
   Display display;
   Trainer trainer(*backend, config, dataset, folder, display, interrupt_flag());

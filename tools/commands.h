@@ -15,6 +15,7 @@ void add_predict(CLI::App& app);
 void add_report(CLI::App& app);
 void add_synth(CLI::App& app);
 void add_index(CLI::App& app);
+void add_sample(CLI::App& app);
 void add_check(CLI::App& app);
 void add_frames(CLI::App& app);
 void add_bench(CLI::App& app);

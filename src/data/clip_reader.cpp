@@ -112,7 +112,8 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
   const uint64_t place = static_cast<uint64_t>(seed.position) << 32 | static_cast<uint32_t>(seed.item);
   Rng sampling(seed.seed, Purpose::sample, epoch, place), looking(seed.seed, Purpose::augment, epoch, place);
 
-  frames = sample_indices(settings.sampler, settings.mode, index.frame_count(), index.fps(), sampling);
+  const View view{static_cast<int>(seed.epoch % settings.views), settings.views};
+  frames = sample_indices(settings.sampler, settings.mode, index.frame_count(), index.fps(), sampling, view);
   for (int64_t& frame : frames) frame += index.first_frame();
   if (settings.single_frame) {
     const auto last = static_cast<int64_t>(frames.size()) - 1;

@@ -92,6 +92,7 @@ struct ClipSettings {
   SamplerSettings sampler{};
   TransformSettings transform{};
   SampleMode mode = SampleMode::train;
+  int views = 1;  // test and validate: clips of an item, spread evenly; epoch e shows view e mod views
   bool single_frame =
       false;  // every frame of the clip is one of its frames: the middle one, in training a random one
 };
@@ -112,12 +113,12 @@ class ClipReader {
             const ClipSeed& seed, const std::atomic<bool>* cancel, float* out, std::vector<int64_t>& frames);
 
  private:
-  ClipWriter writer_;
-  PictureReader pictures_;
   void augment(const ClipAugment& augment, const TransformSettings& transform, int64_t frames, float* out);
 
-};
-
+  ClipWriter writer_;
+  PictureReader pictures_;
   ShardReader shards_;
   Augmenter augmenter_;
+};
+
 }  // namespace laban

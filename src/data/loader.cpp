@@ -27,6 +27,7 @@ void check(const LoaderSettings& s) {
   positive(s.batch, "clips a batch");
   positive(s.workers, "workers");
   positive(s.queue, "batches in its queue");
+  positive(s.views, "views of an item");
 }
 
 /// Batches at rest. Outlives the loader where a batch does.
@@ -193,7 +194,8 @@ struct Loader::State {
 
   void run_worker() {
     ClipReader reader;
-    const ClipSettings how{settings.sampler, settings.transform, settings.mode, settings.single_frame};
+    const ClipSettings how{settings.sampler, settings.transform, settings.mode, settings.views,
+                           settings.single_frame};
     std::unique_lock lock(mutex);
     while (true) {
       Job* job = nullptr;

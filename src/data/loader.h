@@ -38,6 +38,9 @@ struct LoaderSettings {
   int workers = 2;
   int queue = 4;  // batches decoded ahead, at most
   uint64_t seed = 1;
+  /// Test and validate: how many clips of each item there are, spread evenly over its length. Epoch e shows
+  /// view e mod views of every item.
+  int views = 1;
   bool single_frame = false;  // control: every frame of a clip replaced by one of its frames
   OnBadFile on_bad_file = OnBadFile::stop;
   /// Where the indices of videos are kept from run to run (PacketStore): `packets`, or, where that is empty,

@@ -11,7 +11,7 @@ namespace {
 std::vector<int64_t> training_starts(const SamplerSettings& s, int64_t n, Rng& rng) {
   const int64_t places = n - s.frames_per_segment + 1, segments = s.segments;
   std::vector<int64_t> starts;
-  if (s.kind == SamplerKind::tsn_uniform) {
+  if (s.kind == SamplerKind::tsn_unbiased) {
     const double d = static_cast<double>(std::max<int64_t>(1, places)) / static_cast<double>(segments);
     for (int64_t k = 0; k < segments; ++k) {
       const int64_t low = static_cast<int64_t>(static_cast<double>(k) * d);
@@ -28,12 +28,13 @@ std::vector<int64_t> training_starts(const SamplerSettings& s, int64_t n, Rng& r
   return starts;
 }
 
-std::vector<int64_t> even_starts(const SamplerSettings& s, int64_t n) {
+std::vector<int64_t> even_starts(const SamplerSettings& s, int64_t n, View view) {
   const double d = static_cast<double>(n - s.frames_per_segment + 1) / s.segments;
+  const double phase = d * (view.number + 0.5) / view.of;
   std::vector<int64_t> starts;
   // Where a segment is longer than the video, d is not positive and the formula would leave it.
   for (int64_t k = 0; k < s.segments; ++k)
-    starts.push_back(std::max<int64_t>(0, static_cast<int64_t>(d / 2 + d * static_cast<double>(k))));
+    starts.push_back(std::max<int64_t>(0, static_cast<int64_t>(phase + d * static_cast<double>(k))));
   return starts;
 }
 
@@ -47,10 +48,12 @@ double dense_length(const SamplerSettings& s, double step) {
 }
 
 std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, int64_t n, double video_fps,
-                                   Rng& rng) {
+                                   Rng& rng, View view) {
   const double step = dense_step(s, video_fps), length = dense_length(s, step);
   const int64_t room = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
-  const int64_t start = mode == SampleMode::train ? rng.integer(0, room) : room / 2;
+  const int64_t start = mode == SampleMode::train ? rng.integer(0, room)
+                        : view.of == 1            ? room / 2
+                                                  : room * view.number / (view.of - 1);
   std::vector<int64_t> indices;
   for (int i = 0; i < s.frames(); ++i)
     indices.push_back(static_cast<int64_t>(
@@ -76,12 +79,14 @@ int64_t frames_needed(const SamplerSettings& s, double video_fps) {
 }
 
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
-                                    double video_fps, Rng& rng) {
+                                    double video_fps, Rng& rng, View view) {
   check(settings);
   require(frame_count > 0, "sample_indices: a video without frames");
-  if (settings.kind == SamplerKind::dense) return dense_indices(settings, mode, frame_count, video_fps, rng);
+  require(view.of >= 1 && view.number >= 0 && view.number < view.of, "sample_indices: no such view");
+  if (settings.kind == SamplerKind::dense)
+    return dense_indices(settings, mode, frame_count, video_fps, rng, view);
   const std::vector<int64_t> starts = mode == SampleMode::train ? training_starts(settings, frame_count, rng)
-                                                                : even_starts(settings, frame_count);
+                                                                : even_starts(settings, frame_count, view);
   std::vector<int64_t> indices;
   indices.reserve(static_cast<size_t>(settings.frames()));
   for (const int64_t start : starts)

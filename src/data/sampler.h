@@ -10,9 +10,9 @@ namespace laban {
 
 enum class SampleMode { train, validate, test };
 enum class SamplerKind {
-  tsn,          // S segments of F consecutive frames (temporal segment networks)
-  tsn_uniform,  // the same without the bias of its training formula: every start is possible
-  dense,        // S*F frames, `stride` apart, from one place: random in training, centred otherwise
+  tsn,           // S segments of F consecutive frames (temporal segment networks)
+  tsn_unbiased,  // the same without the bias of its training formula: every start is possible
+  dense,         // S*F frames, `stride` apart, from one place: random in training, centred otherwise
 };
 
 struct SamplerSettings {
@@ -24,20 +24,27 @@ struct SamplerSettings {
   int frames() const { return segments * frames_per_segment; }
 };
 
-/// Indices in [0, frame_count), ascending, settings.frames() of them. With N = frame_count, S segments, F
-/// frames each:
-///   tsn, train     m = (N - F + 1) / S rounded down; start_k = k*m + integer in [0, m).
-///                  m = 0: S sorted integers in [0, max(1, N - F + 1)).
-///   tsn, else      d = (N - F + 1) / S; start_k = floor(d/2 + d*k), at least 0.
-///   tsn_uniform    train: start_k = integer in [floor(k*d), max(floor((k+1)*d), floor(k*d) + 1)), at most N
-///   - F. dense          frame i lies at floor(start + i*step), step = stride * (fps > 0 ? video_fps / fps :
-///   1);
-///                  start is an integer, uniform over all that leave the clip inside (train), or centred.
+/// One of several clips that are taken of the same video to judge it: view `number`, from 0, of `of`.
+struct View {
+  int number = 0, of = 1;
+};
+
+/// Indices in [0, frame_count), ascending, settings.frames() of them. N = frame_count, S segments of F
+/// frames:
+///   tsn, train      m = (N - F + 1) / S rounded down; start_k = k*m + integer in [0, m).
+///                   m = 0: S sorted integers in [0, max(1, N - F + 1)).
+///   tsn, else       d = (N - F + 1) / S; start_k = floor(d*k + d*(v + 1/2)/V), at least 0, for view v of V:
+///                   with one view the middle of every segment.
+///   tsn_unbiased    in training: start_k = integer in [floor(d*k), floor(d*(k+1))), at most N - F.
+///                   Else as tsn.
+///   dense           frame i at floor(start + i*step), step = stride * (fps > 0 ? video_fps / fps : 1).
+///                   Of the starts 0 to R that leave the clip inside: any in training; floor(R*v/(V - 1)) for
+///                   view v of V; R/2 where V = 1.
 /// From every start F consecutive frames; a frame behind the last is the last. Windows may overlap: all are
-/// sorted. `video_fps` matters only to dense sampling with settings.fps > 0. Throws UsageError for settings
-/// that make no clip.
+/// sorted. `video_fps` matters only to dense sampling with settings.fps > 0. In training `view` says nothing.
+/// Throws UsageError for settings that make no clip.
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
-                                    double video_fps, Rng& rng);
+                                    double video_fps, Rng& rng, View view = {});
 
 /// How many frames a video must have for a clip whose frames are all different and, with tsn, each in a
 /// segment of its own. Shorter videos give clips that repeat frames.

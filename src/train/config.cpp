@@ -46,8 +46,9 @@ std::vector<Setting> settings(Config& c) {
        "the file that keeps what was found in videos; auto: .laban-packets in the dataset; off: none",
        Setting::Word{&c.data.packet_cache, {}}},
 
-      {"clip", "sampler", "sampler", "tsn: frames spread over the whole video; dense: frames in a row",
-       Setting::Word{&c.clip.sampler, {"tsn", "dense"}}},
+      {"clip", "sampler", "sampler",
+       "tsn: frames spread over the whole video (tsn-unbiased: to its very end); dense: frames in a row",
+       Setting::Word{&c.clip.sampler, {"tsn", "tsn-unbiased", "dense"}}},
       {"clip", "frames", "frames", "frames of a clip", Setting::Whole{&c.clip.frames, 1, 4096}},
       {"clip", "frames_per_segment", "frames-per-segment", "consecutive frames at each place (tsn)",
        Setting::Whole{&c.clip.frames_per_segment, 1, 4096}},
@@ -240,7 +241,9 @@ void resolve(Config& config) {
 LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   const Config::Clip& clip = config.clip;
   LoaderSettings loader;
-  loader.sampler.kind = clip.sampler == "dense" ? SamplerKind::dense : SamplerKind::tsn;
+  loader.sampler.kind = clip.sampler == "dense"          ? SamplerKind::dense
+                        : clip.sampler == "tsn-unbiased" ? SamplerKind::tsn_unbiased
+                                                         : SamplerKind::tsn;
   loader.sampler.frames_per_segment = static_cast<int>(clip.frames_per_segment);
   loader.sampler.segments = static_cast<int>(clip.frames / clip.frames_per_segment);
   loader.sampler.stride = clip.stride;
@@ -248,8 +251,6 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.transform.crop = static_cast<int>(clip.size);
   loader.transform.short_side_min = static_cast<int>(clip.short_side_min);
   loader.transform.short_side_max = static_cast<int>(clip.short_side_max);
-  loader.transform.flip = clip.flip;
-  for (size_t i = 0; i < 3; ++i) {
   loader.transform.rule = clip.scale == "area"      ? ScaleRule::area
                           : clip.scale == "stretch" ? ScaleRule::stretch
                                                     : ScaleRule::short_side;
@@ -257,7 +258,7 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.transform.aspect_min = clip.aspect[0], loader.transform.aspect_max = clip.aspect[1];
   loader.transform.stretch_width = static_cast<int>(clip.stretch_width);
   loader.transform.stretch_height = static_cast<int>(clip.stretch_height);
-    loader.transform.mean[i] = static_cast<float>(clip.mean[i]);
+  loader.transform.flip = clip.flip;
   loader.transform.flip_vertically = clip.flip_vertically;
   loader.transform.augment = {.brightness = clip.brightness,
                               .contrast = clip.contrast,
@@ -266,6 +267,8 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
                               .rand_augment = static_cast<int>(clip.rand_augment),
                               .rand_magnitude = static_cast<int>(clip.rand_magnitude),
                               .erase = clip.erase};
+  for (size_t i = 0; i < 3; ++i) {
+    loader.transform.mean[i] = static_cast<float>(clip.mean[i]);
     loader.transform.std[i] = static_cast<float>(clip.std[i]);
   }
   loader.mode = mode;
@@ -274,10 +277,10 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.workers = static_cast<int>(config.data.workers);
   loader.seed = static_cast<uint64_t>(config.train.seed);
   loader.single_frame = clip.single_frame;
-  loader.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
-  return loader;
   loader.keep_packets = config.data.packet_cache != "off";
   if (config.data.packet_cache != "auto" && loader.keep_packets) loader.packets = config.data.packet_cache;
+  loader.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
+  return loader;
 }
 
 OptimizerSettings optimizer_settings(const Config& config) {

@@ -17,12 +17,13 @@ std::vector<int> top(std::span<const double> values, int k) {
   return order;
 }
 
-std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress) {
+std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress,
+                                   int64_t epoch) {
   const auto classes = static_cast<size_t>(network.spec().classes);
   ClipBuffer buffer(network.backend(), network.compute());
   Classified result;
   result.bad_files = loader.bad_files();
-  loader.start(/*epoch=*/0, /*index=*/0, /*one_epoch=*/true);
+  loader.start(epoch, /*index=*/0, /*one_epoch=*/true);
   while (const auto batch = loader.next()) {
     const auto n = batch->labels.size();
     std::vector<double> probabilities(n * classes), losses(n);
@@ -41,20 +42,16 @@ std::optional<Classified> classify(Network& network, Loader& loader, const Class
 std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
                                    LoaderSettings settings, int views, const ClassifyProgress& progress) {
   settings.shuffle = settings.drop_last = false;
+  settings.views = views;
+  Loader loader(dataset, items, settings);
   std::optional<Classified> result;
   for (int view = 0; view < views; ++view) {
-    if (view > 0) {
-      settings.mode = SampleMode::train;
-      settings.transform.flip = 0;
-      settings.seed += 1;
-    }
-    Loader loader(dataset, items, settings);
-    const auto shown = classify(network, loader, [&](int64_t done, int64_t of) {
-      return !progress || progress(view * of + done, views * of);
-    });
+    auto shown = classify(
+        network, loader,
+        [&](int64_t done, int64_t of) { return !progress || progress(view * of + done, views * of); }, view);
     if (!shown) return std::nullopt;
     if (view == 0) {
-      result = shown;
+      result = std::move(shown);
       continue;
     }
     for (size_t i = 0; i < shown->predictions.size(); ++i) {

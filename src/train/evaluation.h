@@ -33,10 +33,11 @@ struct Classified {
 
 /// Runs all clips of a loader (without shuffling) through the network, one epoch of it. Nothing where
 /// `progress` said stop. Throws FileError for a file that fails.
-std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress);
+std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress,
+                                   int64_t epoch = 0);
 
-/// The same for `items` of a dataset, with `views` >= 1 clips of each video, whose probabilities are
-/// averaged: the first as `settings.mode` takes it, the others from random places (without mirroring).
+/// The same for `items` of a dataset, with `views` >= 1 clips of each, spread evenly over its length, whose
+/// probabilities are averaged. With settings of SampleMode::validate or test nothing is left to chance.
 std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
                                    LoaderSettings settings, int views, const ClassifyProgress& progress);
 

@@ -161,6 +161,49 @@ std::string clips_section(const ReportInput& input) {
   return html + "</section>";
 }
 
+namespace {
+
+/// What the policy on bad files did to training and to the evaluation.
+std::string left_out_html(const RunRecord& run) {
+  std::string html = "<h3 style=\"margin-top:24px\">Files left out</h3>", rows;
+  const auto add = [&](const std::string& split, const BadFile& bad) {
+    rows += text("<tr><td>", escape(split), "</td><td>", escape(bad.file), "</td><td class=\"words\">",
+                 escape(bad.reason), "</td></tr>");
+  };
+  std::string counts;
+  if (run.data)
+    for (const DataRecord::Part& part : run.data->parts) {
+      counts += text(counts.empty() ? "" : ", ", part.left_out.size(), " of ", counted(part.listed, "clip"),
+                     " in ", escape(part.split));
+      for (const BadFile& bad : part.left_out) add(part.split, bad);
+    }
+  if (const Evaluation* e = headline(run)) {
+    const auto left_out = static_cast<int64_t>(e->bad_files.size());
+    const std::string split = run.test ? "test" : "val";
+    if (!run.data || run.test) {
+      counts += text(counts.empty() ? "" : ", ", left_out, " of ", counted(e->clips + left_out, "clip"),
+                     " in ", split);
+      for (const BadFile& bad : e->bad_files) add(split, bad);
+    }
+  }
+  if (counts.empty())
+    return html + note("Neither data.json nor an evaluation says which files could not be read.");
+  html += "<p class=\"sub\">";
+  if (run.data)
+    html += run.data->policy == "exclude"
+                ? "Files that cannot be read were to be left out (<code>--on-bad-file exclude</code>): "
+                : "A file that cannot be read was to end the run (<code>--on-bad-file stop</code>): ";
+  html += counts + ".</p>";
+  if (rows.empty()) return html;
+  return html +
+         "<div class=\"card wide\"><table><thead><tr><th>split</th><th>file</th><th "
+         "class=\"words\">reason</th></tr></thead>"
+         "<tbody>" +
+         rows + "</tbody></table></div>";
+}
+
+}  // namespace
+
 std::string data_section(const ReportInput& input) {
   std::string html = "<section id=\"data\"><h2>Data</h2>";
   if (input.dataset)
@@ -170,18 +213,7 @@ std::string data_section(const ReportInput& input) {
     html += note(input.dataset_note.empty()
                      ? "The data was not opened, so there is no table of its classes and splits."
                      : input.dataset_note);
-  html += "<h3 style=\"margin-top:24px\">Files left out</h3>";
-  const Evaluation* e = headline(input.run);
-  if (!e)
-    return html + note("Without an evaluation it is not known which files could not be read.") + "</section>";
-  if (e->bad_files.empty())
-    return html + "<p class=\"sub\">None: every file of the evaluated split was read.</p></section>";
-  html +=
-      "<div class=\"card wide\"><table><thead><tr><th>file</th><th "
-      "class=\"words\">reason</th></tr></thead><tbody>";
-  for (const BadFile& bad : e->bad_files)
-    html += text("<tr><td>", escape(bad.file), "</td><td class=\"words\">", escape(bad.reason), "</td></tr>");
-  return html + "</tbody></table></div></section>";
+  return html + left_out_html(input.run) + "</section>";
 }
 
 std::string config_section(const RunRecord& run) {

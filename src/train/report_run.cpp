@@ -171,6 +171,9 @@ Evaluation read_evaluation(const std::filesystem::path& file) {
                                numbers<int64_t>(list(row, "frames"))});
   for (const json& row : list(document, "bad_files"))
     if (row.is_object()) e.bad_files.push_back({word(row, "file"), word(row, "reason")});
+  // With several views the recorded frames are those of the first, which the page does not show.
+  if (integer(document, "views", 1) > 1)
+    for (Prediction& p : e.predictions) p.frames.clear();
   const auto single = document.find("single_frame");
   e.single_frame = single != document.end() && single->is_boolean() && single->get<bool>();
   check(e, file.string());
@@ -193,6 +196,11 @@ RunRecord read_run(const std::filesystem::path& folder) {
   else
     run.notes.push_back("There is no config.toml in the run folder.");
   read_metrics(folder / "metrics.jsonl", run);
+  try {
+    run.data = read_data_record(folder / "data.json");
+  } catch (const FileError& error) {
+    run.notes.push_back(error.what());
+  }
   const auto evaluation = [&](const char* split) -> std::optional<Evaluation> {
     const auto file = folder / (std::string("evaluation_") + split + ".json");
     if (!std::filesystem::exists(file)) return std::nullopt;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.h"
+#include "train/data_record.h"
 #include "train/statistics.h"
 
 namespace laban::report {
@@ -65,9 +65,10 @@ struct Evaluation {
 
 struct RunRecord {
   std::filesystem::path folder;
-  std::string config;            // the text of config.toml; empty where there is none
-  std::vector<StepRow> steps;    // ascending, one per step
-  std::vector<EpochRow> epochs;  // ascending, one per epoch
+  std::string config;              // the text of config.toml; empty where there is none
+  std::vector<StepRow> steps;      // ascending, one per step
+  std::vector<EpochRow> epochs;    // ascending, one per epoch
+  std::optional<DataRecord> data;  // none: the run is from before there was one
   std::optional<Evaluation> test, validation;
   std::vector<std::string> notes;  // sentences on what is missing or damaged
 };

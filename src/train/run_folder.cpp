@@ -13,17 +13,21 @@ bool RunFolder::has_run() const {
   return false;
 }
 
-void RunFolder::create(bool overwrite) const {
+void RunFolder::require_free(bool overwrite) const {
   if (has_run() && !overwrite)
     throw UsageError(text(path.string(), " already holds a run"),
                      text("Go on with it by `laban train --resume ", path.string(),
                           "`, replace it with --overwrite, or choose another --run."));
+}
+
+void RunFolder::create(bool overwrite) const {
+  require_free(overwrite);
   std::error_code code;
   fs::create_directories(path, code);
   if (code || !fs::is_directory(path))
     throw FileError(path.string(), text("cannot be made: ", code ? code.message() : "a file is in the way"),
                     "Choose another folder with --run.");
-  for (const fs::path& file : {config(), metrics(), last(), best()}) fs::remove(file, code);
+  for (const fs::path& file : {config(), metrics(), data(), last(), best()}) fs::remove(file, code);
   for (const char* split : {"train", "val", "test"})
     for (const bool single_frame : {false, true}) fs::remove(evaluation(split, single_frame), code);
 }

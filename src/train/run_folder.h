@@ -11,6 +11,7 @@ struct RunFolder {
 
   std::filesystem::path config() const { return path / "config.toml"; }
   std::filesystem::path metrics() const { return path / "metrics.jsonl"; }
+  std::filesystem::path data() const { return path / "data.json"; }         // which clips, which left out
   std::filesystem::path last() const { return path / "last.safetensors"; }  // the latest state
   std::filesystem::path best() const { return path / "best.safetensors"; }  // best on the validation clips
   std::filesystem::path evaluation(const std::string& split, bool single_frame) const {
@@ -19,6 +20,8 @@ struct RunFolder {
 
   /// True where a run has been started here.
   bool has_run() const;
+  /// Throws UsageError where it holds a run and `overwrite` is false.
+  void require_free(bool overwrite) const;
   /// Makes the folder. Throws UsageError where it holds a run and `overwrite` is false; otherwise that run's
   /// files (and no others) are removed.
   void create(bool overwrite) const;

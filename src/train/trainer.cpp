@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "core/files.h"
+#include "train/data_record.h"
 #include "train/evaluation.h"
 
 namespace laban {
@@ -37,6 +39,16 @@ ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
   return model_spec(config, static_cast<int64_t>(dataset.classes.size()));
 }
 
+/// The config's, with somebody who hears how far the files have been looked through.
+LoaderSettings watched(const Config& config, Split split, TrainingObserver& observer) {
+  const bool training = split == Split::train;
+  LoaderSettings settings = loader_settings(config, training ? SampleMode::train : SampleMode::validate);
+  settings.on_check = [&observer, name = kSplitNames[static_cast<size_t>(split)]](int64_t done, int64_t of) {
+    observer.on_check(name, done, of);
+  };
+  return settings;
+}
+
 }  // namespace
 
 TrainingDiverged::TrainingDiverged(int64_t step, std::string place, std::vector<std::string> files,
@@ -59,7 +71,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       stop_(stop),
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
       optimizer_(network_.store(), optimizer_settings(config_)),
-      loader_(dataset, training_items(config_, dataset), loader_settings(config_, SampleMode::train)),
+      loader_(dataset, training_items(config_, dataset), watched(config_, Split::train, observer)),
       buffer_(backend, compute_type(config_)),
       fingerprint_(fingerprint(dataset, loader_.bad_files())),
       batches_per_epoch_(loader_.batches_per_epoch()),
@@ -73,7 +85,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
   std::vector<int> validation_items = dataset.of(Split::validate);
   if (!validation_items.empty())
     validation_ = std::make_unique<Loader>(dataset, std::move(validation_items),
-                                           loader_settings(config_, SampleMode::validate));
+                                           watched(config_, Split::validate, observer));
   network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
 }
 
@@ -94,6 +106,7 @@ TrainingResult Trainer::run() {
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
   if (!validation_)
     observer_.on_note("There are no validation clips: accuracy is known for the training clips only.");
+  record_data();
   for (const Loader* loader : {&loader_, validation_.get()})
     if (loader)
       for (const BadFile& bad : loader->bad_files()) observer_.on_note("left out: " + bad.reason);
@@ -120,6 +133,13 @@ TrainingResult Trainer::run() {
     if (stop_) return {state_.epoch < config_.train.epochs, state_};
   }
   return {false, state_};
+}
+
+void Trainer::record_data() const {
+  DataRecord record{.data = config_.data.path, .layout = dataset_.layout, .policy = config_.data.on_bad_file};
+  record.parts.push_back(part_of(dataset_, Split::train, loader_));
+  if (validation_) record.parts.push_back(part_of(dataset_, Split::validate, *validation_));
+  write_file(folder_.data(), to_json(record));
 }
 
 StepReport Trainer::train_step() {

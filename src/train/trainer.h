@@ -25,6 +25,9 @@ class TrainingObserver {
   /// Before the first step: how many are behind (of a resumed run) and how many there will be in all.
   virtual void on_start(int64_t /*steps_done*/, int64_t /*steps_total*/) {}
   virtual void on_step(const StepReport&) {}
+  /// Before on_start, where bad files are to be left out: how many of a split's files have been looked
+  /// through. From any thread, one call at a time.
+  virtual void on_check(const std::string& /*split*/, int64_t /*files_done*/, int64_t /*files_total*/) {}
   virtual void on_validation(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
   virtual void on_epoch(const EpochReport&) {}
   /// Something the user should know: no validation clips, a file left out, ...
@@ -76,6 +79,7 @@ class Trainer {
   Tensor enqueue(const Batch& batch, int64_t batches_of_step);
   void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
+  void record_data() const;
   void save(const std::filesystem::path& path);
   std::string non_finite_gradient();
   [[noreturn]] void diverged(const std::string& what, const std::string& place,

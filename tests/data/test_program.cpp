@@ -181,3 +181,44 @@ TEST_CASE("check: exit codes, the table, JSON") {
   CHECK(laban_with({"check", root, "--no-such-flag"}).code == 2);
   CHECK(laban_with({"check", root + "/none"}).code == 1);
 }
+
+TEST_CASE("sample: the definition's table through the program") {
+  const auto indices = [](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"sample"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Result result = laban_with(arguments);
+    CHECK(result.code == 0);
+    return json::parse(result.out).get<std::vector<int64_t>>();
+  };
+  const auto test_mode = [&](const char* n, const char* f, const char* s) {
+    return indices({"--frames", n, "--segments", s, "--frames-per-segment", f, "--mode", "test"});
+  };
+  using Indices = std::vector<int64_t>;
+  CHECK(test_mode("301", "1", "16") ==
+        Indices{9, 28, 47, 65, 84, 103, 122, 141, 159, 178, 197, 216, 235, 253, 272, 291});
+  CHECK(test_mode("17", "1", "5") == Indices{1, 5, 8, 11, 15});
+  CHECK(test_mode("18", "4", "4") == Indices{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+  CHECK(test_mode("15", "1", "16") == Indices{0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14});
+  CHECK(test_mode("3", "1", "5") == Indices{0, 0, 1, 2, 2});
+  CHECK(test_mode("4", "8", "1") == Indices{0, 1, 2, 3, 3, 3, 3, 3});
+  CHECK(indices({"--frames", "17", "--segments", "5", "--mode", "val", "--start", "100"}) ==
+        Indices{101, 105, 108, 111, 115});
+
+  const Indices drawn = indices({"--frames", "301", "--segments", "16", "--seed", "4"});
+  REQUIRE(drawn.size() == 16);
+  for (int64_t k = 0; k < 16; ++k) CHECK(drawn[static_cast<size_t>(k)] / 18 == k);
+  CHECK(drawn == indices({"--frames", "301", "--segments", "16", "--seed", "4", "--mode", "train"}));
+  CHECK(drawn != indices({"--frames", "301", "--segments", "16", "--seed", "5"}));
+  CHECK(indices({"--frames", "9", "--segments", "3", "--frames-per-segment", "3", "--sampler",
+                 "uniform-k"}) == Indices{0, 1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK(indices({"--frames", "20", "--segments", "3", "--frames-per-segment", "4", "--sampler", "uniform-k",
+                 "--stride", "2"}) == Indices{0, 2, 4, 6, 6, 8, 10, 12, 13, 15, 17, 19});
+  CHECK(indices({"--frames", "20", "--segments", "4", "--sampler", "dense", "--stride", "2", "--mode",
+                 "test"}) == Indices{6, 8, 10, 12});
+  CHECK(indices({"--frames", "20", "--segments", "4", "--sampler", "tsn-unbiased", "--mode", "test"}) ==
+        Indices{2, 7, 12, 17});
+  CHECK(laban_with({"sample", "--frames", "0"}).code == 2);
+  CHECK(laban_with({"sample"}).code == 2);
+  CHECK(laban_with({"sample", "--frames", "9", "--mode", "some"}).code == 2);
+  CHECK(laban_with({"sample", "--frames", "9", "--sampler", "none"}).code == 2);
+}

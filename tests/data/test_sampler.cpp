@@ -34,6 +34,42 @@ TEST_CASE("evaluation: the table of the definition") {
   }
 }
 
+TEST_CASE("views: spread evenly over the video, whole and in order; one view is the middle") {
+  const auto view = [](SamplerSettings s, int64_t n, View v) {
+    Rng rng(1, Purpose::test);
+    return sample_indices(s, SampleMode::test, n, 25, rng, v);
+  };
+  const SamplerSettings tsn{.segments = 4}, dense{.kind = SamplerKind::dense, .segments = 4, .stride = 2};
+  // 12 frames, d = 3: the segments' thirds, then their halves.
+  CHECK(view(tsn, 12, {0, 3}) == Indices{0, 3, 6, 9});
+  CHECK(view(tsn, 12, {1, 3}) == Indices{1, 4, 7, 10});
+  CHECK(view(tsn, 12, {2, 3}) == Indices{2, 5, 8, 11});
+  CHECK(view(tsn, 12, {1, 3}) == view(tsn, 12, {0, 1}));
+  // A clip is 7 frames long, so 20 frames leave the starts 0 to 13.
+  CHECK(view(dense, 20, {0, 3}) == Indices{0, 2, 4, 6});
+  CHECK(view(dense, 20, {1, 3}) == Indices{6, 8, 10, 12});
+  CHECK(view(dense, 20, {2, 3}) == Indices{13, 15, 17, 19});
+  CHECK(view(dense, 20, {0, 1}) == Indices{6, 8, 10, 12});
+  CHECK(view(dense, 5, {2, 3}) == Indices{0, 2, 4, 4});
+}
+
+TEST_CASE("how many frames a clip needs") {
+  CHECK(frames_needed({.segments = 16}, 25) == 16);
+  CHECK(frames_needed({.segments = 4, .frames_per_segment = 4}, 25) == 7);
+  CHECK(frames_needed({.kind = SamplerKind::dense, .segments = 16, .stride = 2}, 25) == 31);
+  CHECK(frames_needed({.kind = SamplerKind::dense, .segments = 16, .fps = 12.5}, 25) == 31);
+  CHECK(frames_needed({.kind = SamplerKind::dense, .segments = 16, .fps = 12.5}, 0) == 16);
+  // One frame fewer repeats some, or leaves a segment without one.
+  Rng rng(1, Purpose::test);
+  const SamplerSettings s{.segments = 4, .frames_per_segment = 4};
+  const auto distinct = [&](int64_t n) {
+    const Indices i = sample_indices(s, SampleMode::test, n, 25, rng);
+    return std::set<int64_t>(i.begin(), i.end()).size();
+  };
+  CHECK(distinct(7) == 7);
+  CHECK(distinct(6) == 6);
+}
+
 TEST_CASE("training: every start lies in its own segment, and every place of it is drawn") {
   const int64_t m = 18;
   std::vector<std::set<int64_t>> seen(16);
@@ -68,7 +104,7 @@ TEST_CASE("the uniform variant reaches the tail that the published formula never
   std::set<int64_t> published, uniform;
   for (uint64_t seed = 0; seed < 2000; ++seed) {
     for (const int64_t i : sample(301, 1, 16, SampleMode::train, seed)) published.insert(i);
-    for (const int64_t i : sample(301, 1, 16, SampleMode::train, seed, SamplerKind::tsn_uniform))
+    for (const int64_t i : sample(301, 1, 16, SampleMode::train, seed, SamplerKind::tsn_unbiased))
       uniform.insert(i);
   }
   CHECK(*published.rbegin() == 287);

@@ -75,6 +75,10 @@ ReportInput full_input(const TemporaryFolder& run) {
   evaluation["classes"][2] = "spin <&> \"turn\"";
   evaluation["bad_files"] = {{{"file", "<broken>.mp4"}, {"reason", "moov atom\nnot found"}}};
   run.write("evaluation_test.json", evaluation.dump());
+  run.write("data.json",
+            R"({"data": "d", "layout": "flat", "on_bad_file": "exclude", "splits": [
+                {"split": "train", "listed": 40, "left_out": [{"file": "<gone>.mp4", "reason": "not <there>"}]},
+                {"split": "val", "listed": 5, "left_out": []}]})");
   auto control = three_class_evaluation();
   control["accuracy"] = 2.0 / 6, control["accuracy_ci95"] = {0.0968, 0.7}, control["single_frame"] = true;
   run.write("evaluation_test_single_frame.json", control.dump());
@@ -126,6 +130,8 @@ TEST_CASE("the whole page: well-formed, self-contained, with the numbers that th
   CHECK(holds(page, "spin &lt;&amp;&gt; &quot;turn&quot;"));
   CHECK(holds(page, "path = &quot;&lt;b&gt;bold&lt;/b&gt;&quot;\n"));
   CHECK(holds(page, "&lt;broken&gt;.mp4"));
+  CHECK(holds(page, "1 of 40 clips in train, 0 of 5 clips in val, 1 of 7 clips in test"));
+  CHECK(holds(page, "<td>train</td><td>&lt;gone&gt;.mp4</td><td class=\"words\">not &lt;there&gt;</td>"));
   CHECK(holds(page, "moov atom␊not found"));
 
   // Headline: the run, its interval, the control, chance.
@@ -281,9 +287,17 @@ TEST_CASE("the control is only what was made with single frames") {
   CHECK_THROWS_AS(read_control(run.path(), "test"), FileError);
   auto evaluation = three_class_evaluation();
   run.write("evaluation_test.json", evaluation.dump());
+  run.write("data.json",
+            R"({"data": "d", "layout": "flat", "on_bad_file": "exclude", "splits": [
+                {"split": "train", "listed": 40, "left_out": [{"file": "<gone>.mp4", "reason": "not <there>"}]},
+                {"split": "val", "listed": 5, "left_out": []}]})");
   CHECK_THROWS_AS(read_control(run.path(), "test"), FileError);
   evaluation["single_frame"] = true;
   run.write("evaluation_test.json", evaluation.dump());
+  run.write("data.json",
+            R"({"data": "d", "layout": "flat", "on_bad_file": "exclude", "splits": [
+                {"split": "train", "listed": 40, "left_out": [{"file": "<gone>.mp4", "reason": "not <there>"}]},
+                {"split": "val", "listed": 5, "left_out": []}]})");
   CHECK(read_control(run.path(), "test").single_frame);
   CHECK_THROWS_AS(read_control(run.path(), "val"), FileError);
 }

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "cpu/cpu_backend.h"
+#include "train/data_record.h"
 #include "train/train_fixture.h"
 
 using namespace laban;
@@ -185,6 +186,16 @@ TEST_CASE("a clip that does not decode stops the run, or is left out and named")
   for (const std::string& note : recorder.notes)
     named = named || note.find(bench.dataset.items[4].name) != std::string::npos;
   CHECK(named);
+  CHECK(recorder.checked.size() == 12);
+  CHECK(recorder.checked.back() == "train 12/12");
+  const std::optional<DataRecord> record = read_data_record(bench.run.data());
+  REQUIRE(record);
+  CHECK(record->policy == "exclude");
+  CHECK(record->left_out() == 1);
+  REQUIRE(record->parts.size() == 1);
+  CHECK(record->parts[0].split == "train");
+  CHECK(record->parts[0].listed == 12);
+  CHECK(record->parts[0].left_out[0].reason.find(bench.dataset.items[4].name) != std::string::npos);
 }
 
 TEST_CASE("a loss that becomes NaN names step, layer and clips, and spoils no checkpoint") {

@@ -27,13 +27,16 @@ Config small_config(const std::filesystem::path& data);
 struct Recorder : TrainingObserver {
   std::vector<StepReport> steps;
   std::vector<EpochReport> epochs;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, checked;
   std::atomic<bool> stop{false};
   int64_t stop_after = -1;  // sets `stop` after this step
 
   void on_step(const StepReport& report) override {
     steps.push_back(report);
     if (report.step == stop_after) stop = true;
+  }
+  void on_check(const std::string& split, int64_t done, int64_t of) override {
+    checked.push_back(split + " " + std::to_string(done) + "/" + std::to_string(of));
   }
   void on_epoch(const EpochReport& report) override { epochs.push_back(report); }
   void on_note(const std::string& sentence) override { notes.push_back(sentence); }
