@@ -3,6 +3,8 @@
 // integers using multiplication", 1994.
 #pragma once
 
+#include <array>
+
 #include "cuda/kernels/device.h"
 
 namespace laban::cuda {

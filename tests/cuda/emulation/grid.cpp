@@ -1,7 +1,6 @@
 #include "emulation/grid.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <exception>
 #include <map>

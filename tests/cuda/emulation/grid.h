@@ -12,7 +12,6 @@
 //   - whatever the kernel threw (see device_require in cuda/kernels/device.h).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
