@@ -96,7 +96,9 @@ class Machine {
   [[noreturn]] void damaged(const std::string& what) const {
     fail("its pickle is damaged: " + what, "Copy it anew from where it came from.");
   }
-  [[noreturn]] void refuse(const std::string& name) const {
+  [[noreturn]] void refuse(std::string name) const {
+    for (char& c : name)  // a name may hold anything, and ends up on a terminal
+      if (!std::isprint(static_cast<unsigned char>(c))) c = '?';
     fail(text("holds '", name, "', which is neither a tensor nor a plain container; laban executes nothing"),
          "If you trust the file, take the weights out with Python: torch.save(model.state_dict(), "
          "\"weights.pt\").");

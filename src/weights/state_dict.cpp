@@ -1,5 +1,7 @@
 #include "weights/state_dict.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "weights/torch_file.h"
@@ -27,6 +29,14 @@ StateDict from_safetensors(FileBytes bytes) {
 }
 
 }  // namespace
+
+StateDict::StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors,
+                     std::map<std::string, std::string> metadata)
+    : file_(std::move(file)), tensors_(std::move(tensors)), metadata_(std::move(metadata)) {
+  for (const auto& [name, tensor] : tensors_)
+    if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+      throw FileError(file_.path.string(), "holds a tensor whose name has control characters");
+}
 
 StateDict StateDict::read(const std::filesystem::path& path) { return read(map_file(path)); }
 

@@ -23,9 +23,9 @@ struct StoredTensor {
 class StateDict {
  public:
   /// `file` keeps what the tensors point to.
+  /// Throws FileError where a name has control characters: names end up on terminals.
   StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors,
-            std::map<std::string, std::string> metadata = {})
-      : file_(std::move(file)), tensors_(std::move(tensors)), metadata_(std::move(metadata)) {}
+            std::map<std::string, std::string> metadata = {});
 
   /// Reads a safetensors file (a checkpoint of laban as well, whose optimizer's state is left out) or what
   /// torch.save wrote; the contents decide which, not the name. Throws FileError for anything else.

@@ -226,7 +226,7 @@ StateDict read_torch_file(FileBytes file) {
   if (ZipReader::recognises(file.bytes)) return read_zip(std::move(file));
   if (is_tar(file.bytes))
     throw FileError(file.path.string(),
-                    "was saved by a PyTorch older than 0.2 (a tar archive), which laban does not read",
+                    "was saved by a very old PyTorch, as a tar archive, which laban does not read",
                     kSaveAnew);
   if (begins_with(file.bytes, kMagic)) return read_old(std::move(file));
   throw FileError(file.path.string(), "is a Python pickle, but not one that torch.save wrote",

@@ -7,7 +7,7 @@
 // Before, pickles one behind the other, then the storages:
 //   a magic number, the protocol's version, a description of the machine, the object, the list of keys;
 //   for each key 8 bytes with the number of elements, and the elements
-// Before 0.2 a tar archive; those are refused, with what to do.
+// The very first versions wrote a tar archive; those are refused, with what to do.
 #pragma once
 
 #include "weights/state_dict.h"

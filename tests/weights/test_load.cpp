@@ -1,0 +1,232 @@
+// Weights into networks: names, shapes, the last layer, and values that cannot be.
+#include "weights/load.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <limits>
+
+#include "core/error.h"
+#include "core/safetensors.h"
+#include "support/temporary_folder.h"
+#include "weights/export.h"
+#include "weights/key_style.h"
+#include "weights/made_files.h"
+#include "weights/small_network.h"
+
+using namespace laban;
+using test::everything;
+using test::says;
+using test::small_spec;
+
+namespace {
+
+ReferenceBackend backend;
+
+/// The state of a used network, changed by `change`, as a file.
+class Saved {
+ public:
+  using State = std::vector<ExportedTensor>;
+
+  explicit Saved(const ModelSpec& spec, const std::function<void(State&)>& change = {},
+                 KeyStyle style = KeyStyle::torchvision)
+      : network(backend, DType::f64, spec) {
+    test::make_used(network, 7);
+    State state = export_state(network, ElementType::f32, style);
+    if (change) change(state);
+    write_safetensors_state(path(), state, {});
+  }
+  std::filesystem::path path() const { return folder_.path() / "weights.safetensors"; }
+
+  Network network;
+
+ private:
+  test::TemporaryFolder folder_;
+};
+
+ExportedTensor& named(Saved::State& state, const std::string& name) {
+  for (ExportedTensor& t : state)
+    if (t.name == name) return t;
+  throw std::logic_error("no " + name);
+}
+
+void set_first(ExportedTensor& tensor, float value) {
+  std::memcpy(tensor.bytes.data(), &value, sizeof(value));
+}
+
+std::string complaint(const Saved& saved, const ModelSpec& spec, HeadPolicy head = HeadPolicy::must_fit) {
+  Network network(backend, DType::f64, spec);
+  test::make_used(network, 1);
+  const auto before = everything(network);
+  try {
+    load_weights(network, saved.path(), head);
+    return "";
+  } catch (const FileError& error) {
+    CHECK(error.file() == saved.path().string());
+    CHECK(everything(network) == before);  // untouched
+    return error.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("names of Hara's program become torchvision's and back, for every model") {
+  CHECK(to_own_key("conv1.weight", KeyStyle::hara) == "stem.0.weight");
+  CHECK(to_own_key("bn1.num_batches_tracked", KeyStyle::hara) == "stem.1.num_batches_tracked");
+  CHECK(to_own_key("layer3.11.conv2.weight", KeyStyle::hara) == "layer3.11.conv2.0.weight");
+  CHECK(to_own_key("layer3.11.bn3.running_var", KeyStyle::hara) == "layer3.11.conv3.1.running_var");
+  CHECK(to_own_key("layer2.0.downsample.1.bias", KeyStyle::hara) == "layer2.0.downsample.1.bias");
+  CHECK(to_own_key("fc.weight", KeyStyle::hara) == "fc.weight");
+  CHECK(to_own_key("layer2.0.conv1.0.weight", KeyStyle::torchvision) == "layer2.0.conv1.0.weight");
+  CHECK(to_own_key("layer.conv1.weight", KeyStyle::hara) == "layer.conv1.weight");
+  for (const char* name : {"resnet3d_18", "resnet3d_50"}) {
+    Network network(backend, DType::f32, small_spec(name));
+    std::vector<std::string> hara;
+    for (const auto& [key, values] : everything(network)) {
+      hara.push_back(from_own_key(key, KeyStyle::hara));
+      CHECK(to_own_key(hara.back(), KeyStyle::hara) == key);
+    }
+    std::ranges::sort(hara);
+    CHECK(std::ranges::adjacent_find(hara) == hara.end());
+    CHECK(std::ranges::count(hara, "layer1.0.bn1.running_mean") == 1);
+    CHECK(std::ranges::count(hara, "conv1.weight") == 1);
+  }
+}
+
+TEST_CASE("weights come back exactly, under whichever names they were saved") {
+  for (const char* name :
+       {"r3d_18", "mc3_18", "rmc3_18", "r2plus1d_18", "r3d_50", "resnet3d_18", "resnet3d_50"})
+    for (const KeyStyle style : {KeyStyle::torchvision, KeyStyle::hara})
+      for (const char* prefix : {"", "module.", "_orig_mod.module."}) {
+        if (style == KeyStyle::hara && !std::string(name).starts_with("resnet3d")) continue;
+        CAPTURE(std::string(name));
+        CAPTURE(std::string(prefix));
+        Saved saved(
+            small_spec(name),
+            [&](Saved::State& state) {
+              for (ExportedTensor& t : state) t.name.insert(0, prefix);
+            },
+            style);
+        Network network(backend, DType::f64, small_spec(name));
+        network.store().initialize(2);
+        const LoadedWeights loaded = load_weights(network, saved.path(), HeadPolicy::must_fit);
+        Network& want = saved.network;
+        CHECK(everything(network) == everything(want));
+        CHECK(!loaded.own_head);
+        CHECK(loaded.file_classes == 5);
+        CHECK(loaded.tensors ==
+              want.store().list().parameters.size() + want.store().list().statistics.size());
+      }
+}
+
+TEST_CASE("old files without batch counts count from 0") {
+  const Saved saved(small_spec("r3d_18"), [](Saved::State& state) {
+    std::erase_if(state, [](const ExportedTensor& t) { return t.name.ends_with("num_batches_tracked"); });
+  });
+  Network network(backend, DType::f64, small_spec("r3d_18"));
+  test::make_used(network, 1);
+  load_weights(network, saved.path(), HeadPolicy::must_fit);
+  for (const Counter* c : network.store().list().counters) CHECK(c->value == 0);
+}
+
+TEST_CASE("a mismatch lists what is missing, unexpected and misshapen, and names the model that fits") {
+  const Saved saved(small_spec("r3d_18"), [](Saved::State& state) {
+    std::erase_if(state, [](const ExportedTensor& t) { return t.name == "layer2.0.conv1.1.bias"; });
+    named(state, "layer3.0.conv2.0.weight").name = "layer3.0.conv2.weight";
+    ExportedTensor& stem = named(state, "stem.0.weight");
+    std::swap(stem.shape[0], stem.shape[1]);
+  });
+  const std::string what = complaint(saved, small_spec("r3d_18"));
+  CHECK(says(what, "does not fit the model r3d_18, 5 classes"));
+  CHECK(says(what, "missing in the file (2):\n    layer2.0.conv1.1.bias\n    layer3.0.conv2.0.weight\n"));
+  CHECK(says(what, "not in the model (1):\n    layer3.0.conv2.weight\n"));
+  CHECK(says(what,
+             "another shape (1):\n    stem.0.weight: [3, 4, 3, 7, 7] in the file, [4, 3, 3, 7, 7] needed"));
+  CHECK(says(what, "fits none of laban's models"));
+
+  const Saved other(model_by_name("mc3_tiny", 3));
+  const std::string advice = complaint(other, model_by_name("r3d_tiny", 3));
+  CHECK(says(advice, "of another shape ("));
+  CHECK(says(advice, "The file fits: --model mc3_tiny."));
+  const Saved many(model_by_name("r2plus1d_tiny", 3));
+  CHECK(says(complaint(many, model_by_name("r3d_tiny", 3)), "more\n"));
+}
+
+TEST_CASE("the models that a file fits are told apart by midplanes and shortcut") {
+  const auto fitting = [](const ModelSpec& spec) {
+    return fitting_models(StateDict::read(Saved(spec).path()));
+  };
+  using Names = std::vector<std::string>;
+  CHECK(fitting(model_by_name("r3d_tiny", 9)) == Names{"--model r3d_tiny"});
+  ModelSpec spec = model_by_name("r2plus1d_tiny", 9);
+  CHECK(fitting(spec) == Names{"--model r2plus1d_tiny"});
+  spec.midplanes = MidplanesRule::per_conv;
+  CHECK(fitting(spec) == Names{"--model r2plus1d_tiny --midplanes per-conv"});
+  spec.shortcut = ShortcutKind::subsample;
+  CHECK(fitting(spec) == Names{"--model r2plus1d_tiny --midplanes per-conv --shortcut A"});
+  CHECK(fitting(small_spec("r3d_18")).empty());
+}
+
+TEST_CASE("another number of classes keeps the network's own last layer, where that is wanted") {
+  Saved saved(small_spec("r2plus1d_18", 400));
+  CHECK(says(complaint(saved, small_spec("r2plus1d_18", 10)),
+             "fc.weight: [400, 10] in the file, [10, 10] needed"));
+  Network network(backend, DType::f64, small_spec("r2plus1d_18", 10));
+  network.store().initialize(3);
+  const auto drawn = everything(network);
+  const LoadedWeights loaded = load_weights(network, saved.path(), HeadPolicy::keep_own);
+  CHECK(loaded.own_head);
+  CHECK(loaded.file_classes == 400);
+  const auto now = everything(network), want = everything(saved.network);
+  for (const auto& [name, values] : now)
+    CHECK_MESSAGE(values == (name.starts_with("fc.") ? drawn : want).at(name), name);
+  CHECK(now.at("fc.weight") != std::vector<double>(now.at("fc.weight").size(), 0));
+
+  // A backbone without a head.
+  const Saved backbone(small_spec("r3d_18"), [](Saved::State& state) {
+    std::erase_if(state, [](const ExportedTensor& t) { return t.name.starts_with("fc."); });
+  });
+  Network fresh(backend, DType::f64, small_spec("r3d_18"));
+  fresh.store().initialize(3);
+  const LoadedWeights headless = load_weights(fresh, backbone.path(), HeadPolicy::keep_own);
+  CHECK(headless.own_head);
+  CHECK(!headless.file_classes);
+  CHECK(says(complaint(backbone, small_spec("r3d_18")), "fc.bias"));
+  CHECK_THROWS_WITH_AS(classes_of(StateDict::read(backbone.path())), doctest::Contains("no last layer"),
+                       FileError);
+  CHECK(classes_of(StateDict::read(saved.path())) == 400);
+
+  // Other features before the last layer are another network, whatever the policy.
+  const Saved wider(small_spec("r3d_18"), [](Saved::State& state) {
+    ExportedTensor& fc = named(state, "fc.weight");
+    fc.shape = {10, 5};
+  });
+  CHECK(says(complaint(wider, small_spec("r3d_18"), HeadPolicy::keep_own), "fc.weight: [10, 5] in the file"));
+}
+
+TEST_CASE("NaN, infinite weights and negative variances are refused by name") {
+  const auto with = [](const std::string& tensor, float value) {
+    const Saved saved(small_spec("r3d_18"),
+                      [&](Saved::State& state) { set_first(named(state, tensor), value); });
+    return complaint(saved, small_spec("r3d_18"));
+  };
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(),
+                  kInfinity = std::numeric_limits<float>::infinity();
+  CHECK(says(with("layer1.0.conv1.0.weight", kNaN),
+             "tensor 'layer1.0.conv1.0.weight' holds NaN or infinite values (1 of 432)"));
+  CHECK(says(with("fc.bias", -kInfinity), "tensor 'fc.bias' holds NaN"));
+  CHECK(says(with("stem.1.running_mean", kNaN), "tensor 'stem.1.running_mean' holds NaN"));
+  CHECK(says(with("stem.1.running_var", -1e-3f), "tensor 'stem.1.running_var' holds a negative variance"));
+  CHECK(with("stem.1.running_mean", -1e-3f).empty());
+}
+
+TEST_CASE("types that are no numbers for weights are refused") {
+  test::TemporaryFolder folder;
+  const std::string file =
+      test::safetensors_of(R"({"fc.weight":{"dtype":"F8_E4M3","shape":[2,1],"data_offsets":[0,2]}})", "ab");
+  const StateDict state = StateDict::read(test::in_memory(file));
+  CHECK_THROWS_WITH_AS(state.values("fc.weight"), doctest::Contains("F8_E4M3, which laban does not read"),
+                       FileError);
+}

@@ -1,0 +1,149 @@
+// Files of torch.save: what PyTorch itself wrote (tests/golden), and what a hostile hand can make of them.
+#include "weights/torch_file.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "weights/golden.h"
+#include "weights/made_files.h"
+
+using namespace laban;
+using test::says;
+
+namespace {
+
+std::string complaint(const std::string& bytes) {
+  try {
+    const StateDict state = StateDict::read(test::in_memory(bytes));
+    for (const auto& [name, tensor] : state.tensors()) state.values(name);
+    return "";
+  } catch (const FileError& error) {
+    CHECK(error.file() == "made");
+    return error.what();
+  }
+}
+
+std::string golden_bytes(const std::string& name) { return read_file(test::golden_folder() / name); }
+
+/// A state dict of one tensor "w" in storage 0.
+std::string state_of(const std::string& tensor) { return test::dict({{test::text("w"), tensor}}); }
+
+}  // namespace
+
+TEST_CASE("every element type and layout that PyTorch saves is read, in both formats") {
+  const nlohmann::json want = test::golden("tensors");
+  for (const char* name : {"tensors.pt", "tensors_old.pth"}) {
+    CAPTURE(std::string(name));
+    const StateDict state = StateDict::read(test::golden_folder() / name);
+    CHECK(state.tensors().size() == want.size());
+    for (const auto& [key, expected] : want.items()) {
+      CAPTURE(key);
+      REQUIRE(state.tensors().contains(key));
+      CHECK(state.tensors().at(key).shape == expected["shape"].get<std::vector<int64_t>>());
+      CHECK(state.values(key) == expected["values"].get<std::vector<double>>());
+    }
+    CHECK(state.tensors().at("brain").type == ElementType::bf16);
+    CHECK(state.tensors().at("bool").type == ElementType::boolean);
+  }
+}
+
+TEST_CASE("a training program's checkpoint gives its state dict, whatever lies beside it") {
+  for (const char* name : {"checkpoint.pt", "checkpoint_old.pth"}) {
+    CAPTURE(std::string(name));
+    const StateDict state = StateDict::read(test::golden_folder() / name);
+    REQUIRE(state.tensors().size() == 1);
+    CHECK(state.values("module.weight") == std::vector<double>{0.5, -1});
+  }
+}
+
+TEST_CASE("objects that would have to be executed are refused by name") {
+  CHECK(says(complaint(golden_bytes("module.pt")), "'torch.nn.modules.linear.Linear'"));
+  const std::string attack =
+      test::global("posix", "system") + test::text("touch /tmp/laban_was_here") + "\x85R";
+  CHECK(says(complaint(test::torch_zip(attack)), "holds 'posix.system'"));
+  CHECK(says(complaint(test::torch_old(attack, "]", "")), "holds 'posix.system'"));
+  CHECK(says(complaint(test::torch_zip(test::dict({{test::text("w"), attack}}))), "holds 'posix.system'"));
+}
+
+TEST_CASE("tensors that reach beyond their storage are refused by name") {
+  const std::string data(16, '\x3f');
+  const auto with = [&](const std::string& tensor) {
+    return complaint(test::torch_zip(state_of(tensor), {data}));
+  };
+  CHECK(with(test::tensor("FloatStorage", "0", 4, 0, {2, 2}, {2, 1})).empty());
+  CHECK(with(test::tensor("FloatStorage", "0", 4, 3, {1}, {1})).empty());
+  CHECK(with(test::tensor("FloatStorage", "0", 4, 4, {0}, {1})).empty());
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {5}, {1})),
+             "tensor 'w' reaches to element 4 of its storage, which has 4"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 400, 3, {2}, {1})), "reaches to element 4"));
+  CHECK(says(with(test::tensor("DoubleStorage", "0", 4, 0, {3}, {1})),
+             "reaches to element 2 of its storage, which has 2"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {2, 2}, {3, 1})), "reaches to element 4"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, -1, {1}, {1})), "impossible shape, offset or stride"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 3, {2}, {-1})), "impossible shape, offset or stride"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {-2}, {1})), "impossible shape, offset or stride"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {2, 2}, {1})), "has 2 dimensions, but 1 strides"));
+  CHECK(says(with(test::tensor("FloatStorage", "1", 4, 0, {1}, {1})), "storage '1', which is missing"));
+  // A stride of 0 costs nothing in the file; a billion elements of it are not read all the same.
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {1 << 30}, {0})), "more than the file could hold"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, std::vector<int32_t>(9, 1 << 30),
+                               std::vector<int32_t>(9, 0))),
+             "impossible shape"));
+}
+
+TEST_CASE("files without a state dict say what they have instead") {
+  const std::string one = test::tensor("FloatStorage", "0", 1, 0, {1}, {1});
+  const auto with = [&](const std::string& object) {
+    return complaint(test::torch_zip(object, {"\x01\x02\x03\x04"}));
+  };
+  CHECK(says(with(one), "a single tensor"));
+  CHECK(says(with("](" + one + "e"), "no dictionary of tensors"));
+  CHECK(says(with("}"), "it has: nothing"));
+  CHECK(says(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("net"), state_of(one)}})),
+             "it has: 'epoch', 'net'"));
+  CHECK(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("model"), state_of(one)}})).empty());
+  CHECK(says(with(test::dict({{test::text("w"), one}, {test::text("w"), one}})), "two tensors called 'w'"));
+  CHECK(says(with(state_of(one) + "0" + test::dict({{test::text("w\x1b[2J"), one}})), "control characters"));
+}
+
+TEST_CASE("foreign, old and damaged files say what they are") {
+  CHECK(says(complaint(test::zip_of({{"readme.txt", "hello"}})), "no data.pkl"));
+  CHECK(says(complaint(test::zip_of({{"m/data.pkl", ""}, {"m/constants.pkl", ""}})), "TorchScript"));
+  CHECK(says(complaint(test::zip_of({{"m/data.pkl", test::kPickle + "}."}, {"m/byteorder", "big"}})),
+             "big-endian"));
+  CHECK(says(complaint(std::string(257, '\0') + "ustar" + std::string(1000, '\0')), "tar archive"));
+  CHECK(says(complaint("\x80\x04N."), "not one that torch.save wrote"));
+  const std::string one = state_of(test::tensor("FloatStorage", "0", 1, 0, {1}, {1}));
+  const std::string keys = "](" + test::text("0") + "e",
+                    data = test::bytes_of<uint64_t>(1) + "\x01\x02\x03\x04";
+  CHECK(complaint(test::torch_old(one, keys, data)).empty());
+  CHECK(says(complaint(test::torch_old(one, keys, data + "x")), "1 bytes follow behind its last storage"));
+  CHECK(says(complaint(test::torch_old(one, keys, test::bytes_of<uint64_t>(~0ull) + data)), "is truncated"));
+  CHECK(says(complaint(test::torch_old(one, "K\x01", data)), "list of its storages is missing"));
+  CHECK(says(complaint(test::torch_old(one, "](" + test::text("9") + "e", data)), "one that no tensor uses"));
+  CHECK(says(complaint(test::torch_old(one, "]", "")), "storage '0', which is missing"));
+  std::string big = test::torch_old(one, keys, data);
+  const size_t flag = big.find("\x88", big.find("little_endian"));
+  big[flag] = '\x89';
+  CHECK(says(complaint(big), "big-endian"));
+}
+
+TEST_CASE("any file of PyTorch's that is cut off is refused, and none with a changed bit does harm") {
+  for (const auto& [name, good] : test::sample_torch_files()) {
+    CAPTURE(name);
+    const bool valid = name != "module.pt" && name != "memo";  // those hold no state dict
+    CHECK(complaint(good).empty() == valid);
+    for (size_t length = 0; length<good.size(); length += good.size()> 1000 ? 7 : 1) {
+      CAPTURE(length);
+      CHECK(!complaint(good.substr(0, length)).empty());
+    }
+    for (size_t at = 0; at<good.size(); at += good.size()> 1000 ? 3 : 1) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
+      complaint(bad);
+    }
+  }
+}
