@@ -28,14 +28,14 @@ void add_stem(Sequential& body, const ModelSpec& spec) {
   const auto& [kt, kh, kw] = spec.stem_kernel;
   const auto& [st, sh, sw] = spec.stem_stride;
   if (spec.stem == StemKind::conv3d) {
-    body.add<Conv3d>("stem.0", Conv3dOptions{.in = 3,
-                                             .out = spec.stem_planes,
-                                             .window = same({kt, kh, kw}, {st, sh, sw})});
+    body.add<Conv3d>(
+        "stem.0",
+        Conv3dOptions{.in = 3, .out = spec.stem_planes, .window = same({kt, kh, kw}, {st, sh, sw})});
     add_norm_relu(body, "stem.1", spec.stem_planes, spec.norm_eps);
   } else {
-    body.add<Conv3d>("stem.0", Conv3dOptions{.in = 3,
-                                             .out = spec.stem_midplanes,
-                                             .window = same({1, kh, kw}, {1, sh, sw})});
+    body.add<Conv3d>(
+        "stem.0",
+        Conv3dOptions{.in = 3, .out = spec.stem_midplanes, .window = same({1, kh, kw}, {1, sh, sw})});
     add_norm_relu(body, "stem.1", spec.stem_midplanes, spec.norm_eps);
     body.add<Conv3d>("stem.3", Conv3dOptions{.in = spec.stem_midplanes,
                                              .out = spec.stem_planes,
