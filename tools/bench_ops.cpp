@@ -49,8 +49,9 @@ OpLabel label(const BatchNormInfer& op) {
 }
 OpLabel label(const BatchNormBackward& op) {
   const Tensor y = op.relu ? op.y : Tensor();
-  return {"batch_norm.backward", text(op.x.shape),
-          gbytes({op.x, op.x, op.dy, op.dy, y, y, op.dx, op.dresidual})};
+  // The second walk needs the gradient behind the ReLU: from dresidual where the first has left it there.
+  const double again = op.dresidual ? gbytes({op.dresidual, op.dresidual}) : gbytes({op.dy, y});
+  return {"batch_norm.backward", text(op.x.shape), gbytes({op.x, op.x, op.dy, y, op.dx}) + again};
 }
 OpLabel label(const InverseStd&) { return {"inverse_std", ""}; }
 OpLabel label(const ReluForward& op) { return {"relu.forward", text(op.x.shape), gbytes({op.x, op.y})}; }

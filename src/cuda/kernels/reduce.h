@@ -11,7 +11,8 @@ namespace laban::cuda {
 constexpr int kRowsOfThread = 16;
 
 /// Reduces k values of each thread down the block's columns: merge(mine, other) takes another thread's values
-/// in. The result is with the threads of row 0. All threads of a block of rows.h must call it.
+/// in. The result is with the threads of row 0. All threads of a block of rows.h must call it,
+/// once.
 template <int k, class Merge>
 __device__ void reduce_block(Floats<k>& mine, Merge&& merge) {
   auto& shared = block_shared<Array<Array<float, kThreads>, k>>();
