@@ -21,7 +21,7 @@ function(laban_look_for_cuda answer)
       set(${answer} "nvcc was not found" PARENT_SCOPE)
       return()
     endif()
-    set(CMAKE_CUDA_COMPILER ${LABAN_NVCC} CACHE FILEPATH "nvcc")
+    set(ENV{CUDACXX} ${LABAN_NVCC}) # not CMAKE_CUDA_COMPILER: check_language would then take its word
   endif()
   find_path(CUDNN_INCLUDE_DIR cudnn_graph.h PATHS /usr/local/cuda/include)
   find_library(CUDNN_LIBRARY cudnn PATHS /usr/local/cuda/lib64)
