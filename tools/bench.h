@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "models/freeze.h"
 
 namespace laban::tools {
 
@@ -18,6 +19,7 @@ struct BenchSettings {
   int64_t steps = 0;  // 0: as many as fit into `seconds`
   double seconds = 10;
   bool deterministic = true, autotune = false, graph = true;  // cuda only
+  FreezeSettings freeze = {};
 };
 
 struct StepResult {

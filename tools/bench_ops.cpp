@@ -84,6 +84,7 @@ OpLabel label(const SubsampleBackward& op) {
 OpLabel label(const ClipsFromFrames& op) {
   return {"clips_from_frames", text(op.y.shape), gbytes({op.bytes, op.y})};
 }
+OpLabel label(const MixClips& op) { return {"mix_clips", text(op.x.shape), gbytes({op.x, op.x, op.y})}; }
 OpLabel label(const LinearForward& op) {
   return {"linear.forward", text(op.w.shape), gbytes({op.x, op.w, op.y}),
           linear_gflop(op.x.shape, op.w.shape)};
@@ -107,6 +108,9 @@ OpLabel label(const SgdStep& op) {
 OpLabel label(const AdamStep& op) {
   const OptimizerCommon& c = op.common;
   return {"adam", "", gbytes({c.weights, c.weights, c.grads, c.working, op.m, op.m, op.v, op.v})};
+}
+OpLabel label(const MovingAverage& op) {
+  return {"moving_average", "", gbytes({op.average, op.average, op.values})};
 }
 OpLabel label(const SumOfSquares& op) { return {"sum_of_squares", "", gbytes({op.x})}; }
 OpLabel label(const SetZero& op) { return {"set_zero", "", gbytes({op.x})}; }

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <set>
 
 #include "bench.h"
 #include "core/rng.h"
@@ -31,15 +32,20 @@ std::unique_ptr<Memory> random_clips(Backend& backend, const Shape& shape, const
   return memory;
 }
 
-/// Multiply-accumulates count twice; backward costs a convolution for the weights and one for the input,
-/// which the first layer is spared.
-double gflop_of_step(const std::vector<LayerRow>& rows) {
-  double macs = 0, first = 0;
+/// Multiply-accumulates count twice; backward costs a convolution for the weights, where they learn, and one
+/// for the input, where anything below learns.
+double gflop_of_step(const std::vector<LayerRow>& rows, const ParameterList& list) {
+  std::set<std::string> learning;
+  for (const Parameter* p : list.parameters)
+    if (!p->frozen) learning.insert(p->name.substr(0, p->name.rfind('.')));
+  double macs = 0;
+  bool below = false;
   for (const LayerRow& row : rows) {
-    if (first == 0) first = static_cast<double>(row.macs);
-    macs += static_cast<double>(row.macs);
+    const bool learns = learning.contains(row.name);
+    macs += static_cast<double>(row.macs) * (1 + learns + below);
+    below = below || learns;
   }
-  return 2 * (3 * macs - first) * 1e-9;
+  return 2 * macs * 1e-9;
 }
 
 /// The most memory this process has ever used (VmHWM of Linux), or 0 where it cannot be told.
@@ -85,6 +91,7 @@ StepResult bench_step(const BenchSettings& settings,
   network.output_shape(shape);  // a readable error before anything is allocated
   const Shape stored = network.storage_shape(shape);
   network.store().initialize(1);
+  network.freeze(settings.freeze);
   Optimizer optimizer(network.store(), {});
   Tensor clips;
   const auto memory = random_clips(backend, shape, stored, compute, clips);
@@ -111,7 +118,7 @@ StepResult bench_step(const BenchSettings& settings,
                             : std::chrono::duration<double>(end - first).count() >= settings.seconds;
     if (enough) break;
   }
-  result.gflop = gflop_of_step(network.describe(shape));
+  result.gflop = gflop_of_step(network.describe(shape), network.store().list());
   result.activation_bytes = network.activation_bytes();
   result.parameter_bytes = network.parameter_bytes();
   result.peak_process_bytes = peak_process_bytes();

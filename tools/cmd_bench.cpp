@@ -45,6 +45,10 @@ void add_flags(CLI::App& command, Options& options) {
   command.add_flag("--autotune", b.autotune, "cuda: time the convolution algorithms, take the fastest");
   command.add_flag("!--no-graph", b.graph,
                    "cuda: send every op by itself instead of replaying a recorded step");
+  command
+      .add_option("--freeze", b.freeze.layers, "layers that do not learn: stem,layer1; backbone: all but fc")
+      ->delimiter(',');
+  command.add_flag("--freeze-norms", b.freeze.norms, "batch norms use their running statistics");
   command.add_option("--threads", b.threads, "threads of the cpu device; 0: one for each processor")
       ->check(CLI::Range(0, 1 << 12))
       ->capture_default_str();

@@ -25,7 +25,8 @@ struct Options {
 
 // What may differ when a run goes on: nothing here changes what the network learns from a step, except that
 // another number of epochs stretches the schedule.
-const std::vector<std::string> kChangeable{"data", "media", "workers", "checkpoint-every", "epochs"};
+const std::vector<std::string> kChangeable{"data",   "media",   "workers", "checkpoint-every",
+                                           "epochs", "patience"};
 
 /// Shows a run: one bar for all its steps, and a line an epoch.
 class Display : public TrainingObserver {
@@ -99,6 +100,11 @@ void train(Trainer& trainer, Display& display, const Config& config, const RunFo
         text("stopped after step ", result.state.step, "; everything is saved in ", folder.path.string()),
         text("To go on: laban train --resume ", folder.path.string()));
   const bool validated = result.state.best_epoch > 0;
+  if (result.ended_early)
+    std::printf(
+        "ended early: no better epoch for %lld epochs; to go on anyway: laban train --resume %s --patience "
+        "0\n",
+        static_cast<long long>(config.train.patience), folder.path.c_str());
   std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
               duration_text(result.state.seconds).c_str());
   if (validated)
@@ -140,9 +146,19 @@ void start_from(const std::string& weights, Network& network) {
 }
 
 void train_anew(const Options& options) {
-  Config config;
-  if (!options.config.empty()) apply_config_file(config, options.config);
-  options.flags.apply(config);
+  const auto apply = [&](Config config) {
+    if (!options.config.empty()) apply_config_file(config, options.config);
+    options.flags.apply(config);
+    return config;
+  };
+  Config config = apply({});
+  if (!config.finetune.features.empty()) {  // whose clips and model are the defaults then
+    const Config made = read_features(config.finetune.features).config;
+    Config defaults;
+    defaults.clip = made.clip;
+    defaults.model = made.model;
+    config = apply(defaults);
+  }
   choose_threads(config);
   resolve(config);
   const Dataset dataset = open(config);
@@ -166,8 +182,8 @@ void go_on(const Options& options) {
     if (std::ranges::find(kChangeable, flag) == kChangeable.end())
       throw UsageError(
           text("--", flag, " cannot be changed while a run goes on"),
-          "A resumed run keeps its settings; only --data, --workers, --checkpoint-every and --epochs may "
-          "differ. For other settings begin a new run.");
+          "A resumed run keeps its settings; only --data, --workers, --checkpoint-every, --epochs and "
+          "--patience may differ. For other settings begin a new run.");
   if (!options.config.empty() || !options.run.empty() || options.overwrite)
     throw UsageError("--resume goes with neither --config, --run nor --overwrite",
                      "A resumed run keeps its folder and its settings.");

@@ -147,6 +147,16 @@ struct ClipsFromFrames {
   std::array<float, 3> scale{1, 1, 1}, shift{0, 0, 0};
 };
 
+/// Pairs of clips in one (mixup, cutmix). Clip n with its partner m = partner[n]: inside the box of rows top
+/// to bottom and columns left to right (ends not included) y = x[m]; elsewhere y = share*x[n] +
+/// (1-share)*x[m] (math/mix.h). Channels of padding stay zero.
+struct MixClips {
+  Tensor x, y;     // of one shape and type; never the same memory
+  Tensor partner;  // i32 vector of n
+  Tensor share;    // master dtype, vector of n
+  Tensor box;      // i32, n x 4: top, left, bottom, right
+};
+
 // ---- linear and loss
 // ---------------------------------------------------------------------------------------
 
@@ -162,13 +172,14 @@ struct LinearBackwardWeights {
 
 /// Per sample: loss = -sum_k q_k log p_k with p = softmax(logits), q = (1-smoothing)*onehot +
 /// smoothing/classes (PyTorch's label smoothing). dlogits = scale * (p - q). A label outside [0, classes) is
-/// the caller's error.
+/// the caller's error. Of a mixed clip, onehot is share*onehot(label) + (1-share)*onehot(other_label).
 struct SoftmaxCrossEntropy {
   Tensor logits;   // n x classes, master dtype
   Tensor labels;   // i32 vector of n
   Tensor loss;     // vector of n, master dtype
   Tensor dlogits;  // n x classes; may be empty (evaluation)
   double smoothing = 0, scale = 1;
+  Tensor other_labels = {}, share = {};  // i32 and master dtype, vectors of n; both empty: no mixed clips
 };
 struct Softmax {
   Tensor logits, probabilities;
@@ -210,6 +221,11 @@ struct AdamStep {
   Tensor m, v;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   bool decoupled = false;
+};
+/// average += (1 - decay) * (values - average): math/moving_average.h. Both flat, of one master dtype.
+struct MovingAverage {
+  Tensor average, values;
+  double decay = 0.999;
 };
 struct SumOfSquares {
   Tensor x, result;
@@ -304,6 +320,7 @@ class Backend {
   virtual void run(const SubsampleForward&, Scratch) = 0;
   virtual void run(const SubsampleBackward&, Scratch) = 0;
   virtual void run(const ClipsFromFrames&, Scratch) = 0;
+  virtual void run(const MixClips&, Scratch) = 0;
   virtual void run(const LinearForward&, Scratch) = 0;
   virtual void run(const LinearBackwardData&, Scratch) = 0;
   virtual void run(const LinearBackwardWeights&, Scratch) = 0;
@@ -311,6 +328,7 @@ class Backend {
   virtual void run(const Softmax&, Scratch) = 0;
   virtual void run(const SgdStep&, Scratch) = 0;
   virtual void run(const AdamStep&, Scratch) = 0;
+  virtual void run(const MovingAverage&, Scratch) = 0;
   virtual void run(const SumOfSquares&, Scratch) = 0;
   virtual void run(const SetZero&, Scratch) = 0;
 

@@ -11,12 +11,12 @@ namespace decorator {
 template <class... Ops>
 struct OpList {};
 
-using AllOps =
-    OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain, BatchNormInfer,
-           BatchNormBackward, InverseStd, ReluForward, ReluBackward, Accumulate, Cast, MaxPoolForward,
-           MaxPoolBackward, GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout, SubsampleForward,
-           SubsampleBackward, ClipsFromFrames, LinearForward, LinearBackwardData, LinearBackwardWeights,
-           SoftmaxCrossEntropy, Softmax, SgdStep, AdamStep, SumOfSquares, SetZero>;
+using AllOps = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain, BatchNormInfer,
+                      BatchNormBackward, InverseStd, ReluForward, ReluBackward, Accumulate, Cast,
+                      MaxPoolForward, MaxPoolBackward, GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout,
+                      SubsampleForward, SubsampleBackward, ClipsFromFrames, MixClips, LinearForward,
+                      LinearBackwardData, LinearBackwardWeights, SoftmaxCrossEntropy, Softmax, SgdStep,
+                      AdamStep, MovingAverage, SumOfSquares, SetZero>;
 // The ops with an overload of their own in Backend.
 using OpsWithScratch = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain,
                               BatchNormInfer, BatchNormBackward, MaxPoolBackward, GlobalAvgPoolForward,

@@ -22,6 +22,7 @@ enum class Purpose : uint32_t {
   synth,
   gradcheck,
   test,
+  mix,
 };
 
 /// Sequential draws from the stream (seed, purpose, a, b). Cheap to make: one per sample, per layer, ...

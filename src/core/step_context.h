@@ -20,8 +20,10 @@ struct StepContext {
   uint64_t seed = 0;             // dropout
   Tensor step = {};              // dropout: i64 scalar in the backend's memory, a new mask in every step
   uint64_t weights_version = 0;  // changes whenever the parameters do
+  // Whether backward will ask for the gradient of the input of what runs now: because the caller wants it, or
+  // because something that learns lies below. Where it will not, a layer that does not learn saves nothing.
+  bool input_gradient = true;
 
-  bool saves_for_backward() const { return mode != Mode::evaluate; }
   DType master() const { return master_of(compute); }
 
   Value take(const Shape& shape) { return arena.take(shape, compute); }

@@ -52,11 +52,13 @@ class CpuBackend : public ReferenceBackend {
   void run(const GlobalAvgPoolForward& op, Scratch scratch) override;
   void run(const GlobalAvgPoolBackward& op, Scratch scratch) override;
   void run(const Dropout& op, Scratch scratch) override;
+  void run(const MixClips& op, Scratch scratch) override;
   void run(const LinearForward& op, Scratch scratch) override;
   void run(const LinearBackwardData& op, Scratch scratch) override;
   void run(const LinearBackwardWeights& op, Scratch scratch) override;
   void run(const SgdStep& op, Scratch scratch) override;
   void run(const AdamStep& op, Scratch scratch) override;
+  void run(const MovingAverage& op, Scratch scratch) override;
   void run(const SumOfSquares& op, Scratch scratch) override;
   void run(const SetZero& op, Scratch scratch) override;
 

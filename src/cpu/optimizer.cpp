@@ -5,6 +5,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/elements.h"
 #include "cpu/parallel.h"
+#include "math/moving_average.h"
 
 namespace laban {
 namespace {
@@ -84,6 +85,18 @@ void CpuBackend::run(const AdamStep& op, Scratch scratch) {
         v[i] = static_cast<float>(v_i);
         return updated;
       });
+}
+
+void CpuBackend::run(const MovingAverage& op, Scratch scratch) {
+  if (op.average.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  float* average = op.average.as<float>();
+  const float* values = op.values.as<float>();
+  const double rest = 1 - op.decay;
+  for_each_range(threads_, op.average.count(), [&](Range mine) {
+#pragma omp simd
+    for (int64_t i = mine.begin; i < mine.end; ++i)
+      average[i] = static_cast<float>(moving_average<double>(average[i], values[i], rest));
+  });
 }
 
 }  // namespace laban

@@ -15,11 +15,11 @@ namespace laban::cuda {
 
 /// Every op that has a kernel of laban's own, on one stream; one level of inheritance an op, as in
 /// core/backend_decorator.h.
-using OwnOps =
-    decorator::OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, InverseStd, ReluForward,
-                      ReluBackward, Accumulate, Cast, MaxPoolForward, MaxPoolBackward, GlobalAvgPoolForward,
-                      GlobalAvgPoolBackward, Dropout, SubsampleForward, SubsampleBackward, ClipsFromFrames,
-                      SoftmaxCrossEntropy, Softmax, SgdStep, AdamStep, SumOfSquares, SetZero>;
+using OwnOps = decorator::OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, InverseStd, ReluForward,
+                                 ReluBackward, Accumulate, Cast, MaxPoolForward, MaxPoolBackward,
+                                 GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout, SubsampleForward,
+                                 SubsampleBackward, ClipsFromFrames, MixClips, SoftmaxCrossEntropy, Softmax,
+                                 SgdStep, AdamStep, MovingAverage, SumOfSquares, SetZero>;
 
 template <class List>
 class OwnKernels;

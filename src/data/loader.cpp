@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "data/clip_reader.h"
+#include "data/epoch_order.h"
 #include "data/watch.h"
 
 namespace laban {
@@ -160,9 +161,7 @@ struct Loader::State {
       ++next_epoch, next_index = 0;
     }
     if (order_epoch != next_epoch) {
-      order = items;
-      if (settings.shuffle)
-        Rng(settings.seed, Purpose::shuffle, static_cast<uint64_t>(next_epoch)).shuffle(order);
+      order = epoch_order(dataset, items, {settings.seed, settings.shuffle, settings.balance}, next_epoch);
       order_epoch = next_epoch;
     }
     Job job{.batch = pool->take(), .first_position = next_index * settings.batch};

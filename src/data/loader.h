@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "data/batch_source.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "data/transforms.h"
@@ -34,6 +35,7 @@ struct LoaderSettings {
   SampleMode mode = SampleMode::train;
   int batch = 8;
   bool shuffle = true;    // a new order in every epoch
+  bool balance = false;   // every class equally often (data/epoch_order.h)
   bool drop_last = true;  // leave out the last, smaller batch
   int workers = 2;
   int queue = 4;  // batches decoded ahead, at most
@@ -51,43 +53,24 @@ struct LoaderSettings {
   std::function<void(int64_t done, int64_t of)> on_check;
 };
 
-struct BadFile {
-  std::string file, reason;  // reason: the FileError's whole text
-};
-
-struct Batch {
-  int64_t epoch = 0, index = 0;                     // position: resume with Loader::start(epoch, index + 1)
-  Shape shape;                                      // n, 3, t, h, w
-  std::vector<float> clips;                         // NTHWC
-  std::vector<int32_t> labels;                      // n
-  std::vector<int> items;                           // n: positions in Dataset::items
-  std::vector<std::vector<int64_t>> frame_indices;  // n: which frames were taken
-};
-
-class Loader {
+class Loader : public BatchSource {
  public:
   /// `dataset` must outlive the loader. UsageError for settings that cannot work; Error where there are no
   /// items, or, with `exclude`, none that can be read.
   Loader(const Dataset& dataset, std::vector<int> items, LoaderSettings settings);
-  ~Loader();  // stops workers promptly
+  ~Loader() override;  // stops workers promptly
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  int64_t batches_per_epoch() const;
-  /// Clips of one epoch, those of a dropped last batch included: without the files that `exclude` left out.
-  int64_t clips() const;
-  /// Starts (or restarts) decoding from batch `index` of `epoch`; goes on through later epochs until stopped,
-  /// or to the end of `epoch` where `one_epoch`. `index` may be batches_per_epoch(): the next epoch's first,
-  /// or nothing.
-  void start(int64_t epoch, int64_t index, bool one_epoch);
-  /// The next batch in order; empty at the end. Throws the first failing clip's FileError when its batch's
-  /// turn comes, and again at every later call. The batch's buffers return to the loader's pool when the
-  /// shared_ptr goes, which may be after the loader's end.
-  std::shared_ptr<const Batch> next();
-  /// Seconds that next() waited since start().
-  double seconds_waited() const;
-  /// The files that `exclude` left out, by name.
-  std::vector<BadFile> bad_files() const;
+  int64_t batches_per_epoch() const override;
+  int64_t clips() const override;
+  void start(int64_t epoch, int64_t index, bool one_epoch) override;
+  /// Throws the first failing clip's FileError when its batch's turn comes, and again at every later call.
+  /// The batch's buffers return to the loader's pool when the shared_ptr goes, which may be after the
+  /// loader's end.
+  std::shared_ptr<const Batch> next() override;
+  double seconds_waited() const override;
+  std::vector<BadFile> bad_files() const override;
 
  private:
   struct State;

@@ -32,7 +32,7 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
   require(x.shape().c == gamma_.storage.c, "BatchNorm3d: wrong number of channels");
   require(residual.empty() || residual.shape() == x.shape(), "BatchNorm3d: the residual has another shape");
   Value y = ctx.take(x.shape());
-  if (ctx.mode == Mode::train) {
+  if (ctx.mode == Mode::train && !running_mean_.frozen) {
     mean_ = ctx.take(gamma_.storage, ctx.master());
     inv_std_ = ctx.take(gamma_.storage, ctx.master());
     ctx.run(BatchNormTrain{.x = x.tensor(),
@@ -57,14 +57,16 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
                            .running_var = running_var_.value,
                            .relu = options_.relu,
                            .eps = options_.eps});
-    if (ctx.saves_for_backward()) {
+    if (saves(ctx)) {
       inv_std_ = ctx.take(gamma_.storage, ctx.master());
       ctx.run(InverseStd{.variance = running_var_.value, .inv_std = inv_std_.tensor(), .eps = options_.eps});
     }
   }
-  if (ctx.saves_for_backward()) {
+  if (saves(ctx)) {
     x_ = x;
     if (options_.relu) y_ = y;
+  } else {
+    forget();  // the batch's statistics
   }
   return y;
 }
@@ -72,6 +74,12 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
 Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor& dresidual) {
   const bool frozen = mean_.empty();
   Value dx = ctx.take(x_.shape());
+  // The op adds up dgamma and dbeta in any case; those that nobody learns from go where nobody looks.
+  Value dgamma, dbeta;
+  if (!learns()) {
+    dgamma = ctx.take(gamma_.storage, ctx.master());
+    dbeta = ctx.take(beta_.storage, ctx.master());
+  }
   ctx.run(BatchNormBackward{.x = x_.tensor(),
                             .y = y_.tensor(),
                             .dy = dy.tensor(),
@@ -80,8 +88,8 @@ Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor&
                             .gamma = gamma_.value,
                             .mean = frozen ? running_mean_.value : mean_.tensor(),
                             .inv_std = inv_std_.tensor(),
-                            .dgamma = gamma_.grad,
-                            .dbeta = beta_.grad,
+                            .dgamma = learns() ? gamma_.grad : dgamma.tensor(),
+                            .dbeta = learns() ? beta_.grad : dbeta.tensor(),
                             .relu = options_.relu,
                             .frozen = frozen});
   forget();

@@ -8,8 +8,8 @@
 //   frozen: dL/dx = gamma * inv_std * g  (mean and var are constants)
 //
 // train: mean and (biased) variance of the batch; running = 0.9 running + 0.1 batch, the running variance
-// from the unbiased one, as in PyTorch. evaluate, frozen: running statistics. Derived in
-// docs/layers/batchnorm3d.md.
+// from the unbiased one, as in PyTorch. evaluate, frozen: running statistics; so too in train where the
+// statistics themselves are frozen (models/freeze.h). Derived in docs/layers/batchnorm3d.md.
 #pragma once
 
 #include <optional>
@@ -42,6 +42,7 @@ class BatchNorm3d : public Layer {
   void forget() override;
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
+  bool learns() const override { return !gamma_.frozen; }
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override { return trace_add(graph, x, {}); }
   /// The fused form.

@@ -19,16 +19,24 @@ Conv2Plus1d::Conv2Plus1d(std::string name, const Conv2Plus1dOptions& o)
       temporal_(this->name() + ".3", {.in = o.middle, .out = o.out, .window = temporal_part(o.window)}) {}
 
 Value Conv2Plus1d::forward(StepContext& ctx, const Value& x) {
+  const bool input_gradient = ctx.input_gradient;
   Value h = spatial_.forward(ctx, x);
+  ctx.input_gradient = input_gradient || spatial_.learns();
   h = norm_.forward(ctx, h);
-  return temporal_.forward(ctx, h);
+  ctx.input_gradient = ctx.input_gradient || norm_.learns();
+  h = temporal_.forward(ctx, h);
+  ctx.input_gradient = input_gradient;
+  return h;
 }
 
 Value Conv2Plus1d::backward(StepContext& ctx, Value dy, bool need_dx) {
-  Value d = temporal_.backward(ctx, std::move(dy), true);
-  d = norm_.backward(ctx, std::move(d), true);
-  return spatial_.backward(ctx, std::move(d), need_dx);
+  const bool below_norm = need_dx || spatial_.learns(), below_temporal = below_norm || norm_.learns();
+  Value d = temporal_.backward(ctx, std::move(dy), below_temporal);
+  if (below_temporal) d = norm_.backward(ctx, std::move(d), below_norm);
+  return below_norm ? spatial_.backward(ctx, std::move(d), need_dx) : Value();
 }
+
+bool Conv2Plus1d::learns() const { return spatial_.learns() || norm_.learns() || temporal_.learns(); }
 
 void Conv2Plus1d::forget() {
   spatial_.forget();

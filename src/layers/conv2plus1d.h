@@ -27,6 +27,7 @@ class Conv2Plus1d : public Layer {
   void forget() override;
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
+  bool learns() const override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override;
 

@@ -36,15 +36,16 @@ Value Conv3d::forward(StepContext& ctx, const Value& x) {
                       .y = y.tensor(),
                       .window = window_,
                       .weights_version = ctx.weights_version});
-  if (ctx.saves_for_backward()) x_ = x;
+  if (saves(ctx)) x_ = x;
   return y;
 }
 
 Value Conv3d::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(!x_.empty());
   const Value x = std::move(x_);
-  ctx.run(ConvBackwardWeights{
-      .x = x.tensor(), .dy = dy.tensor(), .dw = weight_.grad, .dbias = bias_.grad, .window = window_});
+  if (learns())
+    ctx.run(ConvBackwardWeights{
+        .x = x.tensor(), .dy = dy.tensor(), .dw = weight_.grad, .dbias = bias_.grad, .window = window_});
   if (!need_dx) return {};
   Value dx = ctx.take(x.shape());
   ctx.run(ConvBackwardData{.dy = dy.tensor(),

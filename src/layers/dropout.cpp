@@ -13,7 +13,7 @@ Value DropoutLayer::forward(StepContext& ctx, const Value& x) {
   forget();
   const bool drops = ctx.mode == Mode::train && p_ > 0;
   const Mask mask{drops ? p_ : 0, ctx.seed, Rng(ctx.seed, Purpose::dropout, id_).next_u64(), ctx.step};
-  if (ctx.saves_for_backward()) mask_ = mask;
+  if (saves(ctx)) mask_ = mask;
   if (!drops) return x;
   Value y = ctx.take(x.shape());
   ctx.run(Dropout{x.tensor(), y.tensor(), mask.p, mask.seed, mask.stream, mask.step});

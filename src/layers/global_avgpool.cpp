@@ -6,7 +6,7 @@ Value GlobalAvgPool::forward(StepContext& ctx, const Value& x) {
   forget();
   Value y = ctx.take(output_shape(x.shape()));
   ctx.run(GlobalAvgPoolForward{x.tensor(), y.tensor()});
-  if (ctx.saves_for_backward()) x_shape_ = x.shape();
+  if (saves(ctx)) x_shape_ = x.shape();
   return y;
 }
 

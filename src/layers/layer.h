@@ -1,6 +1,6 @@
 // The contract of a layer.
 //
-//   forward(ctx, x)            computes y. Unless ctx.mode is evaluate it saves what backward needs.
+//   forward(ctx, x)            computes y. Where saves(ctx), it saves what backward needs.
 //   backward(ctx, dy, need_dx) needs a matching forward (std::logic_error otherwise; one backward per
 //   forward);
 //                              accumulates parameter gradients, releases what forward saved, and returns dx,
@@ -47,6 +47,7 @@ class Layer {
   const std::string& name() const { return name_; }
 
   virtual Value forward(StepContext& ctx, const Value& x) = 0;
+  /// Not called for a layer that has saved nothing (see saves()).
   virtual Value backward(StepContext& ctx, Value dy, bool need_dx) = 0;
   /// Forgets saved tensors of a pass that will have no backward (after an error).
   virtual void forget() = 0;
@@ -55,6 +56,8 @@ class Layer {
   /// describe() shapes are the logical ones, without a backend's channel padding.
   virtual Shape output_shape(const Shape& x) const = 0;
   virtual void collect(ParameterList& list) = 0;
+  /// Whether any parameter of this layer or of those within learns: it has some that are not frozen.
+  virtual bool learns() const { return false; }
   virtual void describe(const Shape& x, std::vector<LayerRow>& rows) const = 0;
   /// Appends what the layer computes in evaluation from the node `x`; returns the node of its output.
   virtual int trace(Graph& /*graph*/, int /*x*/) const {
@@ -62,6 +65,10 @@ class Layer {
   }
 
  protected:
+  /// Whether forward must keep what backward needs: there will be a backward pass, and it comes by here.
+  bool saves(const StepContext& ctx) const {
+    return ctx.mode != Mode::evaluate && (ctx.input_gradient || learns());
+  }
   static int append(Graph& graph, GraphNode node) {
     graph.push_back(std::move(node));
     return static_cast<int>(graph.size()) - 1;

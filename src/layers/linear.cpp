@@ -18,14 +18,14 @@ Value Linear::forward(StepContext& ctx, const Value& x) {
   require(x.shape() == Shape::matrix(x.shape().n, weight_.storage.c), "Linear: the input must be n x in");
   Value y = ctx.take(Shape::matrix(x.shape().n, weight_.storage.n), ctx.master());
   ctx.run(LinearForward{x.tensor(), weight_.working, bias_.value, y.tensor()});
-  if (ctx.saves_for_backward()) x_ = x;
+  if (saves(ctx)) x_ = x;
   return y;
 }
 
 Value Linear::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(!x_.empty());
   const Value x = std::move(x_);
-  ctx.run(LinearBackwardWeights{x.tensor(), dy.tensor(), weight_.grad, bias_.grad});
+  if (learns()) ctx.run(LinearBackwardWeights{x.tensor(), dy.tensor(), weight_.grad, bias_.grad});
   if (!need_dx) return {};
   Value dx = ctx.take(x.shape());
   ctx.run(LinearBackwardData{dy.tensor(), weight_.working, dx.tensor()});

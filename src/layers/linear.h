@@ -20,6 +20,7 @@ class Linear : public Layer {
   void forget() override { x_.reset(); }
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
+  bool learns() const override { return !weight_.frozen; }
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override;
 

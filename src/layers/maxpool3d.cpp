@@ -20,7 +20,7 @@ Shape MaxPool3d::output_shape(const Shape& x) const {
 Value MaxPool3d::forward(StepContext& ctx, const Value& x) {
   forget();
   Value y = ctx.take(output_shape(x.shape()));
-  if (ctx.saves_for_backward()) {
+  if (saves(ctx)) {
     taps_ = ctx.take(y.shape(), DType::u8);
     x_shape_ = x.shape();
   }

@@ -160,7 +160,7 @@ void ParameterStore::initialize(uint64_t seed) {
 void ParameterStore::zero_gradients() { backend_.run(SetZero{grads_}, {}); }
 
 void ParameterStore::count_batch() {
-  for (Counter* c : list_.counters) ++c->value;
+  for (Counter* c : list_.counters) c->value += !c->frozen;
 }
 
 void ParameterStore::weights_changed(bool refresh_working) {
@@ -193,8 +193,12 @@ void ParameterStore::write(const Tensor& flat, const Parameter& parameter, std::
   upload(backend_, part(flat, parameter), parameter.shape, values, parameter.name);
 }
 
-std::vector<double> ParameterStore::read(const Statistic& statistic) const {
-  return download(backend_, statistic.value, statistic.shape);
+std::vector<double> ParameterStore::read(const Tensor& flat, const Statistic& statistic) const {
+  require(flat.count() == statistics_.count(), "ParameterStore::read: not laid out as the statistics are");
+  const auto bytes =
+      static_cast<const std::byte*>(statistic.value.data) - static_cast<const std::byte*>(statistics_.data);
+  const int64_t at = bytes / static_cast<int64_t>(size_of(statistics_.dtype));
+  return download(backend_, view(flat, at, statistic.storage), statistic.shape);
 }
 
 void ParameterStore::write(const Statistic& statistic, std::span<const double> values) {

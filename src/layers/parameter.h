@@ -38,6 +38,8 @@ struct Parameter {
   /// linear weight, 1 for a vector. 0: told from the shape, which cannot tell a 1x1x1 convolution from a
   /// matrix.
   int rank = 0;
+  /// Does not learn. Never so for a part of a layer's parameters.
+  bool frozen = false;
 };
 
 /// State that is saved but not trained: running_mean, running_var.
@@ -46,7 +48,8 @@ struct Statistic {
   Shape shape;
   Shape storage;
   double initial = 0;
-  Tensor value;  // master dtype
+  Tensor value;         // master dtype
+  bool frozen = false;  // a constant in training, too
 };
 
 /// PyTorch's num_batches_tracked: from how many batches a batch norm's running statistics come. Kept on the
@@ -54,6 +57,7 @@ struct Statistic {
 struct Counter {
   std::string name;
   int64_t value = 0;
+  bool frozen = false;  // as the statistics are
 };
 
 /// What a layer tree consists of, in torchvision's order. Pointers into the layers, which own them.
@@ -106,7 +110,9 @@ class ParameterStore {
   // weights_changed(true).
   std::vector<double> read(const Tensor& flat, const Parameter& parameter) const;
   void write(const Tensor& flat, const Parameter& parameter, std::span<const double> values);
-  std::vector<double> read(const Statistic& statistic) const;
+  std::vector<double> read(const Statistic& statistic) const { return read(statistics_, statistic); }
+  /// `flat` is laid out as statistics() is.
+  std::vector<double> read(const Tensor& flat, const Statistic& statistic) const;
   void write(const Statistic& statistic, std::span<const double> values);
 
  private:

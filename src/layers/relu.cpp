@@ -6,7 +6,7 @@ Value Relu::forward(StepContext& ctx, const Value& x) {
   forget();
   Value y = ctx.take(x.shape());
   ctx.run(ReluForward{x.tensor(), y.tensor()});
-  if (ctx.saves_for_backward()) y_ = y;
+  if (saves(ctx)) y_ = y;
   return y;
 }
 

@@ -11,15 +11,24 @@ ResidualBlock::ResidualBlock(std::string name, std::unique_ptr<Layer> main, std:
 Value ResidualBlock::forward(StepContext& ctx, const Value& x) {
   const Value shortcut = shortcut_ ? shortcut_->forward(ctx, x) : x;
   const Value h = main_->forward(ctx, x);
-  return last_->forward_add(ctx, h, shortcut);
+  const bool input_gradient = ctx.input_gradient;
+  ctx.input_gradient = input_gradient || main_->learns() || (shortcut_ && shortcut_->learns());
+  Value y = last_->forward_add(ctx, h, shortcut);
+  ctx.input_gradient = input_gradient;
+  return y;
 }
 
 Value ResidualBlock::backward(StepContext& ctx, Value dy, bool need_dx) {
   auto [dh, g] = last_->backward_add(ctx, std::move(dy));
-  Value dx = main_->backward(ctx, std::move(dh), need_dx);
-  if (shortcut_) g = shortcut_->backward(ctx, std::move(g), need_dx);
+  Value dx;
+  if (need_dx || main_->learns()) dx = main_->backward(ctx, std::move(dh), need_dx);
+  if (shortcut_ && (need_dx || shortcut_->learns())) g = shortcut_->backward(ctx, std::move(g), need_dx);
   if (need_dx) ctx.run(Accumulate{.from = g.tensor(), .into = dx.tensor()});
   return dx;
+}
+
+bool ResidualBlock::learns() const {
+  return main_->learns() || last_->learns() || (shortcut_ && shortcut_->learns());
 }
 
 void ResidualBlock::forget() {

@@ -1,16 +1,32 @@
 #include "layers/sequential.h"
 
+#include <algorithm>
+
 namespace laban {
 
-Value Sequential::forward(StepContext& ctx, const Value& x) {
+Value Sequential::forward_part(StepContext& ctx, const Value& x, size_t begin, size_t end) {
+  const bool input_gradient = ctx.input_gradient;
   Value h = x;
-  for (const auto& layer : layers_) h = layer->forward(ctx, h);
+  for (size_t i = begin; i < end; ++i) {
+    h = layers_[i]->forward(ctx, h);
+    ctx.input_gradient = ctx.input_gradient || layers_[i]->learns();
+  }
+  ctx.input_gradient = input_gradient;
   return h;
 }
 
-Value Sequential::backward(StepContext& ctx, Value dy, bool need_dx) {
-  for (size_t i = layers_.size(); i-- > 0;) dy = layers_[i]->backward(ctx, std::move(dy), need_dx || i > 0);
-  return dy;
+Value Sequential::backward_part(StepContext& ctx, Value dy, bool need_dx, size_t begin) {
+  // Below the lowest layer that learns nobody needs a gradient.
+  size_t lowest = begin;
+  if (!need_dx)
+    while (lowest < layers_.size() && !layers_[lowest]->learns()) layers_[lowest++]->forget();
+  for (size_t i = layers_.size(); i-- > lowest;)
+    dy = layers_[i]->backward(ctx, std::move(dy), need_dx || i > lowest);
+  return need_dx ? std::move(dy) : Value();
+}
+
+bool Sequential::learns() const {
+  return std::ranges::any_of(layers_, [](const auto& layer) { return layer->learns(); });
 }
 
 void Sequential::forget() {

@@ -22,11 +22,17 @@ class Sequential : public Layer {
   void add(std::unique_ptr<Layer> layer) { layers_.push_back(std::move(layer)); }
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
 
-  Value forward(StepContext& ctx, const Value& x) override;
-  Value backward(StepContext& ctx, Value dy, bool need_dx) override;
+  Value forward(StepContext& ctx, const Value& x) override { return forward_part(ctx, x, 0, layers_.size()); }
+  Value backward(StepContext& ctx, Value dy, bool need_dx) override {
+    return backward_part(ctx, std::move(dy), need_dx, 0);
+  }
+  /// The layers from `begin` up to, not including, `end`; and backward from the last one down to `begin`.
+  Value forward_part(StepContext& ctx, const Value& x, size_t begin, size_t end);
+  Value backward_part(StepContext& ctx, Value dy, bool need_dx, size_t begin);
   void forget() override;
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
+  bool learns() const override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override;
 

@@ -4,18 +4,25 @@
 
 namespace laban {
 
-Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, const Value& labels,
+Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, const Targets& targets,
                                        double smoothing, double scale) {
   forget();
-  require(labels.shape() == Shape::vector(logits.shape().n), "SoftmaxCrossEntropyLoss: one label a sample");
-  Value loss = ctx.take(labels.shape(), ctx.master());
-  if (ctx.saves_for_backward()) dlogits_ = ctx.take(logits.shape(), ctx.master());
+  const Shape samples = Shape::vector(logits.shape().n);
+  require(targets.labels.shape() == samples, "SoftmaxCrossEntropyLoss: one label a sample");
+  require(targets.other_labels.empty() == targets.share.empty() &&
+              (targets.share.empty() ||
+               (targets.other_labels.shape() == samples && targets.share.shape() == samples)),
+          "SoftmaxCrossEntropyLoss: one other label and one share a sample");
+  Value loss = ctx.take(samples, ctx.master());
+  if (ctx.mode != Mode::evaluate) dlogits_ = ctx.take(logits.shape(), ctx.master());
   ctx.run(SoftmaxCrossEntropy{.logits = logits.tensor(),
-                              .labels = labels.tensor(),
+                              .labels = targets.labels.tensor(),
                               .loss = loss.tensor(),
                               .dlogits = dlogits_.tensor(),
                               .smoothing = smoothing,
-                              .scale = scale});
+                              .scale = scale,
+                              .other_labels = targets.other_labels.tensor(),
+                              .share = targets.share.tensor()});
   return loss;
 }
 

@@ -1,6 +1,7 @@
 // The loss: softmax and cross-entropy in one, with label smoothing as PyTorch's.
 //
 //   p = softmax(z)        q = (1 - e) onehot(label) + e / K        loss[n] = - sum_k q_k log p_k
+//   of a mixed clip: s onehot(label) + (1 - s) onehot(other label) in place of onehot(label)
 //   d(scale * sum_n loss[n]) / dz = scale * (p - q)
 //
 // Derived in docs/layers/softmax_cross_entropy.md.
@@ -10,11 +11,21 @@
 
 namespace laban {
 
+/// What is right for each clip. Of mixed clips: two classes each, and the first one's share.
+struct Targets {
+  Value labels;               // i32 vector of n, each in [0, classes) (the caller sees to it)
+  Value other_labels, share;  // i32 and master dtype, vectors of n; both empty where nothing is mixed
+};
+
 class SoftmaxCrossEntropyLoss {
  public:
-  /// `logits`: n x classes, master dtype. `labels`: i32 vector of n, each in [0, classes) (the caller sees to
-  /// it). Returns the loss of each sample. `scale` multiplies the gradient only: 1 / (batch * micro-batches).
-  Value forward(StepContext& ctx, const Value& logits, const Value& labels, double smoothing, double scale);
+  /// `logits`: n x classes, master dtype. Returns the loss of each sample. `scale` multiplies the gradient
+  /// only: 1 / (batch * micro-batches).
+  Value forward(StepContext& ctx, const Value& logits, const Targets& targets, double smoothing,
+                double scale);
+  Value forward(StepContext& ctx, const Value& logits, const Value& labels, double smoothing, double scale) {
+    return forward(ctx, logits, {labels, {}, {}}, smoothing, scale);
+  }
   /// The gradient with respect to the logits, as forward has computed it along the way. std::logic_error
   /// without one.
   Value backward();

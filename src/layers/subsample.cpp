@@ -22,7 +22,7 @@ Value Subsample::forward(StepContext& ctx, const Value& x) {
   Value y =
       ctx.take(Window{.kernel = {1, 1, 1}, .stride = stride_}.output(x.shape(), padded(out_, multiple)));
   ctx.run(SubsampleForward{x.tensor(), y.tensor(), stride_});
-  if (ctx.saves_for_backward()) x_shape_ = x.shape();
+  if (saves(ctx)) x_shape_ = x.shape();
   return y;
 }
 

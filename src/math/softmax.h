@@ -2,7 +2,8 @@
 // 2016), in PyTorch's form: the smoothing mass is spread over all classes, the right one included.
 //
 //   p_k = exp(z_k - m) / s        m = max_k z_k,  s = sum_k exp(z_k - m)
-//   q_k = (1-smoothing) [k = label] + smoothing/classes
+//   q_k = (1-smoothing) [k = label] + smoothing/classes          of a mixed clip (math/mix.h):
+//   q_k = (1-smoothing) (share [k = label] + (1-share) [k = other]) + smoothing/classes
 //   loss = -sum_k q_k log p_k = sum_k q_k (log s - (z_k - m))        dloss/dz_k = p_k - q_k
 //
 // The maximum is taken out first so that no exponential overflows.
@@ -26,9 +27,21 @@ struct SoftmaxRow {
 
 /// q_k
 template <class Real>
-LABAN_HD constexpr Real smoothed_target(int64_t k, int64_t label, int64_t classes, Real smoothing) {
-  const Real spread = smoothing / static_cast<Real>(classes);
-  return k == label ? Real(1) - smoothing + spread : spread;
-}
+struct SmoothedTarget {
+  int64_t label, other;  // the classes of a mixed clip
+  Real share;            // that is of `label`; 1 in a clip that is not mixed
+  Real smoothing, spread;
+
+  LABAN_HD SmoothedTarget(int64_t label, int64_t other, Real share, int64_t classes, Real smoothing)
+      : label(label),
+        other(other),
+        share(share),
+        smoothing(smoothing),
+        spread(smoothing / static_cast<Real>(classes)) {}
+  LABAN_HD Real operator()(int64_t k) const {
+    const Real certain = (k == label ? share : Real(0)) + (k == other ? Real(1) - share : Real(0));
+    return (Real(1) - smoothing) * certain + spread;
+  }
+};
 
 }  // namespace laban

@@ -20,14 +20,33 @@ constexpr int64_t kClasses = 5;
 /// The loss as a layer: from logits to one loss a sample. Its cotangent is 1 (GradcheckCase::is_loss).
 class LossLayer : public Layer {
  public:
-  explicit LossLayer(double smoothing) : Layer("loss"), smoothing_(smoothing) {}
+  explicit LossLayer(double smoothing, bool mixed = false)
+      : Layer("loss"), smoothing_(smoothing), mixed_(mixed) {}
 
   Value forward(StepContext& ctx, const Value& x) override {
-    const Value labels = ctx.take(Shape::vector(x.shape().n), DType::i32);
-    std::vector<int32_t> values;
-    for (int64_t n = 0; n < x.shape().n; ++n) values.push_back(static_cast<int32_t>((2 * n + 1) % kClasses));
-    if (!ctx.arena.planning()) ctx.backend.upload(labels.tensor(), values.data());
-    return loss_.forward(ctx, x, labels, smoothing_, 1.0);
+    const int64_t samples = x.shape().n;
+    const auto fill = [&](const Value& value, const auto& values) {
+      if (!ctx.arena.planning()) ctx.backend.upload(value.tensor(), values.data());
+    };
+    std::vector<int32_t> labels, others;
+    std::vector<double> shares;
+    for (int64_t n = 0; n < samples; ++n) {
+      labels.push_back(static_cast<int32_t>((2 * n + 1) % kClasses));
+      others.push_back(static_cast<int32_t>(3 * n % kClasses));
+      shares.push_back(static_cast<double>(n + 1) / static_cast<double>(samples + 1));
+    }
+    Targets targets{ctx.take(Shape::vector(samples), DType::i32), {}, {}};
+    fill(targets.labels, labels);
+    if (mixed_) {
+      targets.other_labels = ctx.take(Shape::vector(samples), DType::i32);
+      targets.share = ctx.take(Shape::vector(samples), ctx.master());
+      fill(targets.other_labels, others);
+      if (ctx.master() == DType::f64)
+        fill(targets.share, shares);
+      else
+        fill(targets.share, std::vector<float>(shares.begin(), shares.end()));
+    }
+    return loss_.forward(ctx, x, targets, smoothing_, 1.0);
   }
   Value backward(StepContext&, Value, bool need_dx) override {
     Value dx = loss_.backward();
@@ -40,6 +59,7 @@ class LossLayer : public Layer {
 
  private:
   double smoothing_;
+  bool mixed_;
   SoftmaxCrossEntropyLoss loss_;
 };
 
@@ -92,8 +112,8 @@ Make block(BlockKind kind, Shortcut shortcut) {
   };
 }
 
-Make loss(double smoothing) {
-  return [=] { return std::make_unique<LossLayer>(smoothing); };
+Make loss(double smoothing, bool mixed = false) {
+  return [=] { return std::make_unique<LossLayer>(smoothing, mixed); };
 }
 template <class T, class... Arguments>
 Make plain(Arguments... arguments) {
@@ -181,6 +201,8 @@ const std::vector<GradcheckCase>& gradcheck_layer_cases() {
        Mode::frozen},
       {"softmax_cross_entropy", "", loss(0), Shape::matrix(4, kClasses), Mode::train, true},
       {"softmax_cross_entropy", "smoothing 0.1", loss(0.1), Shape::matrix(4, kClasses), Mode::train, true},
+      {"softmax_cross_entropy", "mixed clips, smoothing 0.1", loss(0.1, true), Shape::matrix(4, kClasses),
+       Mode::train, true},
   };
   return cases;
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 
+#include "layers/global_avgpool.h"
 #include "layers/padding.h"
 #include "models/builder.h"
 
@@ -21,6 +22,8 @@ struct Network::Pass {
   uint64_t seed = 0, step = 0;
   Tensor dclips = {};
   bool probabilities = false;  // scores are to be these (evaluation only)
+  LabelMix mix = {};
+  bool features = false;  // scores are to be what the last layer sees (evaluation only)
 };
 
 /// What a recorded pass holds fast: recorded once, it can serve only calls that ask for the same.
@@ -33,33 +36,42 @@ struct Recorded {
 
 /// An arena for one kind of pass, its inputs and results, and room on the host for these.
 struct Network::Plan {
-  Plan(Backend& backend, const Pass& pass, int64_t classes, DType master)
+  Plan(Backend& backend, const Pass& pass, int64_t scores_a_clip, DType master)
       : clips(pass.clips.shape),
         mode(pass.mode),
         has_labels(!pass.labels.empty()),
         has_dclips(!pass.dclips.empty()),
         probabilities(pass.probabilities),
+        has_mix(!pass.mix.empty()),
+        features(pass.features),
         arena(backend),
-        host(static_cast<size_t>(clips.n * classes) * size_of(master)) {
-    const auto labels_bytes = static_cast<size_t>(clips.n) * size_of(DType::i32);
-    inputs = backend.allocate(kLabelsAt + labels_bytes);
-    auto* const at = static_cast<std::byte*>(inputs->data());
+        host(static_cast<size_t>(clips.n * scores_a_clip) * size_of(DType::f64)) {
+    const auto room = [&](DType dtype) {
+      return (static_cast<size_t>(clips.n) * size_of(dtype) + kLine - 1) / kLine * kLine;
+    };
+    inputs = backend.allocate(kLine + 2 * room(DType::i32) + room(master));
+    auto* at = static_cast<std::byte*>(inputs->data());
+    const Shape each = Shape::vector(clips.n);
     step = Tensor(at, DType::i64, Shape::vector(1), backend.device());
-    labels = Tensor(at + kLabelsAt, DType::i32, Shape::vector(clips.n), backend.device());
+    labels = Tensor(at += kLine, DType::i32, each, backend.device());
+    other_labels = Tensor(at += room(DType::i32), DType::i32, each, backend.device());
+    share = Tensor(at += room(DType::i32), master, each, backend.device());
   }
 
   bool serves(const Pass& pass) const {
     return clips == pass.clips.shape && mode == pass.mode && has_labels == !pass.labels.empty() &&
-           has_dclips == !pass.dclips.empty() && probabilities == pass.probabilities;
+           has_dclips == !pass.dclips.empty() && probabilities == pass.probabilities &&
+           has_mix == !pass.mix.empty() && features == pass.features;
   }
 
   Shape clips;
   Mode mode;
-  bool has_labels, has_dclips, probabilities;
+  bool has_labels, has_dclips, probabilities, has_mix, features;
   Arena arena;
-  static constexpr size_t kLabelsAt = 64;
+  static constexpr size_t kLine = 64;
   std::unique_ptr<Memory> inputs;
-  Tensor step, labels;    // in `inputs`; outside the arena, because they are written before a pass begins
+  // In `inputs`; outside the arena, because they are written before a pass begins.
+  Tensor step, labels, other_labels, share;
   Tensor losses, scores;  // of the last pass: they stay in the arena until its next one
   std::vector<std::byte> host;
   bool warm = false;  // has run once: what a backend sets up lazily is there, and recording may begin
@@ -82,6 +94,19 @@ void copy_out(Backend& backend, const Tensor& from, std::vector<std::byte>& host
   }
 }
 
+/// Host to device, narrowed from double; `host` is long enough.
+void copy_in(Backend& backend, std::span<const double> from, std::vector<std::byte>& host, const Tensor& to) {
+  for (size_t i = 0; i < from.size(); ++i) {
+    if (to.dtype == DType::f64) {
+      std::memcpy(host.data() + i * 8, &from[i], 8);
+    } else {
+      const auto value = static_cast<float>(from[i]);
+      std::memcpy(host.data() + i * 4, &value, 4);
+    }
+  }
+  backend.upload(to, host.data());
+}
+
 }  // namespace
 
 Network::Network(Backend& backend, DType compute, ModelSpec spec)
@@ -94,6 +119,42 @@ Network::Network(Backend& backend, DType compute, ModelSpec spec)
 Network::~Network() = default;
 
 Shape Network::output_shape(const Shape& clips) const { return body_->output_shape(clips); }
+
+void Network::freeze(const FreezeSettings& settings) {
+  laban::freeze(store_->list(), settings);
+  plans_.clear();  // they hold other passes
+  last_ = nullptr;
+}
+
+int64_t Network::most_scores() const {
+  return std::max(spec_.classes, padded(feature_channels(), backend_.channel_multiple(compute_)));
+}
+
+/// The number of the first layer behind the global average pool.
+size_t Network::behind_pool() const {
+  const auto& layers = body_->layers();
+  const auto pool = std::ranges::find_if(
+      layers, [](const auto& layer) { return dynamic_cast<const GlobalAvgPool*>(layer.get()) != nullptr; });
+  require(pool != layers.end(), "Network: a network without a global average pool has no features");
+  return static_cast<size_t>(pool - layers.begin()) + 1;
+}
+
+int64_t Network::feature_channels() const {
+  const auto& parameters = store_->list().parameters;
+  const auto weight = std::ranges::find(parameters, "fc.weight", &Parameter::name);
+  require(weight != parameters.end(), "Network: a network without fc has no features");
+  return (*weight)->shape.c;
+}
+
+void Network::features(const Tensor& clips, std::span<double> values) {
+  evaluate_pass({.clips = clips, .scores = values, .mode = Mode::evaluate, .features = true});
+}
+
+void Network::begin_at_features() {
+  first_ = behind_pool();
+  plans_.clear();
+  last_ = nullptr;
+}
 
 Graph Network::trace() const {
   Graph graph;
@@ -114,10 +175,19 @@ Shape Network::storage_shape(Shape clips) const {
 
 void Network::train_step(const Tensor& clips, std::span<const int32_t> labels, const LossSettings& loss,
                          uint64_t seed, uint64_t step, std::span<double> losses, std::span<double> logits,
-                         Mode mode, const Tensor& dclips) {
+                         Mode mode, const Tensor& dclips, const LabelMix& mix) {
   require(mode != Mode::evaluate, "Network::train_step: evaluation has no backward; use evaluate()");
   require(!labels.empty(), "Network::train_step: labels are needed");
-  const Pass pass{clips, labels, losses, logits, mode, loss, seed, step, dclips};
+  const Pass pass{.clips = clips,
+                  .labels = labels,
+                  .losses = losses,
+                  .scores = logits,
+                  .mode = mode,
+                  .loss = loss,
+                  .seed = seed,
+                  .step = step,
+                  .dclips = dclips,
+                  .mix = mix};
   check(pass);
   last_ = nullptr;
   Plan& chosen = plan(pass);
@@ -154,7 +224,14 @@ void Network::evaluate_pass(const Pass& pass) {
   Plan& chosen = plan(pass);
   replay(chosen, pass);
   if (!pass.losses.empty()) copy_out(backend_, chosen.losses, chosen.host, pass.losses);
-  copy_out(backend_, chosen.scores, chosen.host, pass.scores);
+  const auto n = static_cast<size_t>(pass.clips.shape.n);
+  const size_t stored = static_cast<size_t>(chosen.scores.shape.c), wanted = pass.scores.size() / n;
+  if (stored == wanted) return copy_out(backend_, chosen.scores, chosen.host, pass.scores);
+  std::vector<double> rows(n * stored);  // with a backend's padding
+  copy_out(backend_, chosen.scores, chosen.host, rows);
+  for (size_t i = 0; i < n; ++i)
+    std::copy_n(rows.begin() + static_cast<ptrdiff_t>(i * stored), wanted,
+                pass.scores.begin() + static_cast<ptrdiff_t>(i * wanted));
 }
 
 void Network::check(const Pass& pass) const {
@@ -162,15 +239,23 @@ void Network::check(const Pass& pass) const {
   require(pass.clips.dtype == compute_, "Network: clips must have the compute dtype");
   require(pass.labels.empty() || pass.labels.size() == n, "Network: one label a clip");
   require(pass.losses.empty() || pass.losses.size() == pass.labels.size(), "Network: one loss a label");
-  require(pass.scores.empty() || pass.scores.size() == n * static_cast<size_t>(spec_.classes),
-          "Network: one score a clip and class");
+  require(
+      pass.scores.empty() ||
+          pass.scores.size() == n * static_cast<size_t>(pass.features ? feature_channels() : spec_.classes),
+      "Network: one score a clip and class");
   require(pass.dclips.empty() || (pass.dclips.shape == pass.clips.shape && pass.dclips.dtype == compute_),
           "Network: dclips must be like clips");
-  for (size_t i = 0; i < pass.labels.size(); ++i)
-    if (pass.labels[i] < 0 || pass.labels[i] >= spec_.classes)
-      throw Error(text("clip ", i, " of the batch has the label ", pass.labels[i], "; ", spec_.name, " has ",
-                       spec_.classes, " classes, 0 to ", spec_.classes - 1),
-                  "Set --classes to the number of classes of the dataset.");
+  require(pass.mix.other_labels.size() == pass.mix.share.size() &&
+              (pass.mix.empty() || pass.mix.share.size() == n),
+          "Network: one other label and one share a clip");
+  for (const double share : pass.mix.share)
+    require(share >= 0 && share <= 1, "Network: a share must lie between 0 and 1");
+  for (const std::span<const int32_t> labels : {pass.labels, pass.mix.other_labels})
+    for (size_t i = 0; i < labels.size(); ++i)
+      if (labels[i] < 0 || labels[i] >= spec_.classes)
+        throw Error(text("clip ", i, " of the batch has the label ", labels[i], "; ", spec_.name, " has ",
+                         spec_.classes, " classes, 0 to ", spec_.classes - 1),
+                    "Set --classes to the number of classes of the dataset.");
 }
 
 StepContext Network::context(Arena& arena, const Pass& pass, const Tensor& step) const {
@@ -180,7 +265,8 @@ StepContext Network::context(Arena& arena, const Pass& pass, const Tensor& step)
           .compute = compute_,
           .seed = pass.seed,
           .step = step,
-          .weights_version = store_->version()};
+          .weights_version = store_->version(),
+          .input_gradient = !pass.dclips.empty()};
 }
 
 void Network::abandon(Arena& arena) {
@@ -193,9 +279,14 @@ Network::Plan& Network::plan(const Pass& pass) {
   for (const auto& plan : plans_)
     if (plan->serves(pass)) return *plan;
   Shape clips = pass.clips.shape;
-  if (clips == storage_shape({clips.n, 3, clips.t, clips.h, clips.w})) clips.c = 3;
-  body_->output_shape(clips);  // a readable error before the dry run meets the same
-  auto plan = std::make_unique<Plan>(backend_, pass, spec_.classes, master_of(compute_));
+  if (first_ > 0) {
+    require(clips == storage_shape(Shape::matrix(clips.n, feature_channels())),
+            "Network: features must be n x feature_channels()");
+  } else {
+    if (clips == storage_shape({clips.n, 3, clips.t, clips.h, clips.w})) clips.c = 3;
+    body_->output_shape(clips);  // a readable error before the dry run meets the same
+  }
+  auto plan = std::make_unique<Plan>(backend_, pass, most_scores(), master_of(compute_));
   run(*plan, pass);  // dry
   require_room(plan->arena.peak_bytes(), clips);
   plan->arena.commit();
@@ -235,6 +326,10 @@ void Network::replay(Plan& plan, const Pass& pass) {
   const auto step = static_cast<int64_t>(pass.step);
   backend_.upload(plan.step, &step);
   if (plan.has_labels) backend_.upload(plan.labels, pass.labels.data());
+  if (plan.has_mix) {
+    backend_.upload(plan.other_labels, pass.mix.other_labels.data());
+    copy_in(backend_, pass.mix.share, plan.host, plan.share);
+  }
   if (!plan.warm) {
     run(plan, pass);
     plan.warm = true;
@@ -259,18 +354,28 @@ void Network::replay(Plan& plan, const Pass& pass) {
 
 void Network::execute(Plan& plan, const Pass& pass) {
   StepContext ctx = context(plan.arena, pass, plan.step);
-  const Value logits = body_->forward(ctx, Value::external(pass.clips));
+  const size_t end = pass.features ? behind_pool() : body_->layers().size();
+  Value logits = body_->forward_part(ctx, Value::external(pass.clips), first_, end);
+  if (logits.tensor().dtype != ctx.master()) {  // features
+    const Value wide = ctx.take(logits.shape(), ctx.master());
+    ctx.run(Cast{logits.tensor(), wide.tensor()});
+    logits = wide;
+  }
 
   Value losses;
   if (plan.has_labels)
-    losses = loss_.forward(ctx, logits, Value::external(plan.labels), pass.loss.smoothing, pass.loss.scale);
+    losses = loss_.forward(
+        ctx, logits,
+        {Value::external(plan.labels), plan.has_mix ? Value::external(plan.other_labels) : Value(),
+         plan.has_mix ? Value::external(plan.share) : Value()},
+        pass.loss.smoothing, pass.loss.scale);
   Value scores = logits;
   if (pass.probabilities) {
     scores = ctx.take(logits.shape(), ctx.master());
     ctx.run(Softmax{logits.tensor(), scores.tensor()});
   }
   if (pass.mode != Mode::evaluate) {
-    const Value dclips = body_->backward(ctx, loss_.backward(), plan.has_dclips);
+    const Value dclips = body_->backward_part(ctx, loss_.backward(), plan.has_dclips, first_);
     if (plan.has_dclips) {
       ctx.run(SetZero{pass.dclips});
       ctx.run(Accumulate{.from = dclips.tensor(), .into = pass.dclips});
@@ -287,7 +392,7 @@ size_t Network::planned_bytes(const Shape& clips, Mode mode) {
   const Pass pass{.clips = Tensor(token, compute_, storage_shape(clips), backend_.device()),
                   .labels = {&label, 1},
                   .mode = mode};
-  Plan plan(backend_, pass, spec_.classes, master_of(compute_));
+  Plan plan(backend_, pass, most_scores(), master_of(compute_));
   run(plan, pass);
   return plan.arena.peak_bytes();
 }
@@ -337,9 +442,10 @@ std::string Network::find_non_finite(const Tensor& clips, uint64_t seed, uint64_
     try {
       StepContext ctx = context(arena, pass, at);
       Value h = Value::external(clips);
-      for (const auto& layer : body_->layers()) {
-        h = layer->forward(ctx, h);
-        if (!dry) found = complaint("the output of ", layer->name(), fetch(h.tensor()));
+      for (size_t i = first_; i < body_->layers().size(); ++i) {
+        Layer& layer = *body_->layers()[i];
+        h = layer.forward(ctx, h);
+        if (!dry) found = complaint("the output of ", layer.name(), fetch(h.tensor()));
         if (!found.empty()) break;
       }
     } catch (...) {

@@ -6,6 +6,7 @@
 
 #include "layers/sequential.h"
 #include "layers/softmax_cross_entropy.h"
+#include "models/freeze.h"
 #include "models/model_spec.h"
 
 namespace laban {
@@ -13,6 +14,13 @@ namespace laban {
 struct LossSettings {
   double smoothing = 0;
   double scale = 1;  // of the gradient: 1 / (batch * accumulation steps)
+};
+
+/// The second class of every clip of a mixed batch, and the first one's share. Both empty: nothing is mixed.
+struct LabelMix {
+  std::span<const int32_t> other_labels = {};
+  std::span<const double> share = {};
+  bool empty() const { return share.empty(); }
 };
 
 class Network {
@@ -26,6 +34,10 @@ class Network {
   Backend& backend() const { return backend_; }
   DType compute() const { return compute_; }
   ParameterStore& store() { return *store_; }
+  /// Chooses what learns (everything, at first). Backward then goes no further down than the lowest layer
+  /// that does, and forward saves nothing below it. To be called before an Optimizer is made. Throws
+  /// UsageError, see models/freeze.h.
+  void freeze(const FreezeSettings& settings);
   /// Throws Error naming the layer where clips of this shape (n, 3, t, h, w) do not fit.
   Shape output_shape(const Shape& clips) const;
   std::vector<LayerRow> describe(const Shape& clips) const;
@@ -44,7 +56,7 @@ class Network {
   /// After any exception the network can go on; gradients of the step are then incomplete.
   void train_step(const Tensor& clips, std::span<const int32_t> labels, const LossSettings& loss,
                   uint64_t seed, uint64_t step, std::span<double> losses = {}, std::span<double> logits = {},
-                  Mode mode = Mode::train, const Tensor& dclips = {});
+                  Mode mode = Mode::train, const Tensor& dclips = {}, const LabelMix& mix = {});
   /// Losses and logits of the last train_step(), once the device has computed them. Either may be empty.
   void results(std::span<double> losses, std::span<double> logits = {});
   /// Class probabilities in evaluation mode (running statistics): `probabilities[n*classes]`, and `losses[n]`
@@ -54,6 +66,13 @@ class Network {
   /// The same, but `logits[n*classes]` instead of probabilities.
   void infer(const Tensor& clips, std::span<double> logits, std::span<const int32_t> labels = {},
              std::span<double> losses = {});
+  /// What the last layer sees of clips in evaluation: `values[n * feature_channels()]`, averages over places
+  /// and time.
+  void features(const Tensor& clips, std::span<double> values);
+  int64_t feature_channels() const;
+  /// From now on every pass begins behind the pool: in place of clips it takes features, n x
+  /// feature_channels(). Freeze all that lies below.
+  void begin_at_features();
   /// What the network computes in evaluation, for exporters.
   Graph trace() const;
 
@@ -80,6 +99,8 @@ class Network {
   void require_room(size_t bytes, const Shape& clips) const;
   void abandon(Arena& arena);
   StepContext context(Arena& arena, const Pass& pass, const Tensor& step) const;
+  size_t behind_pool() const;
+  int64_t most_scores() const;
 
   Backend& backend_;
   DType compute_;
@@ -88,6 +109,7 @@ class Network {
   SoftmaxCrossEntropyLoss loss_;
   std::unique_ptr<ParameterStore> store_;
   std::vector<std::unique_ptr<Plan>> plans_;
+  size_t first_ = 0;      // of the layers: where passes begin
   Plan* last_ = nullptr;  // whose results results() fetches
 };
 

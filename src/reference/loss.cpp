@@ -23,13 +23,17 @@ void ReferenceBackend::run(const SoftmaxCrossEntropy& op, Scratch) {
   with_master_type(op.logits.dtype, [&]<class M>() {
     const int64_t rows = op.logits.shape.n, classes = op.logits.shape.c;
     const int32_t* labels = op.labels.as<int32_t>();
+    const int32_t* others = optional<int32_t>(op.other_labels);
+    const M* shares = optional<M>(op.share);
     M *loss = op.loss.as<M>(), *dlogits = optional<M>(op.dlogits);
     for (int64_t n = 0; n < rows; ++n) {
       const M* z = op.logits.as<M>() + n * classes;
       const SoftmaxRow<double> row = softmax_row(z, classes);
+      const SmoothedTarget<double> target(labels[n], others ? others[n] : labels[n], shares ? shares[n] : 1,
+                                          classes, op.smoothing);
       double sum = 0;
       for (int64_t k = 0; k < classes; ++k) {
-        const double q = smoothed_target<double>(k, labels[n], classes, op.smoothing);
+        const double q = target(k);
         if (q != 0) sum -= q * row.log_probability(z[k]);  // 0 log 0 counts as 0
         if (dlogits) store(dlogits[n * classes + k], op.scale * (row.probability(z[k]) - q));
       }

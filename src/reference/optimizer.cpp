@@ -1,6 +1,7 @@
 // Optimizer steps over the flat parameter arena. Formulas: math/optimizer.h.
 #include "math/optimizer.h"
 
+#include "math/moving_average.h"
 #include "reference/loops.h"
 #include "reference/reference_backend.h"
 
@@ -73,6 +74,15 @@ void ReferenceBackend::run(const AdamStep& op, Scratch) {
           store(v[i], v_i);
           return updated;
         });
+  });
+}
+
+void ReferenceBackend::run(const MovingAverage& op, Scratch) {
+  with_master_type(op.average.dtype, [&]<class M>() {
+    M* average = op.average.as<M>();
+    const M* values = op.values.as<M>();
+    for (int64_t i = 0; i < op.average.count(); ++i)
+      store(average[i], moving_average<double>(average[i], values[i], 1 - op.decay));
   });
 }
 

@@ -50,6 +50,7 @@ class ReferenceBackend : public Backend {
   void run(const SubsampleForward& op, Scratch scratch) override;
   void run(const SubsampleBackward& op, Scratch scratch) override;
   void run(const ClipsFromFrames& op, Scratch scratch) override;
+  void run(const MixClips& op, Scratch scratch) override;
   void run(const LinearForward& op, Scratch scratch) override;
   void run(const LinearBackwardData& op, Scratch scratch) override;
   void run(const LinearBackwardWeights& op, Scratch scratch) override;
@@ -57,6 +58,7 @@ class ReferenceBackend : public Backend {
   void run(const Softmax& op, Scratch scratch) override;
   void run(const SgdStep& op, Scratch scratch) override;
   void run(const AdamStep& op, Scratch scratch) override;
+  void run(const MovingAverage& op, Scratch scratch) override;
   void run(const SumOfSquares& op, Scratch scratch) override;
   void run(const SetZero& op, Scratch scratch) override;
 

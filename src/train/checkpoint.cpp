@@ -10,6 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "laban.checkpoint.1";
+constexpr const char* kTraining = "training.";  // before the names of weights that have an average
 
 /// A field of the state by its JSON name; saving and loading go over the same list.
 template <class State, class Visit>
@@ -66,11 +67,20 @@ std::string fingerprint(const Dataset& dataset, const std::vector<BadFile>& left
 }
 
 void save_checkpoint(const std::filesystem::path& path, const ParameterStore& store,
-                     const Optimizer& optimizer, const CheckpointInfo& info) {
+                     const Optimizer& optimizer, const WeightAverage* average, const CheckpointInfo& info) {
   Outgoing out(master_of(store.compute()));
-  for (const Parameter* p : store.list().parameters)
-    out.add(p->name, torch_shape(*p), store.read(store.weights(), *p));
-  for (const Statistic* s : store.list().statistics) out.add(s->name, {s->shape.c}, store.read(*s));
+  const auto add_all = [&](const std::string& prefix, const Tensor& weights, const Tensor& statistics) {
+    for (const Parameter* p : store.list().parameters)
+      out.add(prefix + p->name, torch_shape(*p), store.read(weights, *p));
+    for (const Statistic* s : store.list().statistics)
+      out.add(prefix + s->name, {s->shape.c}, store.read(statistics, *s));
+  };
+  if (average) {
+    add_all("", average->weights(), average->statistics());
+    add_all(kTraining, store.weights(), store.statistics());
+  } else {
+    add_all("", store.weights(), store.statistics());
+  }
   for (const Counter* c : store.list().counters) out.add(*c);
   for (const Optimizer::State& state : optimizer.state())
     for (const Parameter* p : store.list().parameters)
@@ -132,11 +142,17 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
 }
 
 void Checkpoint::load_weights(ParameterStore& store) const {
-  for (const Parameter* p : store.list().parameters)
-    store.write(store.weights(), *p, file_.doubles(p->name, torch_shape(*p)));
-  for (const Statistic* s : store.list().statistics)
-    store.write(*s, file_.doubles(s->name, std::vector<int64_t>{s->shape.c}));
+  load(store, "");
   for (Counter* c : store.list().counters) c->value = file_.integers(c->name, {}).front();
+}
+
+void Checkpoint::load_training_weights(ParameterStore& store) const { load(store, kTraining); }
+
+void Checkpoint::load(ParameterStore& store, const std::string& prefix) const {
+  for (const Parameter* p : store.list().parameters)
+    store.write(store.weights(), *p, file_.doubles(prefix + p->name, torch_shape(*p)));
+  for (const Statistic* s : store.list().statistics)
+    store.write(*s, file_.doubles(prefix + s->name, std::vector<int64_t>{s->shape.c}));
   store.weights_changed(/*refresh_working=*/true);
 }
 

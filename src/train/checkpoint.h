@@ -2,7 +2,9 @@
 //
 // Tensors: parameters, running statistics and num_batches_tracked by torchvision's names in PyTorch's layout,
 // and the optimizer's state as "optimizer.<kind of state>.<parameter>". f32 (f64 in an f64 run), so nothing
-// is rounded; counts are I64. Metadata, all text:
+// is rounded; counts are I64. In a run that averages its weights (train.ema), the names of the model hold the
+// averages, which are what to use, and "training.<name>" the weights and statistics with which training goes
+// on. Metadata, all text:
 //   format   "laban.checkpoint.1"       version  laban's
 //   config   the run's TOML             model    its name           classes  a JSON list
 //   state    JSON: where the run stands (TrainingState), the seed, the sampler's position
@@ -21,6 +23,7 @@
 #include "layers/parameter.h"
 #include "train/config.h"
 #include "train/optimizer.h"
+#include "train/weight_average.h"
 
 namespace laban {
 
@@ -58,9 +61,9 @@ struct CheckpointInfo {
 /// another.
 std::string fingerprint(const Dataset& dataset, const std::vector<BadFile>& left_out);
 
-/// Replaces `path` in one step. `info.version` is filled in.
+/// Replaces `path` in one step. `info.version` is filled in. `average`: null in a run without one.
 void save_checkpoint(const std::filesystem::path& path, const ParameterStore& store,
-                     const Optimizer& optimizer, const CheckpointInfo& info);
+                     const Optimizer& optimizer, const WeightAverage* average, const CheckpointInfo& info);
 
 /// An opened checkpoint: its checksum and metadata have been verified. Everything throws FileError, saying
 /// what is wrong.
@@ -70,12 +73,17 @@ class Checkpoint {
 
   const std::filesystem::path& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
-  /// Weights and statistics. The store must be of the same model and number of classes.
+  /// Weights and statistics to use: the averages, where the run makes some. The store must be of the same
+  /// model and number of classes.
   void load_weights(ParameterStore& store) const;
   /// The optimizer's state as well.
   void load_optimizer(ParameterStore& store, Optimizer& optimizer) const;
+  /// The weights and statistics with which a run that makes averages goes on.
+  void load_training_weights(ParameterStore& store) const;
 
  private:
+  void load(ParameterStore& store, const std::string& prefix) const;
+
   SafetensorsFile file_;
   CheckpointInfo info_;
 };

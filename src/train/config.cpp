@@ -127,8 +127,28 @@ std::vector<Setting> settings(Config& c) {
       {"train", "seed", "seed",
        "of the first weights, the order of clips, sampling, augmentation and dropout",
        Setting::Whole{&c.train.seed, 0, INT64_MAX}},
+      {"train", "ema", "ema",
+       "average the weights with this decay, for instance 0.999, and use the average; 0: no",
+       Setting::Number{&c.train.ema, 0, 0.9999999}},
+      {"train", "balance", "balance", "show every class equally often, repeating clips of small ones",
+       Setting::Flag{&c.train.balance}},
+      {"train", "mixup", "mixup", "blend pairs of clips by shares drawn from Beta(a, a); 0: no",
+       Setting::Number{&c.train.mixup, 0, 100}},
+      {"train", "cutmix", "cutmix", "put boxes of clips into others, of shares drawn from Beta(a, a); 0: no",
+       Setting::Number{&c.train.cutmix, 0, 100}},
+      {"train", "patience", "patience",
+       "stop after so many epochs without a better validation accuracy; 0: never",
+       Setting::Whole{&c.train.patience, 0, kMany}},
       {"train", "checkpoint_every", "checkpoint-every", "steps; 0: at the end of every epoch only",
        Setting::Whole{&c.train.checkpoint_every, 0, kMany}},
+
+      {"finetune", "freeze", "freeze", "layers that do not learn, with all within them; backbone: all but fc",
+       Setting::Words{&c.finetune.freeze}},
+      {"finetune", "freeze_norms", "freeze-norms",
+       "batch norms use their running statistics, which stay as they are",
+       Setting::Flag{&c.finetune.freeze_norms}},
+      {"finetune", "features", "features", "train fc alone, on what `laban features` wrote into this file",
+       Setting::Word{&c.finetune.features, {}}},
 
       {"optimizer", "kind", "optimizer", "sgd, adam or adamw",
        Setting::Word{&c.optimizer.kind, {"sgd", "adam", "adamw"}}},
@@ -228,6 +248,9 @@ void resolve(Config& config) {
                      "Say after which epochs the learning rate falls, for instance --milestones 20,30,40.");
   if (config.optimizer.nesterov && config.optimizer.kind == "sgd" && config.optimizer.momentum == 0)
     throw UsageError("optimizer.nesterov needs a momentum, but optimizer.momentum is 0");
+  if (!config.finetune.features.empty() && config.train.cutmix > 0)
+    throw UsageError("train.cutmix puts boxes of pixels into clips, but finetune.features shows none",
+                     "--mixup works with --features, too.");
   if (config.machine.precision == "f64" && config.machine.device != "reference")
     throw UsageError(text("machine.precision is f64, which ", config.machine.device, " does not offer"),
                      "--device reference computes in f64 (slowly).");
@@ -274,6 +297,7 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.mode = mode;
   loader.batch = static_cast<int>(config.train.batch);
   loader.shuffle = loader.drop_last = mode == SampleMode::train;
+  loader.balance = mode == SampleMode::train && config.train.balance;
   loader.workers = static_cast<int>(config.data.workers);
   loader.seed = static_cast<uint64_t>(config.train.seed);
   loader.single_frame = clip.single_frame;
@@ -299,6 +323,12 @@ OptimizerSettings optimizer_settings(const Config& config) {
   to.clip_norm = from.clip_norm;
   to.lr_scales = from.lr_scales;
   return to;
+}
+
+FreezeSettings freeze_settings(const Config& config) {
+  FreezeSettings settings{.layers = config.finetune.freeze, .norms = config.finetune.freeze_norms};
+  if (!config.finetune.features.empty()) settings.layers.push_back("backbone");
+  return settings;
 }
 
 ScheduleSettings schedule_settings(const Config& config, int64_t steps_per_epoch) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "data/loader.h"
+#include "models/freeze.h"
 #include "models/model_spec.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -61,9 +62,20 @@ struct Config {
     int64_t epochs = 20, batch = 8, accumulation = 1;
     double label_smoothing = 0;
     int64_t seed = 1;
+    double ema = 0;
+    bool balance = false;
+    double mixup = 0, cutmix = 0;
+    int64_t patience = 0;
     int64_t checkpoint_every = 0;
     bool operator==(const Train&) const = default;
   } train;
+
+  struct FineTune {
+    std::vector<std::string> freeze;
+    bool freeze_norms = false;
+    std::string features;
+    bool operator==(const FineTune&) const = default;
+  } finetune;
 
   struct Optimize {
     std::string kind = "adamw";
@@ -116,6 +128,9 @@ struct Setting {
     double low, high;
     size_t count;  // 0: any
   };
+  struct Words {
+    std::vector<std::string>* target;
+  };
   struct Scales {
     std::map<std::string, double>* target;
   };
@@ -123,7 +138,7 @@ struct Setting {
   std::string section, key;  // [section] key = ... in TOML
   std::string flag;          // "--lr" without the dashes
   std::string help;
-  std::variant<Flag, Whole, Number, Word, Numbers, Scales> value;
+  std::variant<Flag, Whole, Number, Word, Numbers, Words, Scales> value;
 
   std::string name() const { return section + "." + key; }
   /// The value as TOML: 0.01, "cosine", [1.0, 2.0], true.
@@ -156,6 +171,7 @@ std::string to_toml(const Config& config);
 // What the config means to each part of the program.
 LoaderSettings loader_settings(const Config& config, SampleMode mode);
 OptimizerSettings optimizer_settings(const Config& config);
+FreezeSettings freeze_settings(const Config& config);
 ScheduleSettings schedule_settings(const Config& config, int64_t steps_per_epoch);
 /// Bad files that are to be left out may be missing altogether.
 DatasetSettings dataset_settings(const Config& config);

@@ -105,6 +105,15 @@ void assign(const Setting& setting, const toml::node& node, const Origin& origin
             check_count(origin, values.size(), to.count);
             *to.target = std::move(values);
           },
+          [&](const Setting::Words& to) {
+            if (!node.is_array()) wrong_kind(origin, "a list of texts, like [\"stem\", \"layer1\"]");
+            std::vector<std::string> words;
+            for (const toml::node& item : *node.as_array()) {
+              if (!item.is_string()) wrong_kind(origin, "a list of texts, like [\"stem\", \"layer1\"]");
+              words.push_back(**item.as_string());
+            }
+            *to.target = std::move(words);
+          },
           [&](const Setting::Scales& to) {
             if (!node.is_table()) wrong_kind(origin, "a table, like { stem = 0.0, fc = 10.0 }");
             to.target->clear();
@@ -160,6 +169,7 @@ void assign(const Setting& setting, const std::string& value, const Origin& orig
             check_count(origin, values.size(), to.count);
             *to.target = std::move(values);
           },
+          [&](const Setting::Words& to) { *to.target = split_at_commas(value); },
           [&](const Setting::Scales& to) {
             std::map<std::string, double> scales;
             for (const std::string& part : split_at_commas(value)) {
@@ -193,6 +203,12 @@ std::string Setting::toml() const {
                           std::string list;
                           for (const double value : *from.target)
                             list += (list.empty() ? "" : ", ") + toml_number(value);
+                          return "[" + list + "]";
+                        },
+                        [](const Words& from) {
+                          std::string list;
+                          for (const std::string& word : *from.target)
+                            list += (list.empty() ? "" : ", ") + toml_string(word);
                           return "[" + list + "]";
                         },
                         [](const Scales& from) {

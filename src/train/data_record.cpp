@@ -23,7 +23,7 @@ int64_t DataRecord::left_out() const {
   return sum;
 }
 
-DataRecord::Part part_of(const Dataset& dataset, Split split, const Loader& loader) {
+DataRecord::Part part_of(const Dataset& dataset, Split split, const BatchSource& loader) {
   return {.split = kSplitNames[static_cast<size_t>(split)],
           .listed = static_cast<int64_t>(dataset.of(split).size()),
           .left_out = loader.bad_files()};

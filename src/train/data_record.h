@@ -26,7 +26,7 @@ struct DataRecord {
 };
 
 /// The part of a split that a loader gives, and what it left out.
-DataRecord::Part part_of(const Dataset& dataset, Split split, const Loader& loader);
+DataRecord::Part part_of(const Dataset& dataset, Split split, const BatchSource& loader);
 
 std::string to_json(const DataRecord& record);
 /// Nothing where there is no such file. Throws FileError where it is none of laban's.

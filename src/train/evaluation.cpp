@@ -17,7 +17,7 @@ std::vector<int> top(std::span<const double> values, int k) {
   return order;
 }
 
-std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress,
+std::optional<Classified> classify(Network& network, BatchSource& loader, const ClassifyProgress& progress,
                                    int64_t epoch) {
   const auto classes = static_cast<size_t>(network.spec().classes);
   ClipBuffer buffer(network.backend(), network.compute());

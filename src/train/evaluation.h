@@ -33,7 +33,7 @@ struct Classified {
 
 /// Runs all clips of a loader (without shuffling) through the network, one epoch of it. Nothing where
 /// `progress` said stop. Throws FileError for a file that fails.
-std::optional<Classified> classify(Network& network, Loader& loader, const ClassifyProgress& progress,
+std::optional<Classified> classify(Network& network, BatchSource& loader, const ClassifyProgress& progress,
                                    int64_t epoch = 0);
 
 /// The same for `items` of a dataset, with `views` >= 1 clips of each, spread evenly over its length, whose

@@ -7,8 +7,9 @@
 namespace laban {
 namespace {
 
-/// One segment for every run of parameters that share their settings. A segment reaches up to the next one's
-/// beginning: the alignment gaps between parameters hold zeros, and zeros stay zero under every update.
+/// One segment for every run of parameters that share their settings; none for frozen ones, whose memory no
+/// update touches. A segment reaches up to the next parameter's beginning: the alignment gaps between
+/// parameters hold zeros, and zeros stay zero under every update.
 std::vector<ParameterSegment> make_segments(const ParameterStore& store, const OptimizerSettings& settings) {
   for (const auto& [beginning, scale] : settings.lr_scales) {
     const bool used = std::ranges::any_of(store.list().parameters,
@@ -18,8 +19,17 @@ std::vector<ParameterSegment> make_segments(const ParameterStore& store, const O
                        "`laban describe MODEL` lists the layers.");
   }
   std::vector<ParameterSegment> segments;
+  bool open = false;  // the last segment has no end yet
+  const auto close = [&](int64_t end) {
+    if (open) segments.back().end = end;
+    open = false;
+  };
   for (const Parameter* parameter : store.list().parameters) {
     const int64_t begin = store.offset_of(*parameter);
+    if (parameter->frozen) {
+      close(begin);
+      continue;
+    }
     double scale = 1;
     size_t longest = 0;
     for (const auto& [beginning, factor] : settings.lr_scales)
@@ -27,12 +37,12 @@ std::vector<ParameterSegment> make_segments(const ParameterStore& store, const O
         scale = factor, longest = beginning.size();
     const bool decays = parameter->decay && (settings.decay_norms || parameter->rank > 1);
     const double decay = decays ? settings.weight_decay : 0;
-    if (!segments.empty() && segments.back().lr_scale == scale && segments.back().weight_decay == decay)
-      continue;
-    if (!segments.empty()) segments.back().end = begin;
+    if (open && segments.back().lr_scale == scale && segments.back().weight_decay == decay) continue;
+    close(begin);
     segments.push_back({begin, 0, scale, decay});
+    open = true;
   }
-  if (!segments.empty()) segments.back().end = store.weights().count();
+  close(store.weights().count());
   return segments;
 }
 

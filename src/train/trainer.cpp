@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "core/files.h"
 #include "train/data_record.h"
 #include "train/evaluation.h"
+#include "train/feature_source.h"
 
 namespace laban {
 namespace {
@@ -33,6 +35,31 @@ std::vector<int> training_items(const Config& config, const Dataset& dataset) {
                           " has only ", items.size(), " training clips"),
                      text("Use --batch ", items.size(), " or less."));
   return items;
+}
+
+std::optional<Features> open_features(const Config& config) {
+  const std::string& path = config.finetune.features;
+  if (path.empty()) return std::nullopt;
+  Features features = read_features(path);
+  if (features.config.clip != config.clip)
+    throw UsageError(text("the clips of ", path, " were made with other settings of [clip] than this run's"),
+                     "Run `laban features` with the same settings, or leave them out here.");
+  return features;
+}
+
+std::unique_ptr<BatchSource> make_source(const std::optional<Features>& features, const Dataset& dataset,
+                                         std::vector<int> items, const LoaderSettings& settings) {
+  if (!features) return std::make_unique<Loader>(dataset, std::move(items), settings);
+  return std::make_unique<FeatureSource>(
+      *features, dataset, items,
+      FeatureSource::Settings{
+          settings.batch, {settings.seed, settings.shuffle, settings.balance}, settings.drop_last});
+}
+
+/// The parameters, once it is settled which of them learn.
+ParameterStore& learning_parameters(Network& network, const Config& config) {
+  network.freeze(freeze_settings(config));
+  return network.store();
 }
 
 ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
@@ -70,23 +97,32 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       observer_(observer),
       stop_(stop),
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
-      optimizer_(network_.store(), optimizer_settings(config_)),
-      loader_(dataset, training_items(config_, dataset), watched(config_, Split::train, observer)),
+      optimizer_(learning_parameters(network_, config_), optimizer_settings(config_)),
+      features_(open_features(config_)),
+      loader_(make_source(features_, dataset, training_items(config_, dataset),
+                          watched(config_, Split::train, observer))),
       buffer_(backend, compute_type(config_)),
-      fingerprint_(fingerprint(dataset, loader_.bad_files())),
-      batches_per_epoch_(loader_.batches_per_epoch()),
+      mixer_(backend, {config_.train.mixup, config_.train.cutmix}),
+      fingerprint_(fingerprint(dataset, loader_->bad_files())),
+      batches_per_epoch_(loader_->batches_per_epoch()),
       steps_per_epoch_((batches_per_epoch_ + config_.train.accumulation - 1) / config_.train.accumulation),
       schedule_(schedule_settings(config_, steps_per_epoch_)) {
   network_.output_shape({config_.train.batch, 3, config_.clip.frames, config_.clip.size, config_.clip.size});
   if (batches_per_epoch_ == 0)
-    throw UsageError(text("a batch is ", config_.train.batch, " clips, but only ", loader_.clips(),
+    throw UsageError(text("a batch is ", config_.train.batch, " clips, but only ", loader_->clips(),
                           " training clips can be read"),
                      "Use a smaller --batch.");
   std::vector<int> validation_items = dataset.of(Split::validate);
   if (!validation_items.empty())
-    validation_ = std::make_unique<Loader>(dataset, std::move(validation_items),
-                                           watched(config_, Split::validate, observer));
+    validation_ = make_source(features_, dataset, std::move(validation_items),
+                              watched(config_, Split::validate, observer));
+  if (features_) network_.begin_at_features();
   network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
+  if (config_.train.patience > 0 && !validation_)
+    throw UsageError(text("train.patience is ", config_.train.patience, ", but ", dataset.root.string(),
+                          " has no validation clips by which to tell whether the network still improves"),
+                     "Leave --patience out, or give the dataset a validation split.");
+  if (config_.train.ema > 0) average_ = std::make_unique<WeightAverage>(network_.store(), config_.train.ema);
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
@@ -99,24 +135,35 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   checkpoint.load_weights(network_.store());
   checkpoint.load_optimizer(network_.store(), optimizer_);
   state_ = info.state;
+  if (average_) {
+    average_->start();  // the averages are in the weights' place
+    checkpoint.load_training_weights(network_.store());
+  }
 }
 
 TrainingResult Trainer::run() {
+  if (features_ && backbone_digest(network_.store()) != features_->backbone)
+    throw UsageError(
+        text(config_.finetune.features, " holds the features of another network, or of other weights of it"),
+        "Start from the weights that `laban features` was given: --weights.");
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
   if (!validation_)
     observer_.on_note("There are no validation clips: accuracy is known for the training clips only.");
   record_data();
-  for (const Loader* loader : {&loader_, validation_.get()})
+  for (const BatchSource* loader : {loader_.get(), validation_.get()})
     if (loader)
       for (const BadFile& bad : loader->bad_files()) observer_.on_note("left out: " + bad.reason);
-  if (state_.step == 0) save(folder_.last());  // so that even the first epoch can be resumed
+  if (state_.step == 0) {
+    if (average_) average_->start();
+    save(folder_.last());  // so that even the first epoch can be resumed
+  }
   if (state_.batch < batches_per_epoch_)
-    loader_.start(state_.epoch, state_.batch, /*one_epoch=*/false);
+    loader_->start(state_.epoch, state_.batch, /*one_epoch=*/false);
   else  // interrupted during validation
-    loader_.start(state_.epoch + 1, 0, /*one_epoch=*/false);
+    loader_->start(state_.epoch + 1, 0, /*one_epoch=*/false);
 
-  while (state_.epoch < config_.train.epochs) {
+  while (state_.epoch < config_.train.epochs && !out_of_patience(config_, state_)) {
     while (state_.batch < batches_per_epoch_) {
       const StepReport report = train_step();
       metrics_->add(report);
@@ -130,21 +177,27 @@ TrainingResult Trainer::run() {
       save(folder_.last());  // before validation, which is done anew
       return {true, state_};
     }
-    if (stop_) return {state_.epoch < config_.train.epochs, state_};
+    if (stop_) break;
   }
-  return {false, state_};
+  const bool ended_early = out_of_patience(config_, state_);
+  return {state_.epoch < config_.train.epochs && !ended_early, state_, ended_early};
+}
+
+bool out_of_patience(const Config& config, const TrainingState& state) {
+  return config.train.patience > 0 && state.best_epoch > 0 &&
+         state.epoch - state.best_epoch >= config.train.patience && state.epoch < config.train.epochs;
 }
 
 void Trainer::record_data() const {
   DataRecord record{.data = config_.data.path, .layout = dataset_.layout, .policy = config_.data.on_bad_file};
-  record.parts.push_back(part_of(dataset_, Split::train, loader_));
+  record.parts.push_back(part_of(dataset_, Split::train, *loader_));
   if (validation_) record.parts.push_back(part_of(dataset_, Split::validate, *validation_));
   write_file(folder_.data(), to_json(record));
 }
 
 StepReport Trainer::train_step() {
   const auto start = Clock::now();
-  const double waited_before = loader_.seconds_waited();
+  const double waited_before = loader_->seconds_waited();
   const int64_t batches = std::min(config_.train.accumulation, batches_per_epoch_ - state_.batch);
   StepReport report;
   report.epoch = state_.epoch + 1;
@@ -165,7 +218,10 @@ StepReport Trainer::train_step() {
     const Tensor pixels = enqueue(*batch, batches);
     // The update follows at once, and refuses gradients that are not finite: so the device is waited for only
     // when all of the step's work is on its way.
-    if (i + 1 == batches) optimizer_.step(report.lr);
+    if (i + 1 == batches) {
+      optimizer_.step(report.lr);
+      if (average_) average_->update(report.step);
+    }
     fetch_upcoming();
     look_at_results(*batch, pixels, loss_sum, correct);
     clips += static_cast<int64_t>(batch->labels.size());
@@ -185,7 +241,7 @@ StepReport Trainer::train_step() {
   report.loss = loss_sum / static_cast<double>(clips);
   report.accuracy = static_cast<double>(correct) / static_cast<double>(clips);
   report.clips_per_second = static_cast<double>(clips) / seconds;
-  report.waiting = std::clamp((loader_.seconds_waited() - waited_before) / seconds, 0.0, 1.0);
+  report.waiting = std::clamp((loader_->seconds_waited() - waited_before) / seconds, 0.0, 1.0);
   report.seconds = state_.seconds;
   return report;
 }
@@ -193,7 +249,7 @@ StepReport Trainer::train_step() {
 /// The next batch in order, on its way into the backend's memory.
 std::shared_ptr<const Batch> Trainer::next_batch() {
   if (upcoming_) return std::move(upcoming_);
-  auto batch = loader_.next();
+  auto batch = loader_->next();
   if (batch) buffer_.begin(*batch);
   return batch;
 }
@@ -208,9 +264,11 @@ void Trainer::fetch_upcoming() {
 Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
   const LossSettings loss{config_.train.label_smoothing, 1.0 / (static_cast<double>(batch.labels.size()) *
                                                                 static_cast<double>(batches_of_step))};
-  const Tensor pixels = buffer_.take();
-  network_.train_step(pixels, batch.labels, loss, static_cast<uint64_t>(config_.train.seed),
-                      static_cast<uint64_t>(state_.batches_run));
+  const auto seed = static_cast<uint64_t>(config_.train.seed);
+  Tensor pixels = buffer_.take();
+  if (mixer_.mixes()) pixels = mixer_.mix(pixels, batch.labels, seed, batch.epoch, batch.index);
+  network_.train_step(pixels, batch.labels, loss, seed, static_cast<uint64_t>(state_.batches_run), {}, {},
+                      Mode::train, {}, mixer_.labels());
   return pixels;
 }
 
@@ -227,7 +285,10 @@ void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& 
                                         static_cast<uint64_t>(state_.batches_run)),
                batch.items);
     loss_sum += losses_[i];
-    correct += top(std::span(logits_).subspan(i * classes, classes), 1).front() == batch.labels[i];
+    // Of a mixed clip, the class with the larger share counts.
+    const LabelMix mix = mixer_.labels();
+    const int32_t label = mix.empty() || mix.share[i] >= 0.5 ? batch.labels[i] : mix.other_labels[i];
+    correct += top(std::span(logits_).subspan(i * classes, classes), 1).front() == label;
   }
 }
 
@@ -236,6 +297,8 @@ bool Trainer::finish_epoch() {
   const auto start = Clock::now();
   EpochReport report;
   if (validation_) {
+    std::optional<WeightAverage::InUse> averages;
+    if (average_) averages.emplace(*average_);
     const auto classified = classify(network_, *validation_, [&](int64_t done, int64_t total) {
       observer_.on_validation(done, total);
       return !stop_;
@@ -278,7 +341,7 @@ bool Trainer::finish_epoch() {
 
 void Trainer::save(const std::filesystem::path& path) {
   state_.metrics_bytes = metrics_->flush();
-  save_checkpoint(path, network_.store(), optimizer_,
+  save_checkpoint(path, network_.store(), optimizer_, average_.get(),
                   {LABAN_VERSION, config_, dataset_.classes, state_, fingerprint_});
 }
 

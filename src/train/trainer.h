@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,12 @@
 #include "models/network.h"
 #include "train/checkpoint.h"
 #include "train/clip_buffer.h"
+#include "train/clip_mixer.h"
 #include "train/config.h"
+#include "train/features.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
+#include "train/weight_average.h"
 
 namespace laban {
 
@@ -51,7 +55,12 @@ class TrainingDiverged : public Error {
 struct TrainingResult {
   bool interrupted = false;  // stopped by the flag; everything is saved
   TrainingState state;
+  bool ended_early = false;  // out of patience
 };
+
+/// True where train.patience epochs have gone by since the best one, and there would be more to come. An
+/// epoch is better than another where its validation accuracy is higher, or equal with a smaller loss.
+bool out_of_patience(const Config& config, const TrainingState& state);
 
 class Trainer {
  public:
@@ -95,9 +104,12 @@ class Trainer {
 
   Network network_;
   Optimizer optimizer_;
-  Loader loader_;
-  std::unique_ptr<Loader> validation_;  // none where there are no validation clips
+  std::unique_ptr<WeightAverage> average_;  // none where the config wants none
+  std::optional<Features> features_;        // in place of clips, where the config says so
+  std::unique_ptr<BatchSource> loader_;
+  std::unique_ptr<BatchSource> validation_;  // none where there are no validation clips
   ClipBuffer buffer_;
+  ClipMixer mixer_;
   std::string fingerprint_;
   int64_t batches_per_epoch_, steps_per_epoch_;
   ScheduleSettings schedule_;

@@ -23,7 +23,7 @@ StateDict from_safetensors(FileBytes bytes) {
   const SafetensorsFile file(bytes);
   std::map<std::string, StoredTensor> tensors;
   for (const auto& [name, entry] : file.entries())
-    if (!name.starts_with("optimizer."))
+    if (!name.starts_with("optimizer.") && !name.starts_with("training."))
       tensors[name] = {entry.type, entry.shape, row_major(entry.shape), file.bytes_of(entry).data()};
   return {std::move(bytes), std::move(tensors), file.metadata()};
 }

@@ -36,6 +36,7 @@ TEST_CASE("the table covers every op of the backend interface") {
                          "dropout",
                          "subsample.forward",
                          "subsample.backward",
+                         "mix_clips",
                          "linear.forward",
                          "linear.backward_data",
                          "linear.backward_weights",
@@ -44,6 +45,7 @@ TEST_CASE("the table covers every op of the backend interface") {
                          "sgd",
                          "adam",
                          "adamw",
+                         "moving_average",
                          "sum_of_squares",
                          "set_zero"}) {
     INFO(op);

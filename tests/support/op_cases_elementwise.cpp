@@ -161,6 +161,23 @@ void add_subsample(std::vector<OpCase>& table, const Shape& x, int64_t channels,
                    }});
 }
 
+/// Clip 0 is blended, clip 1 gets a box, clip 2 has itself for a partner, clip 3 a box of all its frame.
+void add_mix(std::vector<OpCase>& table, int64_t channels, int64_t height, int64_t width) {
+  const Shape shape{4, channels, 2, height, width};
+  const auto bottom = static_cast<double>(height), right = static_cast<double>(width);
+  table.push_back({text("mix_clips: ", shape), [=](OpRig& rig) {
+                     MixClips op;
+                     op.x = rig.in("x", shape, rig.compute(), normal());
+                     op.y = rig.out("y", shape, rig.compute());
+                     op.partner = rig.in("partner", Shape::vector(4), DType::i32, sequence({3, 0, 2, 1}));
+                     op.share = rig.in("share", Shape::vector(4), rig.master(), sequence({0.3, 1, 0.75, 1}));
+                     op.box = rig.in("box", Shape::matrix(4, 4), DType::i32,
+                                     sequence({0, 0, 0, 0, 1, 2, bottom - 1, right, 0, 0, 0, right, 0, 0,
+                                               bottom, right}));
+                     rig.run(op);
+                   }});
+}
+
 }  // namespace
 
 void add_elementwise_and_pools(std::vector<OpCase>& table) {
@@ -176,6 +193,8 @@ void add_elementwise_and_pools(std::vector<OpCase>& table) {
   add_subsample(table, {1, 45, 3, 6, 5}, 230, {1, 2, 2});
   add_subsample(table, {3, 3, 5, 4, 4}, 3, {3, 1, 2});
   add_subsample(table, {1, 8, 2, 3, 3}, 16, {1, 1, 1});
+  add_mix(table, 3, 6, 7);
+  add_mix(table, 8, 5, 4);
 }
 
 }  // namespace laban::test::cases

@@ -58,6 +58,23 @@ void add_loss(std::vector<OpCase>& table, int64_t rows, int64_t classes, double 
                    }});
 }
 
+/// Mixed clips: two labels each, the second sometimes the first again.
+void add_mixed_loss(std::vector<OpCase>& table, int64_t rows, int64_t classes, double smoothing) {
+  table.push_back(
+      {text("cross_entropy: ", rows, " x ", classes, " smoothing ", smoothing, ", mixed"), [=](OpRig& rig) {
+         SoftmaxCrossEntropy op;
+         op.logits = rig.in("logits", Shape::matrix(rows, classes), rig.master(), normal(2));
+         op.labels = rig.in("labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
+         op.other_labels = rig.in("other labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
+         op.share = rig.in("share", Shape::vector(rows), rig.master(), uniform(0, 1));
+         op.loss = rig.out("loss", Shape::vector(rows), rig.master());
+         op.dlogits = rig.out("dlogits", Shape::matrix(rows, classes), rig.master());
+         op.smoothing = smoothing;
+         op.scale = 1.0 / static_cast<double>(rows);
+         rig.run(op);
+       }});
+}
+
 }  // namespace
 
 void add_linear_and_loss(std::vector<OpCase>& table) {
@@ -70,6 +87,8 @@ void add_linear_and_loss(std::vector<OpCase>& table) {
   add_loss(table, 1, 2, 0.1, 1, true);
   add_loss(table, 4, 10, 0.1, 100, true);  // exponentials overflow unless the maximum is taken out first
   add_loss(table, 5, 16, 0, 1, false);
+  add_mixed_loss(table, 9, 3, 0);
+  add_mixed_loss(table, 3, 70, 0.1);
 }
 
 }  // namespace laban::test::cases

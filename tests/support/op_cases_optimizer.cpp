@@ -100,6 +100,15 @@ void add_optimizer(std::vector<OpCase>& table) {
     add_adam(table, setting, false);
     add_adam(table, setting, true);
   }
+  for (const int64_t count : {int64_t{5}, kCount, int64_t{20000}})
+    for (const double decay : {0.0, 0.9, 0.9999})
+      table.push_back({text("moving_average: ", count, ", decay ", decay), [=](OpRig& rig) {
+                         MovingAverage op;
+                         op.average = rig.inout("average", Shape::vector(count), rig.master(), normal());
+                         op.values = rig.in("values", Shape::vector(count), rig.master(), normal());
+                         op.decay = decay;
+                         rig.run(op);
+                       }});
   for (const int64_t count : {int64_t{1}, int64_t{7}, kCount, int64_t{100003}})
     table.push_back({text("sum_of_squares: ", count), [=](OpRig& rig) {
                        const Tensor x = rig.in("x", Shape::vector(count), rig.master(), normal());

@@ -68,7 +68,9 @@ struct Trained {
     info.state.metrics_bytes = 12345;
     return info;
   }
-  void save(const std::filesystem::path& path) { save_checkpoint(path, network.store(), optimizer, info()); }
+  void save(const std::filesystem::path& path) {
+    save_checkpoint(path, network.store(), optimizer, nullptr, info());
+  }
 };
 
 }  // namespace

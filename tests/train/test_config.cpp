@@ -33,6 +33,8 @@ Config everything_changed() {
     if (const auto* numbers = std::get_if<Setting::Numbers>(&setting.value))
       *numbers->target =
           numbers->count == 2 ? std::vector<double>{0.1, 1.0 / 3} : std::vector<double>{0.1, 1.0 / 3, 1};
+    if (const auto* words = std::get_if<Setting::Words>(&setting.value))
+      *words->target = {"stem", "a \"strange\" layer"};
     if (const auto* scales = std::get_if<Setting::Scales>(&setting.value))
       *scales->target = {{"layer1.0", 0.1}, {"stem", 0}};
   }

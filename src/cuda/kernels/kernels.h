@@ -45,12 +45,14 @@ void run(const SubsampleForward& op, Stream stream);
 void run(const SubsampleBackward& op, Stream stream);
 
 void run(const ClipsFromFrames& op, Stream stream);
+void run(const MixClips& op, Stream stream);
 
 void run(const SoftmaxCrossEntropy& op, Stream stream);
 void run(const Softmax& op, Stream stream);
 
 void run(const SgdStep& op, Stream stream);
 void run(const AdamStep& op, Stream stream);
+void run(const MovingAverage& op, Stream stream);
 void run(const SumOfSquares& op, Scratch scratch, Stream stream);
 size_t scratch_bytes(const SumOfSquares& op);
 

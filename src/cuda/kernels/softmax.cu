@@ -40,18 +40,21 @@ __global__ void __launch_bounds__(kWarp* kRowsOfBlock)
     probabilities[first + k] = row.probability(logits[first + k]);
 }
 
-/// `dlogits` may be null.
+/// `dlogits`, and `others` with `shares`, may be null.
 __global__ void __launch_bounds__(kWarp* kRowsOfBlock)
-    softmax_cross_entropy(int64_t rows, int classes, const float* logits, const int32_t* labels, float* loss,
-                          float* dlogits, float smoothing, float scale) {
+    softmax_cross_entropy(int64_t rows, int classes, const float* logits, const int32_t* labels,
+                          const int32_t* others, const float* shares, float* loss, float* dlogits,
+                          float smoothing, float scale) {
   if (my_row() >= rows) return;
   const int64_t first = my_row() * classes;
   const SoftmaxRow<float> row = softmax_row(logits + first, classes);
   const int64_t label = labels[my_row()];
+  const SmoothedTarget<float> target(label, others ? others[my_row()] : label, shares ? shares[my_row()] : 1,
+                                     classes, smoothing);
   float sum = 0;
   for (int k = static_cast<int>(threadIdx.x); k < classes; k += kWarp) {
     const float z = logits[first + k];
-    const float q = smoothed_target(k, label, classes, smoothing);
+    const float q = target(k);
     if (q != 0) sum -= q * row.log_probability(z);  // 0 log 0 counts as 0
     if (dlogits) dlogits[first + k] = scale * (row.probability(z) - q);
   }
@@ -78,7 +81,8 @@ void run(const Softmax& op, Stream stream) {
 void run(const SoftmaxCrossEntropy& op, Stream stream) {
   const Shape& shape = op.logits.shape;
   launch(rows_launch("softmax cross-entropy", shape, stream), softmax_cross_entropy, shape.n,
-         static_cast<int>(shape.c), op.logits.as<float>(), op.labels.as<int32_t>(), op.loss.as<float>(),
+         static_cast<int>(shape.c), op.logits.as<float>(), op.labels.as<int32_t>(),
+         optional<int32_t>(op.other_labels), optional<float>(op.share), op.loss.as<float>(),
          optional<float>(op.dlogits), static_cast<float>(op.smoothing), static_cast<float>(op.scale));
 }
 

@@ -30,10 +30,12 @@ class EmulatedBackend : public ReferenceBackend {
   void run(const SubsampleForward& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SubsampleBackward& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const ClipsFromFrames& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const MixClips& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SoftmaxCrossEntropy& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const Softmax& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SgdStep& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const AdamStep& op, Scratch) override { cuda::run(op, nullptr); }
+  void run(const MovingAverage& op, Scratch) override { cuda::run(op, nullptr); }
   void run(const SumOfSquares& op, Scratch scratch) override { cuda::run(op, scratch, nullptr); }
   void run(const SetZero& op, Scratch) override { cuda::run(op, nullptr); }
 

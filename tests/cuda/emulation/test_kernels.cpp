@@ -29,7 +29,7 @@ TEST_CASE("emulated kernels: batch norm") {
   check("inverse_std");
 }
 TEST_CASE("emulated kernels: elementwise") {
-  for (const char* op : {"relu", "accumulate", "cast", "set_zero", "dropout"}) check(op);
+  for (const char* op : {"relu", "accumulate", "cast", "set_zero", "dropout", "mix_clips"}) check(op);
 }
 TEST_CASE("emulated kernels: pools and the shortcut") {
   for (const char* op : {"max_pool", "global_avg_pool", "subsample"}) check(op);
@@ -46,5 +46,5 @@ TEST_CASE("emulated kernels: softmax and its loss") {
   check("softmax");
 }
 TEST_CASE("emulated kernels: optimizers") {
-  for (const char* op : {"sgd", "adam", "adamw", "sum_of_squares"}) check(op);
+  for (const char* op : {"sgd", "adam", "adamw", "moving_average", "sum_of_squares"}) check(op);
 }

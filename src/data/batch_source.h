@@ -1,0 +1,45 @@
+// Where batches come from: decoded videos (Loader), or features computed once (train/feature_source.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace laban {
+
+struct BadFile {
+  std::string file, reason;  // reason: the FileError's whole text
+};
+
+struct Batch {
+  int64_t epoch = 0, index = 0;                     // position: resume with start(epoch, index + 1)
+  Shape shape;                                      // n, 3, t, h, w; of features: n, c
+  std::vector<float> clips;                         // NTHWC
+  std::vector<int32_t> labels;                      // n
+  std::vector<int> items;                           // n: positions in Dataset::items
+  std::vector<std::vector<int64_t>> frame_indices;  // n: which frames were taken
+};
+
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+
+  virtual int64_t batches_per_epoch() const = 0;
+  /// Clips of one epoch, those of a dropped last batch included; files that were left out are not counted.
+  virtual int64_t clips() const = 0;
+  /// Starts (or restarts) from batch `index` of `epoch`; goes on through later epochs until stopped, or to
+  /// the end of `epoch` where `one_epoch`. `index` may be batches_per_epoch(): the next epoch's first, or
+  /// nothing.
+  virtual void start(int64_t epoch, int64_t index, bool one_epoch) = 0;
+  /// The next batch in order; empty at the end.
+  virtual std::shared_ptr<const Batch> next() = 0;
+  /// Seconds that next() waited since start().
+  virtual double seconds_waited() const = 0;
+  /// The files that were left out, by name.
+  virtual std::vector<BadFile> bad_files() const = 0;
+};
+
+}  // namespace laban

@@ -1,0 +1,57 @@
+// Mixup and cutmix: every clip of a batch is mixed with another one of it (math/mix.h).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/backend.h"
+#include "math/mix.h"
+#include "models/network.h"
+
+namespace laban {
+
+struct MixSettings {
+  /// Of the Beta(alpha, alpha) distributions from which shares are drawn; 0: not this one. With both, a coin
+  /// decides for every batch.
+  double mixup = 0, cutmix = 0;
+  bool any() const { return mixup > 0 || cutmix > 0; }
+};
+
+/// How the clips of one batch are mixed.
+struct BatchMix {
+  std::vector<int32_t> partners;
+  std::vector<double> blends;  // the share of the clip's own pixels where there is no box
+  std::vector<MixBox> boxes;
+  std::vector<double> shares;  // of the clip's own class
+};
+
+/// Draws: a pure function of the seed, the epoch and the batch's number in it. Partners are a permutation, so
+/// that every clip is shown as often as before.
+BatchMix draw_mix(const MixSettings& settings, int64_t clips, int64_t height, int64_t width, uint64_t seed,
+                  int64_t epoch, int64_t batch);
+
+/// Beta(a, b) for a, b > 0, by way of two Gamma variates (Marsaglia & Tsang, ACM Trans. Math. Softw. 2000).
+double draw_beta(Rng& rng, double a, double b);
+
+/// Mixes batches in the backend's memory.
+class ClipMixer {
+ public:
+  ClipMixer(Backend& backend, const MixSettings& settings) : backend_(backend), settings_(settings) {}
+
+  bool mixes() const { return settings_.any(); }
+  /// `clips` as ClipBuffer brings them. The result and labels() are valid until the next call, which may come
+  /// when the ops that read the result have been sent.
+  Tensor mix(const Tensor& clips, std::span<const int32_t> labels, uint64_t seed, int64_t epoch,
+             int64_t batch);
+  /// The second labels and shares of the batch just mixed; empty where the settings mix nothing.
+  LabelMix labels() const { return {other_labels_, drawn_.shares}; }
+
+ private:
+  Backend& backend_;
+  MixSettings settings_;
+  BatchMix drawn_;
+  std::vector<int32_t> other_labels_;
+  std::unique_ptr<Memory> mixed_, inputs_;
+};
+
+}  // namespace laban
