@@ -18,7 +18,7 @@ namespace {
 
 struct Options {
   std::string data, split = "test", output;
-  int views = 1;
+  Views views;
   bool json = false;
   NetworkSource source;
 };
@@ -37,6 +37,10 @@ void print(const Evaluation& e) {
               interval(e.interval()).c_str());
   std::printf("  mean class accuracy  %s\n  top-5 accuracy       %s\n  loss                 %.4f\n",
               percent(e.mean_class_accuracy).c_str(), percent(e.top5_accuracy).c_str(), e.loss);
+  if (e.views.count() > 1)
+    std::printf("  %d clips x %d crops of each; single views: accuracy %s, top-5 accuracy %s\n",
+                e.views.clips, e.views.crops, percent(e.view_accuracy).c_str(),
+                percent(e.view_top5_accuracy).c_str());
   size_t width = 5;
   for (const std::string& name : e.classes) width = std::max(width, name.size());
   std::printf("  %-*s  clips  right  accuracy  95 %% interval\n", static_cast<int>(width), "class");
@@ -84,10 +88,9 @@ void evaluate(const Options& options) {
   if (!classified) throw Error("stopped; nothing was written");
   if (progress) progress->finish();
 
-  Evaluation evaluation = summarize(*classified, dataset, trained.info.classes);
+  Evaluation evaluation = summarize(*classified, dataset, trained.info.classes, options.views);
   evaluation.split = options.split;
   evaluation.single_frame = config.clip.single_frame;
-  evaluation.views = options.views;
   const std::string document = to_json(evaluation);
   std::string output = options.output;
   if (output.empty() && !options.source.run.empty())
@@ -109,9 +112,7 @@ void add_eval(CLI::App& app) {
   CLI::App* command = app.add_subcommand("eval", "measure a trained network on a split of a dataset");
   command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
   command->add_option("--split", options->split, "train, val or test")->capture_default_str();
-  command->add_option("--views", options->views, "clips of each video whose answers are averaged")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_view_flags(options->views, *command);
   command->add_flag("--json", options->json, "print the result as JSON");
   command->add_option("--output", options->output, "where the JSON goes [RUN/evaluation_SPLIT.json]");
   options->source.add_to(*command, NetworkUse::classify);

@@ -16,7 +16,8 @@ namespace {
 
 struct Options {
   std::vector<std::string> files;
-  int top = 3, views = 1;
+  int top = 3;
+  Views views;
   bool json = false;
   NetworkSource source;
 };
@@ -76,9 +77,7 @@ void add_predict(CLI::App& app) {
   command->add_option("--top", options->top, "classes to name for each")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  command->add_option("--views", options->views, "clips of each video whose answers are averaged")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_view_flags(options->views, *command);
   command->add_flag("--json", options->json, "print the result as JSON");
   options->source.add_to(*command, NetworkUse::classify);
   command->callback([options] { predict(*options); });

@@ -117,6 +117,18 @@ void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
   flags.add_to(command, only);
 }
 
+void add_view_flags(Views& views, CLI::App& command) {
+  command
+      .add_option("--views", views.clips,
+                  "clips of each video, spread evenly over it, whose answers are averaged")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command
+      .add_option("--crops", views.crops, "of each clip: 1, the centre; 3, also both ends of the longer side")
+      ->check(CLI::IsMember({1, 3}))
+      ->capture_default_str();
+}
+
 TrainedNetwork load_network(const NetworkSource& source, NetworkUse use) {
   const auto given = !source.run.empty() + !source.checkpoint.empty() + !source.weights.empty();
   if (given != 1)

@@ -7,6 +7,7 @@
 #include "models/network.h"
 #include "options.h"
 #include "train/checkpoint.h"
+#include "train/evaluation.h"
 
 namespace laban::tools {
 
@@ -34,6 +35,9 @@ struct TrainedNetwork {
   // Of weights nobody may have said: then info.classes are numbers, and the clip settings only the defaults.
   bool classes_named = true, clips_known = true;
 };
+
+/// --views and --crops.
+void add_view_flags(Views& views, CLI::App& command);
 
 /// Loads a network. With a checkpoint the flags may change where and how clips are computed, never the model
 /// or its clips; with weights they say all of it. Throws FileError, UsageError.

@@ -122,7 +122,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
   }
   const ClipGeometry geometry =
       training ? random_geometry(settings.transform, index.shown_width(), index.shown_height(), looking)
-               : center_geometry(settings.transform, index.shown_width(), index.shown_height());
+               : evaluation_geometry(settings.transform, index.shown_width(), index.shown_height());
   // Colours are changed before they are normalised: then the writer leaves them in 0..255.
   const bool augmenting = training && settings.transform.augment.active();
   TransformSettings plain = settings.transform;

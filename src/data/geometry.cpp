@@ -108,4 +108,13 @@ ClipGeometry center_geometry(const TransformSettings& settings, int width, int h
   return g;
 }
 
+ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, int height) {
+  ClipGeometry g = center_geometry(settings, width, height);
+  if (settings.place == CropPlace::centre) return g;
+  const bool wide = g.scaled_width >= g.scaled_height;
+  const int room = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
+  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : room;
+  return g;
+}
+
 }  // namespace laban

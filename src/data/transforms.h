@@ -19,6 +19,9 @@ enum class ScaleRule : uint8_t {
   stretch,     // every picture becomes stretch_width x stretch_height, whatever its aspect
 };
 
+/// Where evaluation crops: the middle, or an end of the longer side (left or top; right or bottom).
+enum class CropPlace : uint8_t { centre, first, last };
+
 struct TransformSettings {
   ScaleRule rule = ScaleRule::short_side;
   /// Integer, uniform, inclusive; evaluation uses the minimum (with rule `area` too).
@@ -26,8 +29,9 @@ struct TransformSettings {
   double area_min = 0.08, area_max = 1, aspect_min = 3.0 / 4, aspect_max = 4.0 / 3;  // width to height
   int stretch_width = 171, stretch_height = 128;
   int crop = 112;
-  double flip = 0.5;           // RandomHorizontalFlip
-  double flip_vertically = 0;  // RandomVerticalFlip
+  CropPlace place = CropPlace::centre;  // evaluation
+  double flip = 0.5;                    // RandomHorizontalFlip
+  double flip_vertically = 0;           // RandomVerticalFlip
   AugmentSettings augment{};
   std::array<float, 3> mean{0.45f, 0.45f, 0.45f}, std{0.225f, 0.225f, 0.225f};
 };
@@ -47,6 +51,8 @@ struct ClipGeometry {
 ClipGeometry random_geometry(const TransformSettings& settings, int width, int height, Rng& rng);
 /// The least scale, the centre (offset (scaled - crop)/2, halves rounded to even), no flips.
 ClipGeometry center_geometry(const TransformSettings& settings, int width, int height);
+/// The same, but along the longer side the end that settings.place names.
+ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, int height);
 
 /// Makes network input of frames, one by one: colour conversion, antialiased bilinear resize of only the
 /// crop's pixels, flip, (value/255 - mean)/std. docs/data.md has the exact definition. Keeps its tables and

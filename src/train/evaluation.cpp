@@ -1,6 +1,7 @@
 #include "train/evaluation.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -30,8 +31,16 @@ std::optional<Classified> classify(Network& network, BatchSource& loader, const 
     network.evaluate(buffer.load(*batch), probabilities, batch->labels, losses);
     for (size_t i = 0; i < n; ++i) {
       const auto row = std::span(probabilities).subspan(i * classes, classes);
-      result.predictions.push_back({batch->items[i], batch->labels[i], top(row, 1).front(), losses[i],
-                                    std::vector<double>(row.begin(), row.end()), batch->frame_indices[i]});
+      const std::vector<int> best = top(row, 5);
+      result.predictions.push_back(
+          {.item = batch->items[i],
+           .label = batch->labels[i],
+           .predicted = best.front(),
+           .loss = losses[i],
+           .probabilities = std::vector<double>(row.begin(), row.end()),
+           .frames = batch->frame_indices[i],
+           .views_right = best.front() == batch->labels[i],
+           .views_in_top5 = std::ranges::find(best, batch->labels[i]) != best.end()});
     }
     if (progress && !progress(static_cast<int64_t>(result.predictions.size()), loader.clips()))
       return std::nullopt;
@@ -40,30 +49,45 @@ std::optional<Classified> classify(Network& network, BatchSource& loader, const 
 }
 
 std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
-                                   LoaderSettings settings, int views, const ClassifyProgress& progress) {
-  settings.shuffle = settings.drop_last = false;
-  settings.views = views;
-  Loader loader(dataset, items, settings);
+                                   LoaderSettings settings, const Views& views,
+                                   const ClassifyProgress& progress) {
+  if (views.clips < 1) throw UsageError(text("a video cannot be judged by ", views.clips, " clips"));
+  if (views.crops != 1 && views.crops != 3)
+    throw UsageError(text("there is no way to take ", views.crops, " crops of a clip"),
+                     "1: the centre; 3: the centre and both ends of the longer side.");
+  settings.shuffle = settings.drop_last = settings.balance = false;
+  settings.views = views.clips;
+  constexpr std::array kPlaces{CropPlace::centre, CropPlace::first, CropPlace::last};
   std::optional<Classified> result;
-  for (int view = 0; view < views; ++view) {
-    auto shown = classify(
-        network, loader,
-        [&](int64_t done, int64_t of) { return !progress || progress(view * of + done, views * of); }, view);
-    if (!shown) return std::nullopt;
-    if (view == 0) {
-      result = std::move(shown);
-      continue;
-    }
-    for (size_t i = 0; i < shown->predictions.size(); ++i) {
-      Prediction& sum = result->predictions[i];
-      sum.loss += shown->predictions[i].loss;
-      for (size_t k = 0; k < sum.probabilities.size(); ++k)
-        sum.probabilities[k] += shown->predictions[i].probabilities[k];
+  for (int crop = 0, view = 0; crop < views.crops; ++crop) {
+    settings.transform.place = kPlaces[static_cast<size_t>(crop)];
+    Loader loader(dataset, items, settings);
+    for (int clip = 0; clip < views.clips; ++clip, ++view) {
+      auto shown = classify(
+          network, loader,
+          [&](int64_t done, int64_t of) {
+            return !progress || progress(view * of + done, views.count() * of);
+          },
+          clip);
+      if (!shown) return std::nullopt;
+      if (view == 0) {
+        result = std::move(shown);
+        continue;
+      }
+      require(shown->predictions.size() == result->predictions.size(), "classify: a file went on the way");
+      for (size_t i = 0; i < shown->predictions.size(); ++i) {
+        Prediction& sum = result->predictions[i];
+        const Prediction& one = shown->predictions[i];
+        sum.loss += one.loss;
+        sum.views_right += one.views_right;
+        sum.views_in_top5 += one.views_in_top5;
+        for (size_t k = 0; k < sum.probabilities.size(); ++k) sum.probabilities[k] += one.probabilities[k];
+      }
     }
   }
   for (Prediction& prediction : result->predictions) {
-    prediction.loss /= views;
-    for (double& p : prediction.probabilities) p /= views;
+    prediction.loss /= views.count();
+    for (double& p : prediction.probabilities) p /= views.count();
     prediction.predicted = top(prediction.probabilities, 1).front();
   }
   return result;
@@ -85,7 +109,8 @@ void relabel(Dataset& dataset, const std::vector<std::string>& classes) {
   dataset.classes = classes;
 }
 
-Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes) {
+Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes,
+                     const Views& views) {
   Evaluation e;
   e.predictions = classified.predictions;
   e.bad_files = classified.bad_files;
@@ -94,7 +119,7 @@ Evaluation summarize(const Classified& classified, const Dataset& dataset, std::
   for (const std::string& name : classes) e.per_class.push_back({name, 0, 0});
   e.classes = std::move(classes);
 
-  int64_t in_top5 = 0;
+  int64_t in_top5 = 0, views_right = 0, views_in_top5 = 0;
   for (const Prediction& p : e.predictions) {
     const auto label = static_cast<size_t>(p.label);
     const bool right = p.predicted == p.label;
@@ -106,10 +131,15 @@ Evaluation summarize(const Classified& classified, const Dataset& dataset, std::
     const std::vector<int> best = top(p.probabilities, 5);
     in_top5 += std::ranges::find(best, p.label) != best.end();
     e.loss += p.loss;
+    views_right += p.views_right;
+    views_in_top5 += p.views_in_top5;
   }
   const auto mean = [](double sum, int64_t count) { return count ? sum / static_cast<double>(count) : 0; };
   e.loss = mean(e.loss, e.clips);
   e.top5_accuracy = mean(static_cast<double>(in_top5), e.clips);
+  e.views = views;
+  e.view_accuracy = mean(static_cast<double>(views_right), e.clips * views.count());
+  e.view_top5_accuracy = mean(static_cast<double>(views_in_top5), e.clips * views.count());
   int64_t present = 0;
   for (const ClassResult& result : e.per_class) {
     e.mean_class_accuracy += result.accuracy();
@@ -151,7 +181,10 @@ std::string to_json(const Evaluation& e) {
                       {"predictions", predictions},
                       {"bad_files", bad_files},
                       {"single_frame", e.single_frame},
-                      {"views", e.views}};
+                      {"views", e.views.clips},
+                      {"crops", e.views.crops},
+                      {"view_accuracy", e.view_accuracy},
+                      {"view_top5_accuracy", e.view_top5_accuracy}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

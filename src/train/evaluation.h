@@ -14,13 +14,22 @@
 
 namespace laban {
 
+/// How a video is looked at: `clips` clips, spread evenly over it, and of each `crops` crops: 1, the centre,
+/// or 3, centre and both ends of the longer side.
+struct Views {
+  int clips = 1, crops = 1;
+  int count() const { return clips * crops; }
+};
+
 struct Prediction {
-  int item = 0;       // position in Dataset::items
-  int label = 0;      // of the item
-  int predicted = 0;  // the most probable class
-  double loss = 0;    // -log of the label's probability, mean over views
-  std::vector<double> probabilities;
-  std::vector<int64_t> frames;  // that the (first) view showed
+  int item = 0;                       // position in Dataset::items
+  int label = 0;                      // of the item
+  int predicted = 0;                  // the most probable class
+  double loss = 0;                    // -log of the label's probability, mean over views
+  std::vector<double> probabilities;  // mean over views
+  std::vector<int64_t> frames;        // that the first view showed
+  // Each view by itself: how many of them put the label first, and among the first five.
+  int views_right = 0, views_in_top5 = 0;
 };
 
 /// Told after every batch; returns false to stop.
@@ -36,10 +45,12 @@ struct Classified {
 std::optional<Classified> classify(Network& network, BatchSource& loader, const ClassifyProgress& progress,
                                    int64_t epoch = 0);
 
-/// The same for `items` of a dataset, with `views` >= 1 clips of each, spread evenly over its length, whose
-/// probabilities are averaged. With settings of SampleMode::validate or test nothing is left to chance.
+/// The same for `items` of a dataset, with several views of each, whose probabilities are averaged.
+/// UsageError for numbers of clips and crops that there cannot be. With settings of SampleMode::validate or
+/// test nothing is left to chance.
 std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
-                                   LoaderSettings settings, int views, const ClassifyProgress& progress);
+                                   LoaderSettings settings, const Views& views,
+                                   const ClassifyProgress& progress);
 
 /// Makes the labels of a dataset count in `classes`, a network's own list. Throws Error where the dataset has
 /// a class that the network does not know.
@@ -56,7 +67,7 @@ struct Evaluation {
   std::string split;
   std::vector<std::string> classes;
   bool single_frame = false;
-  int views = 1;
+  Views views = {};
   std::vector<Prediction> predictions;
   std::vector<std::string> files;  // a name a prediction
   std::vector<BadFile> bad_files;
@@ -66,13 +77,16 @@ struct Evaluation {
   double mean_class_accuracy = 0;               // over the classes that have clips
   std::vector<std::vector<int64_t>> confusion;  // [true class][predicted class]
   std::vector<ClassResult> per_class;
+  // Of single views. They are no independent observations, so there is no interval for these.
+  double view_accuracy = 0, view_top5_accuracy = 0;
 
   double accuracy() const { return clips ? static_cast<double>(correct) / static_cast<double>(clips) : 0; }
   Interval interval() const { return wilson_interval(correct, clips); }
 };
 
 /// Counts what was right. `classes` are the network's, and labels count in them.
-Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes);
+Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes,
+                     const Views& views = {});
 
 /// The JSON that `laban eval` writes and `laban report` reads.
 std::string to_json(const Evaluation& evaluation);

@@ -172,7 +172,7 @@ Evaluation read_evaluation(const std::filesystem::path& file) {
   for (const json& row : list(document, "bad_files"))
     if (row.is_object()) e.bad_files.push_back({word(row, "file"), word(row, "reason")});
   // With several views the recorded frames are those of the first, which the page does not show.
-  if (integer(document, "views", 1) > 1)
+  if (integer(document, "views", 1) > 1 || integer(document, "crops", 1) > 1)
     for (Prediction& p : e.predictions) p.frames.clear();
   const auto single = document.find("single_frame");
   e.single_frame = single != document.end() && single->is_boolean() && single->get<bool>();

@@ -252,3 +252,24 @@ TEST_CASE("settings that cannot make a clip are refused") {
   CHECK_THROWS_AS(check(TransformSettings{.std = {1, 0, 1}}), UsageError);
   CHECK_NOTHROW(check(TransformSettings{}));
 }
+
+TEST_CASE("three crops: the centre and both ends of the longer side") {
+  TransformSettings s{.short_side_min = 20, .short_side_max = 30, .crop = 16};
+  const auto at = [&](CropPlace place, int width, int height) {
+    s.place = place;
+    return evaluation_geometry(s, width, height);
+  };
+  // 80 x 40 becomes 40 x 20.
+  CHECK(at(CropPlace::centre, 80, 40).x == 12);
+  CHECK(at(CropPlace::first, 80, 40).x == 0);
+  CHECK(at(CropPlace::last, 80, 40).x == 24);
+  for (const CropPlace place : {CropPlace::centre, CropPlace::first, CropPlace::last}) {
+    CHECK(at(place, 80, 40).y == 2);
+    CHECK(at(place, 40, 80).x == 2);
+    CHECK(at(place, 40, 80).scaled_height == 40);
+    CHECK(!at(place, 40, 80).flip);
+  }
+  CHECK(at(CropPlace::centre, 40, 80).y == 12);
+  CHECK(at(CropPlace::first, 40, 80).y == 0);
+  CHECK(at(CropPlace::last, 40, 80).y == 24);
+}

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "core/error.h"
 #include "cpu/cpu_backend.h"
@@ -125,7 +126,7 @@ TEST_CASE("classify: the order of the items, the batch's size and several views"
   LoaderSettings settings = loader_settings(config, SampleMode::test);
   settings.batch = 5;  // 12 clips: 5, 5, 2
   std::vector<int64_t> done;
-  const auto by_five = classify(network, dataset, items, settings, 1, [&](int64_t clips, int64_t total) {
+  const auto by_five = classify(network, dataset, items, settings, {}, [&](int64_t clips, int64_t total) {
     CHECK(total == 12);
     done.push_back(clips);
     return true;
@@ -133,7 +134,7 @@ TEST_CASE("classify: the order of the items, the batch's size and several views"
   REQUIRE(by_five);
   CHECK(done == std::vector<int64_t>{5, 10, 12});
   settings.batch = 1;
-  const auto singly = classify(network, dataset, items, settings, 1, nullptr);
+  const auto singly = classify(network, dataset, items, settings, {}, nullptr);
   REQUIRE(by_five->predictions.size() == 12);
   for (size_t i = 0; i < 12; ++i) {
     const Prediction &a = by_five->predictions[i], &b = singly->predictions[i];
@@ -149,13 +150,13 @@ TEST_CASE("classify: the order of the items, the batch's size and several views"
     CHECK(sum == doctest::Approx(1).epsilon(1e-6));
   }
 
-  const auto views = classify(network, dataset, items, settings, 3, nullptr);
+  const auto views = classify(network, dataset, items, settings, {.clips = 3}, nullptr);
   REQUIRE(views->predictions.size() == 12);
   CHECK(views->predictions[0].frames != singly->predictions[0].frames);
   CHECK(views->predictions[0].probabilities != singly->predictions[0].probabilities);
   // Nothing is drawn: another seed shows the same.
   settings.seed += 7;
-  const auto again = classify(network, dataset, items, settings, 3, nullptr);
+  const auto again = classify(network, dataset, items, settings, {.clips = 3}, nullptr);
   for (size_t i = 0; i < 12; ++i) {
     CHECK(again->predictions[i].frames == views->predictions[i].frames);
     CHECK(again->predictions[i].probabilities == views->predictions[i].probabilities);
@@ -164,5 +165,64 @@ TEST_CASE("classify: the order of the items, the batch's size and several views"
   for (const double p : views->predictions[0].probabilities) sum += p;
   CHECK(sum == doctest::Approx(1).epsilon(1e-6));
 
-  CHECK(!classify(network, dataset, items, settings, 1, [](int64_t, int64_t) { return false; }));
+  CHECK(!classify(network, dataset, items, settings, {}, [](int64_t, int64_t) { return false; }));
+}
+
+TEST_CASE("several views: the mean of what each gives by itself") {
+  const test::TemporaryFolder folder;
+  test::write_moving_blobs(folder.path(), 2);
+  Config config = test::small_config(folder.path());
+  config.clip.frames = 4;  // of 12: three frames to a segment
+  const Dataset dataset = open_dataset(folder.path(), dataset_settings(config));
+  CpuBackend backend(1);
+  Network network(backend, DType::f32, model_spec(config, 4));
+  network.store().initialize(3);
+  std::vector<int> items(dataset.items.size());
+  std::iota(items.begin(), items.end(), 0);
+  const LoaderSettings settings = loader_settings(config, SampleMode::test);
+
+  const Views views{.clips = 3, .crops = 3};
+  std::vector<std::vector<double>> mean(items.size(), std::vector<double>(4));
+  std::vector<int> right(items.size());
+  std::vector<std::vector<int64_t>> first_frames;
+  for (int clip = 0; clip < 3; ++clip)
+    for (const CropPlace place : {CropPlace::centre, CropPlace::first, CropPlace::last}) {
+      LoaderSettings one = settings;
+      one.views = 3;
+      one.transform.place = place;
+      one.shuffle = one.drop_last = false;
+      Loader loader(dataset, items, one);
+      const auto shown = classify(network, loader, {}, clip);
+      for (size_t i = 0; i < items.size(); ++i) {
+        for (size_t k = 0; k < 4; ++k) mean[i][k] += shown->predictions[i].probabilities[k] / 9;
+        right[i] += shown->predictions[i].predicted == shown->predictions[i].label;
+      }
+      if (place == CropPlace::centre) first_frames.push_back(shown->predictions[0].frames);
+    }
+  CHECK(first_frames[0] == std::vector<int64_t>{0, 3, 6, 9});
+  CHECK(first_frames[1] == std::vector<int64_t>{1, 4, 7, 10});  // the middle view is the only one of one
+  CHECK(first_frames[2] == std::vector<int64_t>{2, 5, 8, 11});
+
+  const auto averaged = classify(network, dataset, items, settings, views, nullptr);
+  int64_t all_right = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const Prediction& p = averaged->predictions[i];
+    for (size_t k = 0; k < 4; ++k) CHECK(p.probabilities[k] == doctest::Approx(mean[i][k]).epsilon(1e-9));
+    CHECK(p.predicted == top(mean[i], 1).front());
+    CHECK(p.views_right == right[i]);
+    CHECK(p.views_in_top5 == 9);  // of four classes
+    all_right += right[i];
+  }
+  const Evaluation e = summarize(*averaged, dataset, dataset.classes, views);
+  CHECK(e.view_accuracy == doctest::Approx(static_cast<double>(all_right) / (9 * 8)));
+  CHECK(e.view_top5_accuracy == 1);
+  const auto json = nlohmann::json::parse(to_json(e));
+  CHECK(json["views"] == 3);
+  CHECK(json["crops"] == 3);
+  CHECK(json["view_accuracy"] == e.view_accuracy);
+  for (const char* key : {"accuracy", "accuracy_ci95", "top5_accuracy", "mean_class_accuracy", "confusion"})
+    CHECK(json.contains(key));
+
+  CHECK_THROWS_AS(classify(network, dataset, items, settings, {.crops = 2}, nullptr), UsageError);
+  CHECK_THROWS_AS(classify(network, dataset, items, settings, {.clips = 0}, nullptr), UsageError);
 }
