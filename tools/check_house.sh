@@ -18,7 +18,7 @@ allowed() {
   models) echo "core layers" ;;
   weights) echo "core layers models" ;;
   data) echo "core" ;;
-  train) echo "core layers models data" ;;
+  train) echo "core math layers models data" ;;
   esac
 }
 

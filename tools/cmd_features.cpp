@@ -33,7 +33,9 @@ void extract(const Options& options) {
   std::iota(all.begin(), all.end(), 0);
   install_interrupt_handler();
   Progress progress("computing features", static_cast<int64_t>(all.size()));
-  Loader loader(dataset, all, loader_settings(config, SampleMode::test));
+  LoaderSettings settings = loader_settings(config, SampleMode::test);
+  settings.placed = trained.network->backend().device() != Device::cpu;
+  Loader loader(dataset, all, settings);
   std::optional<Features> features =
       extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
         progress.update(done);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/error.h"
+#include "data/place_frame.h"
 
 namespace laban {
 
@@ -104,9 +105,12 @@ void read_frames(const DatasetItem& item, const ItemIndex& index, std::span<cons
               [&](int64_t k, const Frame& frame) { sink(k + first, frame); });
 }
 
-void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
-                      const ClipSeed& seed, const std::atomic<bool>* cancel, float* out,
-                      std::vector<int64_t>& frames) {
+bool augments(SampleMode mode, const TransformSettings& transform) {
+  return mode == SampleMode::train && transform.augment.active();
+}
+
+ClipReader::Look ClipReader::look(const ItemIndex& index, const ClipSettings& settings, const ClipSeed& seed,
+                                  std::vector<int64_t>& frames) {
   const bool training = settings.mode == SampleMode::train;
   const auto epoch = static_cast<uint64_t>(seed.epoch);
   const uint64_t place = static_cast<uint64_t>(seed.position) << 32 | static_cast<uint32_t>(seed.item);
@@ -123,24 +127,46 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
   const ClipGeometry geometry =
       training ? random_geometry(settings.transform, index.shown_width(), index.shown_height(), looking)
                : evaluation_geometry(settings.transform, index.shown_width(), index.shown_height());
+  return {geometry, looking};
+}
+
+void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
+                      const ClipSeed& seed, const std::atomic<bool>* cancel, float* out,
+                      std::vector<int64_t>& frames) {
+  auto [geometry, rng] = look(index, settings, seed, frames);
   // Colours are changed before they are normalised: then the writer leaves them in 0..255.
-  const bool augmenting = training && settings.transform.augment.active();
+  const bool augmenting = augments(settings.mode, settings.transform);
   TransformSettings plain = settings.transform;
   plain.mean = {0, 0, 0}, plain.std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
   writer_.begin(geometry, augmenting ? plain : settings.transform);
 
   const int64_t values = int64_t{3} * geometry.crop_width * geometry.crop_height;
-  const auto place_frame = [&](int64_t k, const Frame& frame) {
+  const auto write = [&](int64_t k, const Frame& frame) {
     // A frame that was drawn several times is converted once and copied.
     const auto [begin, end] = std::ranges::equal_range(frames, k);
     float* const first = out + (begin - frames.begin()) * values;
     writer_.write(frame, first);
     for (int64_t copy = 1; copy < end - begin; ++copy) std::copy_n(first, values, first + copy * values);
   };
-  read_frames(item, index, frames, pictures_, shards_, cancel, place_frame);
+  read_frames(item, index, frames, pictures_, shards_, cancel, write);
   if (augmenting)
-    augment(random_augment(settings.transform.augment, geometry.crop_width, geometry.crop_height, looking),
+    augment(random_augment(settings.transform.augment, geometry.crop_width, geometry.crop_height, rng),
             settings.transform, static_cast<int64_t>(frames.size()), out);
+}
+
+void ClipReader::place(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
+                       const ClipSeed& seed, const std::atomic<bool>* cancel, PlacedClip& out,
+                       std::vector<int64_t>& frames) {
+  require(!augments(settings.mode, settings.transform), "ClipReader::place: colours are to be changed");
+  const ClipGeometry geometry = look(index, settings, seed, frames).geometry;
+  out.bytes.clear();
+  out.frames.resize(frames.size());
+  read_frames(item, index, frames, pictures_, shards_, cancel, [&](int64_t k, const Frame& frame) {
+    const FramePlacement placement = place_frame(frame, geometry, out.bytes);
+    const auto [begin, end] = std::ranges::equal_range(frames, k);
+    std::fill(out.frames.begin() + (begin - frames.begin()), out.frames.begin() + (end - frames.begin()),
+              placement);
+  });
 }
 
 void ClipReader::augment(const ClipAugment& augment, const TransformSettings& transform, int64_t frames,

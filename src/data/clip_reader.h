@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "data/batch_source.h"
 #include "data/dataset.h"
 #include "data/image_folder.h"
 #include "data/packet_store.h"
@@ -104,6 +105,9 @@ struct ClipSeed {
   int item = 0;
 };
 
+/// Whether clips of this mode have their colours changed, which ClipReader::place() cannot do.
+bool augments(SampleMode mode, const TransformSettings& transform);
+
 /// Makes clips; keeps tables and buffers: one per thread.
 class ClipReader {
  public:
@@ -112,7 +116,19 @@ class ClipReader {
   void read(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
             const ClipSeed& seed, const std::atomic<bool>* cancel, float* out, std::vector<int64_t>& frames);
 
+  /// The same clip as decoded: the parts of its frames that are looked at, and how to look at them.
+  void place(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
+             const ClipSeed& seed, const std::atomic<bool>* cancel, PlacedClip& out,
+             std::vector<int64_t>& frames);
+
  private:
+  /// Where a clip looks. `rng` goes on with what else there is to draw about its looks.
+  struct Look {
+    ClipGeometry geometry;
+    Rng rng;
+  };
+  static Look look(const ItemIndex& index, const ClipSettings& settings, const ClipSeed& seed,
+                   std::vector<int64_t>& frames);
   void augment(const ClipAugment& augment, const TransformSettings& transform, int64_t frames, float* out);
 
   ClipWriter writer_;

@@ -171,7 +171,14 @@ struct Loader::State {
     const int64_t crop = settings.transform.crop;
     batch.epoch = next_epoch, batch.index = next_index++;
     batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames(), .h = crop, .w = crop};
-    batch.clips.resize(static_cast<size_t>(batch.shape.count()));
+    const bool placed = settings.placed && !augments(settings.mode, settings.transform);
+    batch.clips.resize(placed ? 0 : static_cast<size_t>(batch.shape.count()));
+    batch.placed.resize(placed ? static_cast<size_t>(n) : 0);
+    const TransformSettings& transform = settings.transform;
+    for (size_t c = 0; c < 3; ++c) {
+      batch.scale[c] = 1 / (255 * transform.std[c]);
+      batch.shift[c] = -transform.mean[c] / transform.std[c];
+    }
     batch.labels.resize(static_cast<size_t>(n));
     batch.items.assign(order.begin() + job.first_position, order.begin() + job.first_position + n);
     batch.frame_indices.resize(static_cast<size_t>(n));
@@ -210,8 +217,13 @@ struct Loader::State {
         const auto position = static_cast<size_t>(seed.item);
         const DatasetItem& item = dataset.items[position];
         const auto index = cache.get(item, position, &stopping);
-        float* const out = batch.clips.data() + slot * (batch.shape.count() / batch.shape.n);
-        reader.read(item, *index, how, seed, &stopping, out, batch.frame_indices[static_cast<size_t>(slot)]);
+        std::vector<int64_t>& frames = batch.frame_indices[static_cast<size_t>(slot)];
+        if (batch.placed.empty()) {
+          float* const out = batch.clips.data() + slot * (batch.shape.count() / batch.shape.n);
+          reader.read(item, *index, how, seed, &stopping, out, frames);
+        } else {
+          reader.place(item, *index, how, seed, &stopping, batch.placed[static_cast<size_t>(slot)], frames);
+        }
       } catch (const Cancelled&) {
         return;
       } catch (...) {
@@ -297,7 +309,7 @@ double Loader::seconds_waited() const {
 
 std::vector<uint8_t> to_rgb(const Batch& batch, int sample, int frame, const TransformSettings& settings) {
   const Shape& shape = batch.shape;
-  require(sample >= 0 && sample < shape.n && frame >= 0 && frame < shape.t,
+  require(sample >= 0 && sample < shape.n && frame >= 0 && frame < shape.t && batch.placed.empty(),
           "to_rgb: no such frame in the batch");
   std::vector<uint8_t> rgb(static_cast<size_t>(shape.h * shape.w * 3));
   const float* const from = batch.clips.data() + shape.index(sample, frame, 0, 0, 0);

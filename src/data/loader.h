@@ -44,6 +44,9 @@ struct LoaderSettings {
   /// view e mod views of every item.
   int views = 1;
   bool single_frame = false;  // control: every frame of a clip replaced by one of its frames
+  /// Hand out frames as decoded (Batch::placed), where the device makes pixels faster than these threads.
+  /// Where colours are augmented, batches hold pixels all the same.
+  bool placed = false;
   OnBadFile on_bad_file = OnBadFile::stop;
   /// Where the indices of videos are kept from run to run (PacketStore): `packets`, or, where that is empty,
   /// packet_store_file(the dataset's root).

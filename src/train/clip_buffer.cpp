@@ -9,12 +9,12 @@ namespace {
 
 /// Makes sure of room for `bytes`.
 template <class Allocate>
-void* room(std::unique_ptr<Memory>& memory, size_t bytes, Allocate allocate) {
+std::byte* room(std::unique_ptr<Memory>& memory, size_t bytes, Allocate allocate) {
   if (!memory || memory->bytes() < bytes) {
     memory.reset();  // first, so that both need not fit at once
     memory = allocate(bytes);
   }
-  return memory->data();
+  return static_cast<std::byte*>(memory->data());
 }
 
 }  // namespace
@@ -22,8 +22,10 @@ void* room(std::unique_ptr<Memory>& memory, size_t bytes, Allocate allocate) {
 void ClipBuffer::begin(const Batch& batch) {
   Place& place = places_[next_];
   place.shape = batch.shape;
+  place.made_of_frames = !batch.placed.empty();
+  if (place.made_of_frames) return begin_frames(place, batch);
   Tensor pixels(nullptr, DType::f32, batch.shape, backend_.device());
-  pixels.data = room(place.pixels, pixels.bytes(), [&](size_t n) { return backend_.allocate(n); });
+  pixels.data = room(place.uploaded, pixels.bytes(), [&](size_t n) { return backend_.allocate(n); });
   if (backend_.device() == Device::cpu) {
     backend_.upload(pixels, batch.clips.data());
     return;
@@ -34,17 +36,54 @@ void ClipBuffer::begin(const Batch& batch) {
   backend_.begin_upload(pixels, staging);
 }
 
+/// All clips' frames in one piece: first where each lies and how it is seen, then the bytes.
+void ClipBuffer::begin_frames(Place& place, const Batch& batch) {
+  const Shape placements = placements_shape(batch.shape.n * batch.shape.t);
+  int64_t count = 0;
+  for (const PlacedClip& clip : batch.placed) count += static_cast<int64_t>(clip.bytes.size());
+  const auto bytes_at = static_cast<size_t>(placements.count()), all = bytes_at + static_cast<size_t>(count);
+  // Batches differ a little in size: with some to spare, hardly any after the first needs new room.
+  const size_t ample = all + all / 4;
+  std::byte* const staging =
+      room(place.staging, all, [&](size_t) { return backend_.allocate_staging(ample); });
+  std::byte* const uploaded = room(place.uploaded, all, [&](size_t) { return backend_.allocate(ample); });
+
+  std::byte* to_frame = staging;
+  size_t begin = 0;
+  for (const PlacedClip& clip : batch.placed) {
+    for (FramePlacement frame : clip.frames) {
+      for (FramePlane& plane : frame.planes) plane.begin += static_cast<int64_t>(begin);
+      std::memcpy(to_frame, &frame, sizeof frame);
+      to_frame += sizeof frame;
+    }
+    std::memcpy(staging + bytes_at + begin, clip.bytes.data(), clip.bytes.size());
+    begin += clip.bytes.size();
+  }
+  place.frames = {.bytes = Tensor(uploaded + bytes_at, DType::u8, Shape::vector(count), backend_.device()),
+                  .placements = Tensor(uploaded, DType::u8, placements, backend_.device()),
+                  .y = {},
+                  .scale = batch.scale,
+                  .shift = batch.shift};
+  backend_.begin_upload(
+      Tensor(uploaded, DType::u8, Shape::vector(static_cast<int64_t>(all)), backend_.device()), staging);
+}
+
 Tensor ClipBuffer::take() {
   Place& place = places_[next_];
   next_ = 1 - next_;
   backend_.await_uploads();
-  const Tensor pixels(place.pixels->data(), DType::f32, place.shape, backend_.device());
   Shape shape = place.shape;
   shape.c = padded(shape.c, backend_.channel_multiple(compute_));
-  if (compute_ == DType::f32 && shape == place.shape) return pixels;
+  const Tensor pixels(place.uploaded->data(), DType::f32, place.shape, backend_.device());
+  if (!place.made_of_frames && compute_ == DType::f32 && shape == place.shape) return pixels;
   Tensor clips(nullptr, compute_, shape, backend_.device());
   clips.data = room(place.clips, clips.bytes(), [&](size_t n) { return backend_.allocate(n); });
-  backend_.run(Cast{pixels, clips}, {});
+  if (place.made_of_frames) {
+    place.frames.y = clips;
+    backend_.run(place.frames, {});
+  } else {
+    backend_.run(Cast{pixels, clips}, {});
+  }
   return clips;
 }
 

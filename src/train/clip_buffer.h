@@ -6,12 +6,12 @@
 #include <memory>
 
 #include "core/backend.h"
-#include "data/loader.h"
+#include "data/batch_source.h"
 
 namespace laban {
 
-/// Brings batches into the backend's memory, the compute type, and the padding of its channels. Allocates for
-/// the largest batch seen.
+/// Brings batches into the backend's memory, the compute type, and the padding of its channels: pixels as
+/// they are, frames as decoded for the backend to make pixels of. Allocates for the largest batch seen.
 class ClipBuffer {
  public:
   ClipBuffer(Backend& backend, DType compute) : backend_(backend), compute_(compute) {}
@@ -29,11 +29,14 @@ class ClipBuffer {
 
  private:
   struct Place {
-    std::unique_ptr<Memory> staging;  // f32 on the host, as the loader made them
-    std::unique_ptr<Memory> pixels;   // the same in the backend's memory
-    std::unique_ptr<Memory> clips;    // converted and padded, where these differ
+    std::unique_ptr<Memory> staging;   // on the host, what is about to travel
+    std::unique_ptr<Memory> uploaded;  // the same in the backend's memory: pixels in f32, or decoded frames
+    std::unique_ptr<Memory> clips;     // converted and padded, where these differ
     Shape shape;
+    bool made_of_frames = false;
+    ClipsFromFrames frames;  // all but y
   };
+  void begin_frames(Place& place, const Batch& batch);
 
   Backend& backend_;
   DType compute_;

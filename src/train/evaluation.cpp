@@ -57,6 +57,7 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
                      "1: the centre; 3: the centre and both ends of the longer side.");
   settings.shuffle = settings.drop_last = settings.balance = false;
   settings.views = views.clips;
+  settings.placed = network.backend().device() != Device::cpu;
   constexpr std::array kPlaces{CropPlace::centre, CropPlace::first, CropPlace::last};
   std::optional<Classified> result;
   for (int crop = 0, view = 0; crop < views.crops; ++crop) {

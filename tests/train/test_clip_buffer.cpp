@@ -1,0 +1,104 @@
+// Batches on their way into a backend: as pixels, and as frames whose pixels the backend makes.
+#include "train/clip_buffer.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cpu/cpu_backend.h"
+#include "data/loader.h"
+#include "train_fixture.h"
+
+using namespace laban;
+
+namespace {
+
+struct Blobs {
+  test::TemporaryFolder folder;
+  Dataset dataset;
+  std::vector<int> items;
+  LoaderSettings settings;
+
+  explicit Blobs(SampleMode mode) {
+    test::write_moving_blobs(folder.path(), 3);
+    const Config config = test::small_config(folder.path());
+    dataset = open_dataset(folder.path(), dataset_settings(config));
+    items.resize(dataset.items.size());
+    std::iota(items.begin(), items.end(), 0);
+    settings = loader_settings(config, mode);
+    settings.batch = 5;
+    settings.drop_last = false;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a batch of placed frames becomes the clips that a batch of pixels holds") {
+  for (const SampleMode mode : {SampleMode::train, SampleMode::test}) {
+    Blobs blobs(mode);
+    Loader pixels(blobs.dataset, blobs.items, blobs.settings);
+    blobs.settings.placed = true;
+    blobs.settings.workers = 3;
+    Loader frames(blobs.dataset, blobs.items, blobs.settings);
+    CpuBackend backend(1);
+    ClipBuffer buffer(backend, DType::f32);
+    pixels.start(0, 0, /*one_epoch=*/false);
+    frames.start(0, 0, /*one_epoch=*/false);
+    for (int i = 0; i < 6; ++i) {  // two epochs: buffers are used again
+      const auto expected = pixels.next(), batch = frames.next();
+      CHECK(batch->items == expected->items);
+      CHECK(batch->frame_indices == expected->frame_indices);
+      CHECK(batch->clips.empty());
+      const Tensor clips = buffer.load(*batch);
+      REQUIRE(clips.shape == expected->shape);
+      double worst = 0;
+      for (int64_t k = 0; k < clips.count(); ++k)
+        worst = std::max<double>(
+            worst, std::abs(clips.as<float>()[k] - expected->clips[static_cast<size_t>(k)]));
+      CHECK(worst < 5e-5);  // a grey level is 0.017
+    }
+  }
+}
+
+TEST_CASE("pixels and frames by turns, in the compute type") {
+  Blobs blobs(SampleMode::test);
+  Loader pixels(blobs.dataset, blobs.items, blobs.settings);
+  blobs.settings.placed = true;
+  Loader frames(blobs.dataset, blobs.items, blobs.settings);
+  pixels.start(0, 0, /*one_epoch=*/true);
+  frames.start(0, 0, /*one_epoch=*/true);
+  CpuBackend backend(1);
+  ClipBuffer narrow(backend, DType::bf16);
+  const auto expected = pixels.next(), batch = frames.next();
+  const auto all_close = [&](const Tensor& clips) {
+    REQUIRE(clips.dtype == DType::bf16);
+    const auto* values = clips.as<BFloat16>();
+    for (size_t k = 0; k < expected->clips.size(); ++k)
+      if (std::abs(static_cast<float>(values[k]) - expected->clips[k]) > 0.01f) return false;
+    return true;
+  };
+  narrow.begin(*batch);
+  const Tensor first = narrow.take();
+  narrow.begin(*expected);  // the next one, while the first is still in use
+  CHECK(all_close(first));
+  CHECK(all_close(narrow.take()));
+  CHECK(all_close(narrow.load(*batch)));
+}
+
+TEST_CASE("clips whose colours are augmented come as pixels, whatever was asked for") {
+  Blobs blobs(SampleMode::train);
+  blobs.settings.placed = true;
+  blobs.settings.transform.augment.erase = 1;
+  REQUIRE(blobs.settings.transform.augment.active());
+  Loader loader(blobs.dataset, blobs.items, blobs.settings);
+  loader.start(0, 0, /*one_epoch=*/true);
+  const auto batch = loader.next();
+  CHECK(batch->placed.empty());
+  CHECK(batch->clips.size() == static_cast<size_t>(batch->shape.count()));
+  blobs.settings.mode = SampleMode::test;  // where nothing is augmented
+  Loader evaluation(blobs.dataset, blobs.items, blobs.settings);
+  evaluation.start(0, 0, /*one_epoch=*/true);
+  CHECK(evaluation.next()->placed.size() == 5);
+}
