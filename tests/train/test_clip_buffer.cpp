@@ -55,8 +55,8 @@ TEST_CASE("a batch of placed frames becomes the clips that a batch of pixels hol
       REQUIRE(clips.shape == expected->shape);
       double worst = 0;
       for (int64_t k = 0; k < clips.count(); ++k)
-        worst = std::max<double>(
-            worst, std::abs(clips.as<float>()[k] - expected->clips[static_cast<size_t>(k)]));
+        worst =
+            std::max<double>(worst, std::abs(clips.as<float>()[k] - expected->clips[static_cast<size_t>(k)]));
       CHECK(worst < 5e-5);  // a grey level is 0.017
     }
   }
