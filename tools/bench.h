@@ -18,7 +18,7 @@ struct BenchSettings {
   int64_t frames = 8, size = 112, batch = 2, classes = 400, threads = 0;
   int64_t steps = 0;  // 0: as many as fit into `seconds`
   double seconds = 10;
-  bool deterministic = true, autotune = false, graph = true;  // cuda only
+  bool deterministic = true, exact_weights = false, autotune = false, graph = true;  // cuda only
   FreezeSettings freeze = {};
 };
 

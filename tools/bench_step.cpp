@@ -77,6 +77,7 @@ StepResult bench_step(const BenchSettings& settings,
   config.machine.precision = settings.precision;
   config.machine.threads = settings.threads;
   config.machine.deterministic = settings.deterministic;
+  config.machine.exact_weights = settings.exact_weights;
   config.machine.autotune = settings.autotune;
   config.machine.graph = settings.graph;
   choose_threads(config);

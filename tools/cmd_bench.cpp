@@ -42,6 +42,8 @@ void add_flags(CLI::App& command, Options& options) {
       ->capture_default_str();
   command.add_flag("!--no-deterministic", b.deterministic,
                    "cuda: also algorithms whose results differ from run to run");
+  command.add_flag("--exact-weights", b.exact_weights,
+                   "cuda, bf16: gradients of weights are never rounded to bf16 on their way");
   command.add_flag("--autotune", b.autotune, "cuda: time the convolution algorithms, take the fastest");
   command.add_flag("!--no-graph", b.graph,
                    "cuda: send every op by itself instead of replaying a recorded step");

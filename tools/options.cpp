@@ -47,13 +47,18 @@ std::vector<std::string> ConfigFlags::given() const {
 
 std::unique_ptr<Backend> make_backend(const Config& config) {
   if (config.machine.device == "reference") return std::make_unique<ReferenceBackend>();
-  if (config.machine.device == "cuda")
-    return make_cuda_backend({.gpu = static_cast<int>(config.machine.gpu),
-                              .tf32 = config.machine.precision == "tf32",
-                              .deterministic = config.machine.deterministic,
-                              .autotune = config.machine.autotune,
-                              .graph = config.machine.graph,
-                              .plans = default_plan_file()});
+  if (config.machine.device == "cuda") {
+    auto backend = make_cuda_backend({.gpu = static_cast<int>(config.machine.gpu),
+                                      .tf32 = config.machine.precision == "tf32",
+                                      .deterministic = config.machine.deterministic,
+                                      .autotune = config.machine.autotune,
+                                      .exact_weights = config.machine.exact_weights,
+                                      .graph = config.machine.graph,
+                                      .plans = default_plan_file()});
+    if (const std::string note = backend->note(); !note.empty())
+      std::fprintf(stderr, "note: %s\n", note.c_str());
+    return backend;
+  }
   return std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
 }
 

@@ -273,6 +273,8 @@ class Backend {
   virtual void upload(const Tensor& to, const void* from) = 0;
   virtual void download(void* to, const Tensor& from) = 0;
   virtual void synchronize() {}
+  /// A sentence that whoever starts the program should read (a cache that cannot be used, say); empty: none.
+  virtual std::string note() const { return {}; }
   /// Bytes that allocate() could still give, where the backend can tell.
   virtual std::optional<size_t> free_bytes() { return std::nullopt; }
 

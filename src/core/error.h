@@ -19,6 +19,11 @@ class Error : public std::runtime_error {
       : std::runtime_error(advice.empty() ? what : what + "\n  " + advice), advice_(std::move(advice)) {}
 
   const std::string& advice() const { return advice_; }
+  /// what() without the advice.
+  std::string sentence() const {
+    const std::string all = what();
+    return advice_.empty() ? all : all.substr(0, all.size() - advice_.size() - 3);
+  }
 
  private:
   std::string advice_;

@@ -84,6 +84,8 @@ class CudaBackend : public OwnKernels<OwnOps> {
   void run(const LinearBackwardData& op, Scratch scratch) override;
   void run(const LinearBackwardWeights& op, Scratch scratch) override;
 
+  std::string note() const override { return convolutions_.plans().file().complaint(); }
+
   const DeviceInfo& info() const { return info_; }
 
  protected:

@@ -35,31 +35,31 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
   if (ctx.mode == Mode::train && !running_mean_.frozen) {
     mean_ = ctx.take(gamma_.storage, ctx.master());
     inv_std_ = ctx.take(gamma_.storage, ctx.master());
-    ctx.run(BatchNormTrain{.x = x.tensor(),
-                           .residual = residual.tensor(),
-                           .y = y.tensor(),
-                           .gamma = gamma_.value,
-                           .beta = beta_.value,
-                           .mean = mean_.tensor(),
-                           .inv_std = inv_std_.tensor(),
-                           .running_mean = running_mean_.value,
-                           .running_var = running_var_.value,
-                           .relu = options_.relu,
-                           .momentum = options_.momentum,
-                           .eps = options_.eps});
+    run(ctx, BatchNormTrain{.x = x.tensor(),
+                            .residual = residual.tensor(),
+                            .y = y.tensor(),
+                            .gamma = gamma_.value,
+                            .beta = beta_.value,
+                            .mean = mean_.tensor(),
+                            .inv_std = inv_std_.tensor(),
+                            .running_mean = running_mean_.value,
+                            .running_var = running_var_.value,
+                            .relu = options_.relu,
+                            .momentum = options_.momentum,
+                            .eps = options_.eps});
   } else {
-    ctx.run(BatchNormInfer{.x = x.tensor(),
-                           .residual = residual.tensor(),
-                           .y = y.tensor(),
-                           .gamma = gamma_.value,
-                           .beta = beta_.value,
-                           .running_mean = running_mean_.value,
-                           .running_var = running_var_.value,
-                           .relu = options_.relu,
-                           .eps = options_.eps});
+    run(ctx, BatchNormInfer{.x = x.tensor(),
+                            .residual = residual.tensor(),
+                            .y = y.tensor(),
+                            .gamma = gamma_.value,
+                            .beta = beta_.value,
+                            .running_mean = running_mean_.value,
+                            .running_var = running_var_.value,
+                            .relu = options_.relu,
+                            .eps = options_.eps});
     if (saves(ctx)) {
       inv_std_ = ctx.take(gamma_.storage, ctx.master());
-      ctx.run(InverseStd{.variance = running_var_.value, .inv_std = inv_std_.tensor(), .eps = options_.eps});
+      run(ctx, InverseStd{.variance = running_var_.value, .inv_std = inv_std_.tensor(), .eps = options_.eps});
     }
   }
   if (saves(ctx)) {
@@ -80,18 +80,18 @@ Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor&
     dgamma = ctx.take(gamma_.storage, ctx.master());
     dbeta = ctx.take(beta_.storage, ctx.master());
   }
-  ctx.run(BatchNormBackward{.x = x_.tensor(),
-                            .y = y_.tensor(),
-                            .dy = dy.tensor(),
-                            .dx = dx.tensor(),
-                            .dresidual = dresidual,
-                            .gamma = gamma_.value,
-                            .mean = frozen ? running_mean_.value : mean_.tensor(),
-                            .inv_std = inv_std_.tensor(),
-                            .dgamma = learns() ? gamma_.grad : dgamma.tensor(),
-                            .dbeta = learns() ? beta_.grad : dbeta.tensor(),
-                            .relu = options_.relu,
-                            .frozen = frozen});
+  run(ctx, BatchNormBackward{.x = x_.tensor(),
+                             .y = y_.tensor(),
+                             .dy = dy.tensor(),
+                             .dx = dx.tensor(),
+                             .dresidual = dresidual,
+                             .gamma = gamma_.value,
+                             .mean = frozen ? running_mean_.value : mean_.tensor(),
+                             .inv_std = inv_std_.tensor(),
+                             .dgamma = learns() ? gamma_.grad : dgamma.tensor(),
+                             .dbeta = learns() ? beta_.grad : dbeta.tensor(),
+                             .relu = options_.relu,
+                             .frozen = frozen});
   forget();
   return dx;
 }

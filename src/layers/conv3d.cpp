@@ -30,12 +30,12 @@ Shape Conv3d::checked_output(const Shape& x, int64_t in, int64_t out) const {
 Value Conv3d::forward(StepContext& ctx, const Value& x) {
   forget();
   Value y = ctx.take(checked_output(x.shape(), weight_.storage.c, weight_.storage.n));
-  ctx.run(ConvForward{.x = x.tensor(),
-                      .w = weight_.working,
-                      .bias = bias_.value,  // empty where there is none
-                      .y = y.tensor(),
-                      .window = window_,
-                      .weights_version = ctx.weights_version});
+  run(ctx, ConvForward{.x = x.tensor(),
+                       .w = weight_.working,
+                       .bias = bias_.value,  // empty where there is none
+                       .y = y.tensor(),
+                       .window = window_,
+                       .weights_version = ctx.weights_version});
   if (saves(ctx)) x_ = x;
   return y;
 }
@@ -44,15 +44,16 @@ Value Conv3d::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(!x_.empty());
   const Value x = std::move(x_);
   if (learns())
-    ctx.run(ConvBackwardWeights{
-        .x = x.tensor(), .dy = dy.tensor(), .dw = weight_.grad, .dbias = bias_.grad, .window = window_});
+    run(ctx,
+        ConvBackwardWeights{
+            .x = x.tensor(), .dy = dy.tensor(), .dw = weight_.grad, .dbias = bias_.grad, .window = window_});
   if (!need_dx) return {};
   Value dx = ctx.take(x.shape());
-  ctx.run(ConvBackwardData{.dy = dy.tensor(),
-                           .w = weight_.working,
-                           .dx = dx.tensor(),
-                           .window = window_,
-                           .weights_version = ctx.weights_version});
+  run(ctx, ConvBackwardData{.dy = dy.tensor(),
+                            .w = weight_.working,
+                            .dx = dx.tensor(),
+                            .window = window_,
+                            .weights_version = ctx.weights_version});
   return dx;
 }
 

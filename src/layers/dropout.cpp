@@ -16,7 +16,7 @@ Value DropoutLayer::forward(StepContext& ctx, const Value& x) {
   if (saves(ctx)) mask_ = mask;
   if (!drops) return x;
   Value y = ctx.take(x.shape());
-  ctx.run(Dropout{x.tensor(), y.tensor(), mask.p, mask.seed, mask.stream, mask.step});
+  run(ctx, Dropout{x.tensor(), y.tensor(), mask.p, mask.seed, mask.stream, mask.step});
   return y;
 }
 
@@ -27,7 +27,7 @@ Value DropoutLayer::backward(StepContext& ctx, Value dy, bool need_dx) {
   if (!need_dx) return {};
   if (mask.p == 0) return dy;
   Value dx = dy.unique() ? dy : ctx.take(dy.shape());
-  ctx.run(Dropout{dy.tensor(), dx.tensor(), mask.p, mask.seed, mask.stream, mask.step});
+  run(ctx, Dropout{dy.tensor(), dx.tensor(), mask.p, mask.seed, mask.stream, mask.step});
   return dx;
 }
 

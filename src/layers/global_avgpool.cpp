@@ -5,7 +5,7 @@ namespace laban {
 Value GlobalAvgPool::forward(StepContext& ctx, const Value& x) {
   forget();
   Value y = ctx.take(output_shape(x.shape()));
-  ctx.run(GlobalAvgPoolForward{x.tensor(), y.tensor()});
+  run(ctx, GlobalAvgPoolForward{x.tensor(), y.tensor()});
   if (saves(ctx)) x_shape_ = x.shape();
   return y;
 }
@@ -16,7 +16,7 @@ Value GlobalAvgPool::backward(StepContext& ctx, Value dy, bool need_dx) {
   forget();
   if (!need_dx) return {};
   Value dx = ctx.take(shape);
-  ctx.run(GlobalAvgPoolBackward{dy.tensor(), dx.tensor()});
+  run(ctx, GlobalAvgPoolBackward{dy.tensor(), dx.tensor()});
   return dx;
 }
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "core/step_context.h"
 #include "layers/graph.h"
 #include "layers/parameter.h"
@@ -65,6 +66,15 @@ class Layer {
   }
 
  protected:
+  /// Runs an op. Where it fails, the error says in which layer.
+  template <class Op>
+  void run(StepContext& ctx, const Op& op) const {
+    try {
+      ctx.run(op);
+    } catch (const Error& error) {
+      throw Error(text("layer ", name_, ": ", error.sentence()), error.advice());
+    }
+  }
   /// Whether forward must keep what backward needs: there will be a backward pass, and it comes by here.
   bool saves(const StepContext& ctx) const {
     return ctx.mode != Mode::evaluate && (ctx.input_gradient || learns());

@@ -17,7 +17,7 @@ Value Linear::forward(StepContext& ctx, const Value& x) {
   forget();
   require(x.shape() == Shape::matrix(x.shape().n, weight_.storage.c), "Linear: the input must be n x in");
   Value y = ctx.take(Shape::matrix(x.shape().n, weight_.storage.n), ctx.master());
-  ctx.run(LinearForward{x.tensor(), weight_.working, bias_.value, y.tensor()});
+  run(ctx, LinearForward{x.tensor(), weight_.working, bias_.value, y.tensor()});
   if (saves(ctx)) x_ = x;
   return y;
 }
@@ -25,10 +25,10 @@ Value Linear::forward(StepContext& ctx, const Value& x) {
 Value Linear::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(!x_.empty());
   const Value x = std::move(x_);
-  if (learns()) ctx.run(LinearBackwardWeights{x.tensor(), dy.tensor(), weight_.grad, bias_.grad});
+  if (learns()) run(ctx, LinearBackwardWeights{x.tensor(), dy.tensor(), weight_.grad, bias_.grad});
   if (!need_dx) return {};
   Value dx = ctx.take(x.shape());
-  ctx.run(LinearBackwardData{dy.tensor(), weight_.working, dx.tensor()});
+  run(ctx, LinearBackwardData{dy.tensor(), weight_.working, dx.tensor()});
   return dx;
 }
 

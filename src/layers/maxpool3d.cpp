@@ -24,7 +24,7 @@ Value MaxPool3d::forward(StepContext& ctx, const Value& x) {
     taps_ = ctx.take(y.shape(), DType::u8);
     x_shape_ = x.shape();
   }
-  ctx.run(MaxPoolForward{x.tensor(), y.tensor(), taps_.tensor(), window_});
+  run(ctx, MaxPoolForward{x.tensor(), y.tensor(), taps_.tensor(), window_});
   return y;
 }
 
@@ -33,7 +33,7 @@ Value MaxPool3d::backward(StepContext& ctx, Value dy, bool need_dx) {
   const Value taps = std::move(taps_);
   if (!need_dx) return {};
   Value dx = ctx.take(x_shape_);
-  ctx.run(MaxPoolBackward{dy.tensor(), taps.tensor(), dx.tensor(), window_});
+  run(ctx, MaxPoolBackward{dy.tensor(), taps.tensor(), dx.tensor(), window_});
   return dx;
 }
 

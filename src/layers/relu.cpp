@@ -5,7 +5,7 @@ namespace laban {
 Value Relu::forward(StepContext& ctx, const Value& x) {
   forget();
   Value y = ctx.take(x.shape());
-  ctx.run(ReluForward{x.tensor(), y.tensor()});
+  run(ctx, ReluForward{x.tensor(), y.tensor()});
   if (saves(ctx)) y_ = y;
   return y;
 }
@@ -15,7 +15,7 @@ Value Relu::backward(StepContext& ctx, Value dy, bool need_dx) {
   const Value y = std::move(y_);
   if (!need_dx) return {};
   Value dx = dy.unique() ? dy : ctx.take(dy.shape());
-  ctx.run(ReluBackward{y.tensor(), dy.tensor(), dx.tensor()});
+  run(ctx, ReluBackward{y.tensor(), dy.tensor(), dx.tensor()});
   return dx;
 }
 

@@ -23,7 +23,7 @@ Value ResidualBlock::backward(StepContext& ctx, Value dy, bool need_dx) {
   Value dx;
   if (need_dx || main_->learns()) dx = main_->backward(ctx, std::move(dh), need_dx);
   if (shortcut_ && (need_dx || shortcut_->learns())) g = shortcut_->backward(ctx, std::move(g), need_dx);
-  if (need_dx) ctx.run(Accumulate{.from = g.tensor(), .into = dx.tensor()});
+  if (need_dx) run(ctx, Accumulate{.from = g.tensor(), .into = dx.tensor()});
   return dx;
 }
 

@@ -21,7 +21,7 @@ Value Subsample::forward(StepContext& ctx, const Value& x) {
   require(x.shape().c == padded(in_, multiple), "Subsample: wrong number of channels");
   Value y =
       ctx.take(Window{.kernel = {1, 1, 1}, .stride = stride_}.output(x.shape(), padded(out_, multiple)));
-  ctx.run(SubsampleForward{x.tensor(), y.tensor(), stride_});
+  run(ctx, SubsampleForward{x.tensor(), y.tensor(), stride_});
   if (saves(ctx)) x_shape_ = x.shape();
   return y;
 }
@@ -32,7 +32,7 @@ Value Subsample::backward(StepContext& ctx, Value dy, bool need_dx) {
   forget();
   if (!need_dx) return {};
   Value dx = ctx.take(shape);
-  ctx.run(SubsampleBackward{dy.tensor(), dx.tensor(), stride_});
+  run(ctx, SubsampleBackward{dy.tensor(), dx.tensor(), stride_});
   return dx;
 }
 

@@ -99,7 +99,7 @@ struct Config {
   struct Machine {
     std::string device = "cpu", precision = "f32";
     int64_t threads = 0, gpu = 0;
-    bool deterministic = true, autotune = false, graph = true;
+    bool deterministic = true, exact_weights = false, autotune = false, graph = true;
     bool operator==(const Machine&) const = default;
   } machine;
 

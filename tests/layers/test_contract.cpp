@@ -264,3 +264,46 @@ TEST_CASE("the loss: backward once, after a forward that saved") {
   }
   arena.abandon_pass();
 }
+
+namespace {
+
+/// A backend of which one op always fails, as a card's may.
+struct FailingBackend : ReferenceBackend {
+  using ReferenceBackend::run;
+  void run(const ConvForward&, Scratch) override {
+    throw Error("cudnnBackendExecute: out of order", "Turn it off and on again.");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an op's failure names the layer, and keeps its advice") {
+  FailingBackend backend;
+  auto outer = std::make_unique<Sequential>("layer1.0");
+  outer->add<Relu>("layer1.0.relu");
+  outer->add<Conv3d>("layer1.0.conv1", Conv3dOptions{.in = 4, .out = 3});
+  ParameterList list;
+  outer->collect(list);
+  ParameterStore store(backend, DType::f64, std::move(list));
+  std::vector<double> pixels(2 * 4 * 3 * 5 * 4);
+  const Value x = Value::external(Tensor(pixels.data(), {2, 4, 3, 5, 4}));
+  Arena arena(backend);
+  StepContext ctx{.backend = backend, .arena = arena, .compute = DType::f64};
+  arena.begin_pass();
+  outer->forward(ctx, x);  // dry: the op is only prepared
+  outer->forget();
+  arena.commit();
+  arena.begin_pass();
+  try {
+    outer->forward(ctx, x);
+    FAIL("nothing was thrown");
+  } catch (const Error& error) {
+    CHECK(
+        error.what() ==
+        std::string("layer layer1.0.conv1: cudnnBackendExecute: out of order\n  Turn it off and on again."));
+    CHECK(error.sentence() == "layer layer1.0.conv1: cudnnBackendExecute: out of order");
+    CHECK(error.advice() == "Turn it off and on again.");
+  }
+  outer->forget();
+  arena.abandon_pass();
+}

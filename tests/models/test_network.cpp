@@ -294,7 +294,7 @@ TEST_CASE("an error in the middle of a step leaves the network usable") {
   for (const int after : {0, 1, 4}) {
     backend.fail_in = after;
     CHECK_THROWS_WITH_AS(network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses),
-                         "the device caught fire", Error);
+                         doctest::Contains("the device caught fire"), Error);
     backend.fail_in = std::numeric_limits<int>::max();
     network.store().zero_gradients();
     network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses);
