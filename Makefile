@@ -4,6 +4,8 @@
 #   make demo     the main job, end to end: data, training, report
 #   make asan     the tests under AddressSanitizer and UBSan
 #   make tsan     the tests under ThreadSanitizer
+#   make fuzz     libFuzzer on the readers of weights and of data, a minute each
+#   make soak     thousands of damaged clips, opened and read in child processes
 #   make gpu-check  everything that only a GPU can show, and its speed, in one report
 #   make bundle   dist/laban-VERSION.tar: a build that runs elsewhere
 #   make format   rewrite the sources with clang-format        make clean   remove what was built
@@ -11,7 +13,7 @@ JOBS ?= $(shell nproc)
 BUILD ?= build
 CMAKE_FLAGS ?=
 
-.PHONY: all deps configure build test demo asan tsan gpu-check bundle format clean
+.PHONY: all deps configure build test demo asan tsan fuzz soak gpu-check bundle format clean
 
 all: build
 
@@ -43,6 +45,25 @@ tsan:
 	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_NUM_THREADS=1 \
 	  $(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS=-DLABAN_SANITIZE=thread
 
+# What a run finds interesting stays in build-fuzz/corpus, for the next one. A crash leaves its input in build-fuzz.
+FUZZ_SECONDS ?= 60
+FUZZ ?= safetensors torch video picture shard packets lists
+fuzz:
+	@sh tools/install_deps.sh --fuzz
+	@cmake -S tests/fuzz -B build-fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ >/dev/null
+	@cmake --build build-fuzz -j $(JOBS)
+	@for format in $(FUZZ); do echo "fuzzing $$format"; \
+	  build-fuzz/fuzz_seeds $$format build-fuzz/corpus/$$format && \
+	  build-fuzz/fuzz_$$format -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	    -artifact_prefix=build-fuzz/$$format- build-fuzz/corpus/$$format || exit 1; \
+	done
+
+# The same seed damages the same clips in the same ways; findings leave their files in build/soak.
+SOAK_FILES ?= 10000
+soak: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target laban_soak
+	@$(BUILD)/laban_soak --files $(SOAK_FILES) --keep $(BUILD)/soak
+
 gpu-check: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target laban laban_test_gpu
 	@bash tools/gpu_check.sh --bin $(BUILD)
@@ -59,4 +80,4 @@ format:
 	@git ls-files '*.cpp' '*.h' '*.cu' | xargs clang-format -i
 
 clean:
-	rm -rf build build-asan build-tsan build-bundle dist
+	rm -rf build build-asan build-tsan build-fuzz build-bundle dist

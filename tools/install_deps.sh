@@ -3,6 +3,7 @@
 #
 #   tools/install_deps.sh           what building and testing need
 #   tools/install_deps.sh --format  clang-format as well (for `make format`)
+#   tools/install_deps.sh --fuzz    clang and its sanitizers as well (for `make fuzz`)
 #
 # Debian and Ubuntu: through apt-get, with sudo only when not root. Elsewhere it says what is missing.
 set -eu
@@ -10,6 +11,7 @@ set -eu
 packages="g++ cmake ninja-build pkg-config libdnnl-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
 libturbojpeg0-dev libstb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev doctest-dev libboost-context-dev"
 [ "${1:-}" = "--format" ] && packages="$packages clang-format"
+[ "${1:-}" = "--fuzz" ] && packages="$packages clang libclang-rt-dev"
 
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
   missing=""

@@ -123,15 +123,15 @@ bool several_labels(const std::string& label) {
 
 int64_t need_number(const std::string& cell, const char* what, int64_t least, const std::string& where) {
   const std::optional<int64_t> number = whole_number(cell);
-  if (!number || *number < least)
+  if (!number || *number < least || *number > kMostFrameNumber)
     throw FileError(where, text("the ", what, " is \"", cell, "\""),
-                    text("It must be a whole number, at least ", least, "."));
+                    text("It must be a whole number, at least ", least, ", of up to 15 digits."));
   return *number;
 }
 
 FrameRange count_range(const std::string& count, const std::string& where) {
   const std::optional<int64_t> frames = whole_number(count);
-  if (!frames || *frames < 1)
+  if (!frames || *frames < 1 || *frames > kMostFrameNumber)
     throw FileError(
         where, text("the clip is ", count, " frames long"),
         "Three columns read PATH NUM_FRAMES LABEL. If the row gives several labels: laban puts every "

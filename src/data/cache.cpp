@@ -143,9 +143,17 @@ class CacheMaker {
                 settings_.coding == ShardCoding::raw ? ", raw" : text(", jpeg ", settings_.quality));
   }
 
-  FileStamp source_stamp(const DatasetItem& item) const {
-    if (item.kind != ItemKind::video) return {};
-    return stamp_of(item.path).value_or(FileStamp{});
+  /// Of a folder of pictures: their sizes together, and when the last of them changed.
+  static FileStamp source_stamp(const DatasetItem& item) {
+    if (item.kind != ItemKind::frame_folder) return stamp_of(item.path).value_or(FileStamp{});
+    const FolderIndex index = index_folder(item.path, item.frames_named, item.range);
+    FileStamp all;
+    for (int64_t k = 0; k < index.frame_count(); ++k) {
+      const FileStamp one = stamp_of(index.picture(k)).value_or(FileStamp{});
+      all.bytes += one.bytes;
+      all.changed = k == 0 ? one.changed : std::max(all.changed, one.changed);
+    }
+    return all;
   }
 
   void work() {
@@ -204,18 +212,17 @@ class CacheMaker {
     ShardWriter writer(shard_file(s), settings_.coding, made());
     const auto [begin, end] = items_of(s);
     for (size_t i = begin; i < end; ++i) {
-      // A clip that fails may have left frames in the shard: so it is looked through before.
-      std::shared_ptr<const ItemIndex> index;
+      const DatasetItem& item = dataset_.items[i];
       try {
-        index = index_item(dataset_.items[i], Trust::nothing, &stop_);
+        const auto index = index_item(item, Trust::nothing, &stop_);
+        add(item, *index, writer, shrinker, pictures, cached);
+        shards_[s].items.push_back(i);
       } catch (const FileError& error) {
-        if (settings_.on_bad_file == OnBadFile::stop) throw;
+        // A shard that cannot be written is no fault of the clip.
+        if (settings_.on_bad_file == OnBadFile::stop || error.file() == shard_file(s).string()) throw;
+        writer.take_back(item.name);
         const std::lock_guard lock(mutex_);
         bad_.push_back({error.file(), error.what()});
-      }
-      if (index) {
-        add(dataset_.items[i], *index, writer, shrinker, pictures, cached);
-        shards_[s].items.push_back(i);
       }
       tell();
     }
@@ -234,6 +241,11 @@ class CacheMaker {
       if (stop_) throw Cancelled{};
       if (clip.width == 0) {
         clip = shrinker.describe(frame, item.name);
+        if (std::max(clip.width, clip.height) > kMaxShardSide)
+          throw FileError(
+              item.path.string(),
+              text("its pictures of ", frame.width, "x", frame.height, " are too long for a cache"),
+              "Leave it out, or train without a cache.");
         clip.source = source_stamp(item);
         clip.first_frame = index.first_frame(), clip.fps = index.fps();
         writer.begin_clip(clip);

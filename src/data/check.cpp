@@ -15,14 +15,15 @@ namespace laban {
 namespace {
 
 /// The items that share a file, in their order. Videos are told by their path; folders of pictures by all
-/// that chooses pictures.
+/// that chooses pictures; clips of a cache's shard by their name, as each is looked at by itself.
 std::vector<std::vector<int>> items_by_file(const Dataset& dataset) {
-  std::map<std::tuple<std::string, std::string, int64_t, int64_t>, std::vector<int>> files;
+  std::map<std::tuple<std::string, std::string, std::string, int64_t, int64_t>, std::vector<int>> files;
   for (size_t i = 0; i < dataset.items.size(); ++i) {
     const DatasetItem& item = dataset.items[i];
     const bool video = item.kind == ItemKind::video;
     const FrameRange range = video ? FrameRange{} : item.range.value_or(FrameRange{});
-    files[{item.path.string(), item.frames_named, range.first.value_or(-1), range.count}].push_back(
+    const std::string clip = item.kind == ItemKind::cached ? item.name : "";
+    files[{item.path.string(), clip, item.frames_named, range.first.value_or(-1), range.count}].push_back(
         static_cast<int>(i));
   }
   std::vector<std::vector<int>> groups;

@@ -77,8 +77,7 @@ std::string range_suffix(const std::optional<FrameRange>& range) {
 
 void sort_unique(std::vector<std::string>& names) {
   std::ranges::sort(names);
-  const auto rest = std::ranges::unique(names);
-  names.erase(rest.begin(), rest.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
 }
 
 int label_of(const Dataset& dataset, const std::string& name) {

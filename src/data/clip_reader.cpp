@@ -143,7 +143,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
   const int64_t values = int64_t{3} * geometry.crop_width * geometry.crop_height;
   const auto write = [&](int64_t k, const Frame& frame) {
     // A frame that was drawn several times is converted once and copied.
-    const auto [begin, end] = std::ranges::equal_range(frames, k);
+    const auto [begin, end] = std::equal_range(frames.begin(), frames.end(), k);
     float* const first = out + (begin - frames.begin()) * values;
     writer_.write(frame, first);
     for (int64_t copy = 1; copy < end - begin; ++copy) std::copy_n(first, values, first + copy * values);
@@ -163,7 +163,7 @@ void ClipReader::place(const DatasetItem& item, const ItemIndex& index, const Cl
   out.frames.resize(frames.size());
   read_frames(item, index, frames, pictures_, shards_, cancel, [&](int64_t k, const Frame& frame) {
     const FramePlacement placement = place_frame(frame, geometry, out.bytes);
-    const auto [begin, end] = std::ranges::equal_range(frames, k);
+    const auto [begin, end] = std::equal_range(frames.begin(), frames.end(), k);
     std::fill(out.frames.begin() + (begin - frames.begin()), out.frames.begin() + (end - frames.begin()),
               placement);
   });

@@ -10,6 +10,7 @@
 #include "core/sha256.h"
 #include "data/clip_reader.h"
 #include "data/demuxer.h"
+#include "data/shard.h"
 #include "data/watch.h"
 
 namespace laban {
@@ -130,6 +131,12 @@ std::string damage(const VideoIndex& index) {
   return what;
 }
 
+void add_rotated(int rotation, bool mirror, FileReport& report) {
+  if (rotation == 0 && !mirror) return;
+  report.findings.push_back({FindingKind::rotated, text("players turn it by ", rotation, " degrees clockwise",
+                                                        mirror ? " and mirror it" : "")});
+}
+
 void examine_video(const DatasetItem& item, const std::atomic<bool>* cancel, FileReport& report) {
   const auto add = [&](FindingKind kind, std::string detail) {
     if (!detail.empty()) report.findings.push_back({kind, std::move(detail)});
@@ -149,9 +156,7 @@ void examine_video(const DatasetItem& item, const std::atomic<bool>* cancel, Fil
     add(FindingKind::wrong_extension, "it is called " + lower_extension(item.path) + ", but is " + kind);
   // The frames of a file that was cut off lack some of the last.
   if (cut.empty()) add(FindingKind::variable_rate, varying_rate(*index));
-  if (index->rotation != 0 || index->mirror)
-    add(FindingKind::rotated, text("players turn it by ", index->rotation, " degrees clockwise",
-                                   index->mirror ? " and mirror it" : ""));
+  add_rotated(index->rotation, index->mirror, report);
   if (!index->size_change.empty()) add(FindingKind::size_change, "from " + index->size_change);
 }
 
@@ -193,6 +198,26 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
   if (strangers > 0) report.findings.push_back({FindingKind::wrong_extension, strange});
 }
 
+// ---- clips of a cache
+// --------------------------------------------------------------------------------------
+
+void examine_cached(const DatasetItem& item, const std::atomic<bool>* cancel, FileReport& report) {
+  const Shard shard(item.path);
+  const ShardClip& clip = shard.clip(item.name);
+  Sha256 content;
+  ShardReader reader;
+  for (int64_t k = 0; k < clip.frame_count(); ++k) {
+    if (cancel && cancel->load(std::memory_order_relaxed)) throw Cancelled{};
+    const std::vector<int64_t> one{k};
+    reader.read(shard, clip, one, [&](int64_t, const Frame& frame) { add_pixels(content, frame); });
+  }
+  report.readable = true;
+  report.frames = clip.frame_count();
+  report.fps = clip.fps;
+  report.content = content.hex();
+  add_rotated(clip.rotation, clip.mirror, report);
+}
+
 }  // namespace
 
 const char* name_of(FindingKind kind) {
@@ -208,10 +233,17 @@ bool is_problem(FindingKind kind) { return kind < FindingKind::shared_source; }
 FileReport examine(const DatasetItem& item, const std::atomic<bool>* cancel) {
   FileReport report;
   try {
-    if (item.kind == ItemKind::video)
-      examine_video(item, cancel, report);
-    else
-      examine_folder(item, cancel, report);
+    switch (item.kind) {
+      case ItemKind::video:
+        examine_video(item, cancel, report);
+        break;
+      case ItemKind::frame_folder:
+        examine_folder(item, cancel, report);
+        break;
+      case ItemKind::cached:
+        examine_cached(item, cancel, report);
+        break;
+    }
   } catch (const NoVideoError& error) {
     report.findings.push_back({FindingKind::no_video, reason_of(error)});
   } catch (const FileError& error) {

@@ -8,6 +8,10 @@
 
 namespace laban {
 
+/// The largest number that a list or a picture's name may say: 15 digits. Sums of them stay far from the end
+/// of an int64_t.
+constexpr int64_t kMostFrameNumber = 999'999'999'999'999;
+
 /// Some frames of a file. Numbers count as annotation lists do: for pictures the numbers in their names, for
 /// a video its frames from 0.
 struct FrameRange {

@@ -48,7 +48,11 @@ std::vector<std::string> list_pictures(const fs::path& folder, const std::string
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       std::string name = entry.path().filename().string();
-      if (name.starts_with('.') || !is_picture_name(entry.path()) || !entry.is_regular_file()) continue;
+      if (name.starts_with('.') || !is_picture_name(entry.path())) continue;
+      // A link that leads nowhere is a picture that cannot be read: left out, frames would go unnoticed.
+      std::error_code failed;
+      const fs::file_status status = entry.status(failed);
+      if (fs::exists(status) && !fs::is_regular_file(status)) continue;
       if (!rule || rule->number(name)) names.push_back(std::move(name));
     }
   } catch (const fs::filesystem_error& error) {

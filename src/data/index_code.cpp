@@ -1,7 +1,9 @@
 #include "data/index_code.h"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
+#include <type_traits>
+#include <vector>
 
 #include "data/byte_code.h"
 #include "data/demuxer.h"
@@ -22,6 +24,16 @@ void each_field(Parameters& p, const Field& field) {
   field(p.color_space), field(p.chroma_location), field(p.video_delay);
 }
 
+// Behind the last value of each enumeration: a variable of one must hold no other.
+constexpr int64_t values(AVMediaType) { return AVMEDIA_TYPE_NB; }
+constexpr int64_t values(AVCodecID) { return AV_CODEC_ID_FIRST_AUDIO; }
+constexpr int64_t values(AVFieldOrder) { return AV_FIELD_BT + 1; }
+constexpr int64_t values(AVColorRange) { return AVCOL_RANGE_NB; }
+constexpr int64_t values(AVColorPrimaries) { return AVCOL_PRI_NB; }
+constexpr int64_t values(AVColorTransferCharacteristic) { return AVCOL_TRC_NB; }
+constexpr int64_t values(AVColorSpace) { return AVCOL_SPC_NB; }
+constexpr int64_t values(AVChromaLocation) { return AVCHROMA_LOC_NB; }
+
 void write_setup(ByteWriter& to, const StreamSetup& s) {
   to.number(static_cast<uint64_t>(s.stream));
   to.signed_number(s.time_base.num), to.signed_number(s.time_base.den);
@@ -35,6 +47,7 @@ void write_setup(ByteWriter& to, const StreamSetup& s) {
   to.name({reinterpret_cast<const char*>(p.extradata), static_cast<size_t>(std::max(0, p.extradata_size))});
 }
 
+/// Null where the bytes describe no video stream.
 std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
   auto s = std::make_shared<StreamSetup>();
   s->stream = static_cast<int>(from.number());
@@ -50,9 +63,19 @@ std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
   s->parameters.reset(avcodec_parameters_alloc());
   if (!s->parameters) throw std::bad_alloc();
   AVCodecParameters& p = *s->parameters;
+  bool known = true;
   each_field(p, [&](auto& value) {
-    value = static_cast<std::remove_reference_t<decltype(value)>>(from.signed_number());
+    using Field = std::remove_reference_t<decltype(value)>;
+    const int64_t number = from.signed_number();
+    if constexpr (std::is_enum_v<Field>) {
+      const bool is_one = number >= 0 && number < values(Field{});
+      value = is_one ? static_cast<Field>(number) : Field{};
+      known = known && is_one;
+    } else {
+      value = static_cast<Field>(number);
+    }
   });
+  if (!known || p.codec_type != AVMEDIA_TYPE_VIDEO) return nullptr;
   const std::string extradata = from.name();
   if (!extradata.empty()) {
     // libav's readers of bits look a little beyond the end, where there must be zeros.
@@ -62,6 +85,22 @@ std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
     p.extradata_size = static_cast<int>(extradata.size());
   }
   return s;
+}
+
+/// Does an index hold what those who read by it rely on?
+bool is_usable(const VideoIndex& index) {
+  const bool turned =
+      index.rotation == 0 || index.rotation == 90 || index.rotation == 180 || index.rotation == 270;
+  if (index.frame_count() == 0 || index.width <= 0 || index.height <= 0 || index.setup->stream < 0 ||
+      !turned || !std::isfinite(index.fps) || !std::isfinite(index.tick))
+    return false;
+  if (!index.exact_packets) return true;
+  std::vector<bool> shown(index.packets.size(), false);
+  for (const int32_t packet : index.packet_of_frame) {
+    if (packet < 0 || shown[static_cast<size_t>(packet)]) return false;
+    shown[static_cast<size_t>(packet)] = true;
+  }
+  return true;
 }
 
 }  // namespace
@@ -102,6 +141,7 @@ std::shared_ptr<const VideoIndex> decode_index(std::span<const std::byte> bytes)
   ByteReader from(bytes);
   auto index = std::make_shared<VideoIndex>();
   index->setup = read_setup(from);
+  if (!index->setup) return nullptr;
   index->width = static_cast<int>(from.number()), index->height = static_cast<int>(from.number());
   index->size_change = from.name();
   index->rotation = static_cast<int>(from.signed_number());
@@ -122,15 +162,16 @@ std::shared_ptr<const VideoIndex> decode_index(std::span<const std::byte> bytes)
     p.pts = time;
   }
   index->packet_of_frame.resize(from.count());
+  const auto packets = static_cast<int64_t>(index->packets.size());
   int64_t packet = 0;
   for (int32_t& p : index->packet_of_frame) {
-    packet += from.signed_number();
-    if (packet < -1 || packet >= static_cast<int64_t>(index->packets.size())) return nullptr;
+    const int64_t step = from.signed_number();
+    if (step < -packets - 1 || step > packets) return nullptr;
+    packet += step;
+    if (packet < -1 || packet >= packets) return nullptr;
     p = static_cast<int32_t>(packet);
   }
-  const bool usable =
-      from.ok() && from.at_end() && index->frame_count() > 0 && index->width > 0 && index->height > 0;
-  return usable ? index : nullptr;
+  return from.ok() && from.at_end() && is_usable(*index) ? index : nullptr;
 }
 
 }  // namespace laban

@@ -14,9 +14,9 @@ namespace {
 int64_t number_of(const std::string& cell, const char* column, int64_t least, const std::string& where) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), number);
-  if (error != std::errc{} || end != cell.data() + cell.size() || number < least)
+  if (error != std::errc{} || end != cell.data() + cell.size() || number < least || number > kMostFrameNumber)
     throw FileError(where, text("the ", column, " is \"", cell, "\""),
-                    text("It must be a whole number, at least ", least, ", or empty."));
+                    text("It must be a whole number, at least ", least, ", of up to 15 digits, or empty."));
   return number;
 }
 

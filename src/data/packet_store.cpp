@@ -45,7 +45,7 @@ std::optional<FileStamp> stamp_of(const fs::path& file) {
 }
 
 PacketStore::PacketStore(fs::path file, fs::path base)
-    : file_(std::move(file)), base_(fs::absolute(base).lexically_normal()) {
+    : file_(std::move(file)), base_(base.empty() ? base : fs::absolute(base).lexically_normal()) {
   load();
 }
 

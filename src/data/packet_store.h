@@ -30,7 +30,7 @@ class PacketStore {
  public:
   PacketStore() = default;  // keeps indices for as long as it lives
   /// Takes over what `file` holds. One that is missing, broken, or of another version, is an empty one. Paths
-  /// in it count from `base`, so that a dataset can be moved.
+  /// in it count from `base`, so that a dataset can be moved; they stand there whole where `base` is empty.
   PacketStore(std::filesystem::path file, std::filesystem::path base);
   ~PacketStore();  // saves
   PacketStore(const PacketStore&) = delete;

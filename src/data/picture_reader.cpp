@@ -1,9 +1,17 @@
 // One picture file: JPEG by libjpeg-turbo, PNG and BMP by stb_image.
 #include <turbojpeg.h>
 
-#include <cstdio>
+extern "C" {
+#include <libavutil/crc.h>
+}
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <string_view>
+#include <vector>
 
 #include "core/error.h"
 #include "data/image_folder.h"
@@ -32,9 +40,56 @@ struct FreeStb {
   throw FileError(file.string(), what, "Make this frame again, or take it out of its folder.");
 }
 
-void require_sane(const std::filesystem::path& file, int width, int height) {
-  if (width < 1 || height < 1 || int64_t{width} * height > kMaxPixels)
+/// `pixels_a_byte`: as many as the format can put into one byte at most. A few bytes must not ask for much
+/// memory and time.
+void require_sane(const std::filesystem::path& file, int width, int height, size_t bytes,
+                  int64_t pixels_a_byte) {
+  const int64_t pixels = int64_t{width} * height;
+  if (width < 1 || height < 1 || pixels > kMaxPixels)
     refuse(file, text("claims to be ", width, "x", height, " pixels large"));
+  if (pixels / pixels_a_byte > static_cast<int64_t>(bytes))
+    refuse(file, text("claims to be ", width, "x", height, " pixels large, but holds ", bytes, " bytes"));
+}
+// A block of 8x8 pixels takes a bit at least.
+constexpr int64_t kJpegPixelsAByte = 512;
+// Deflate makes at most 1032 bytes of one, of 8 pixels each.
+constexpr int64_t kPngPixelsAByte = 1032 * 8;
+
+uint32_t little_endian(const uint8_t* at) { return at[0] | at[1] << 8 | at[2] << 16 | uint32_t{at[3]} << 24; }
+
+/// stb_image reads zeros behind the end of a BMP file, so that one that was cut off would look whole.
+void require_whole_bmp(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
+  if (bytes.size() < 30) refuse(file, "the picture's file is cut off");
+  const uint64_t pixels_at = little_endian(&bytes[10]), bits = bytes[28] | bytes[29] << 8;
+  // Of the old header, sizes take two bytes and the bits stand elsewhere: nobody writes it any more.
+  if (little_endian(&bytes[14]) < 40) refuse(file, "is a BMP picture of a kind that cannot be read");
+  const auto width = static_cast<int32_t>(little_endian(&bytes[18])),
+             height = static_cast<int32_t>(little_endian(&bytes[22]));
+  const uint64_t row = (static_cast<uint64_t>(width) * bits + 31) / 32 * 4;
+  if (pixels_at + row * static_cast<uint64_t>(std::abs(int64_t{height})) > bytes.size())
+    refuse(file, "the picture's file is cut off");
+}
+
+/// stb_image looks at no checksums: a changed bit would show as other colours.
+void require_whole_png(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
+  const auto big_endian = [&](size_t at) {
+    return uint32_t{bytes[at]} << 24 | uint32_t{bytes[at + 1]} << 16 | uint32_t{bytes[at + 2]} << 8 |
+           bytes[at + 3];
+  };
+  const AVCRC* const table = av_crc_get_table(AV_CRC_32_IEEE_LE);
+  for (size_t at = 8;;) {
+    if (bytes.size() - at < 12) refuse(file, "the picture's file is cut off");
+    const size_t length = big_endian(at);
+    if (length > bytes.size() - at - 12) refuse(file, "the picture's file is cut off");
+    const uint8_t* const chunk = &bytes[at + 4];
+    const std::string_view name(reinterpret_cast<const char*>(chunk), 4);
+    const bool critical = (chunk[0] & 0x20) == 0 || name == "tRNS";  // a small letter: nothing hangs on it
+    if (critical &&
+        (av_crc(table, UINT32_MAX, chunk, length + 4) ^ UINT32_MAX) != big_endian(at + 8 + length))
+      refuse(file, text("the picture is damaged (the checksum of its ", name, " differs)"));
+    if (name == "IEND") return;
+    at += 12 + length;
+  }
 }
 
 PixelLayout layout_of(int subsampling) {
@@ -65,8 +120,11 @@ struct PictureReader::Buffers {
 };
 
 void PictureReader::Buffers::load(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
-  if (!in) refuse(path, "the picture cannot be opened");
+  std::error_code failed;  // asked before opening: to open a pipe would wait for its writer
+  const bool regular = std::filesystem::is_regular_file(path, failed);
+  std::ifstream in;
+  if (regular) in.open(path, std::ios::binary | std::ios::ate);
+  if (!in.is_open()) refuse(path, "the picture cannot be opened");
   const std::streamoff bytes = in.tellg();
   if (bytes <= 0) refuse(path, "the picture's file is empty");
   if (bytes > std::numeric_limits<int>::max()) refuse(path, "the picture's file is larger than 2 GiB");
@@ -91,7 +149,7 @@ Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
   if (tjDecompressHeader3(jpeg.get(), file.data(), bytes, &frame.width, &frame.height, &subsampling,
                           &colour) != 0)
     refuse(path, std::string("is not a JPEG picture (") + tjGetErrorStr2(jpeg.get()) + ")");
-  require_sane(path, frame.width, frame.height);
+  require_sane(path, frame.width, frame.height, file.size(), kJpegPixelsAByte);
   if (colour == TJCS_CMYK || colour == TJCS_YCCK) refuse(path, "is a JPEG picture for print (CMYK)");
   frame.layout = colour == TJCS_RGB ? PixelLayout::rgb24 : layout_of(subsampling);
   frame.full_range = true;
@@ -126,7 +184,11 @@ Frame PictureReader::Buffers::read_other(const std::filesystem::path& path) {
   int channels = 0;
   if (!stbi_info_from_memory(file.data(), bytes, &frame.width, &frame.height, &channels))
     refuse(path, "is not a PNG or BMP picture that can be read");
-  require_sane(path, frame.width, frame.height);
+  require_sane(path, frame.width, frame.height, file.size(), kPngPixelsAByte);
+  if (file[0] == 'B')
+    require_whole_bmp(path, file);
+  else
+    require_whole_png(path, file);
   stb.reset(stbi_load_from_memory(file.data(), bytes, &frame.width, &frame.height, &channels, 3));
   if (!stb) refuse(path, std::string("the picture is broken (") + stbi_failure_reason() + ")");
   frame.layout = PixelLayout::rgb24;

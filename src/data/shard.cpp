@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "core/error.h"
 #include "data/byte_code.h"
+#include "data/frame_names.h"
 
 namespace laban {
 namespace {
@@ -59,6 +61,14 @@ ShardClip read_clip(ByteReader& from) {
   throw FileError(file.string(), what, "Delete it, and run laban cache again.");
 }
 
+bool is_sane(const ShardClip& c, uint64_t frames_end) {
+  const bool turned = c.rotation == 0 || c.rotation == 90 || c.rotation == 180 || c.rotation == 270;
+  return c.frame_count() > 0 && c.width > 0 && c.width <= kMaxShardSide && c.height > 0 &&
+         c.height <= kMaxShardSide && turned && std::isfinite(c.fps) && c.first_frame >= 0 &&
+         c.first_frame <= kMostFrameNumber && std::ranges::is_sorted(c.offset) &&
+         c.offset.back() <= frames_end;
+}
+
 /// Rows, columns and bytes of plane p of a 4:2:0 picture.
 int plane_side(int side, int p) { return p == 0 ? side : (side + 1) / 2; }
 
@@ -86,6 +96,10 @@ void ShardWriter::add_frame(std::span<const uint8_t> bytes) {
   write(bytes.data(), bytes.size());
   clips_.back().offset.push_back(at_);
   clips_.back().checksum.push_back(checksum_of(std::as_bytes(bytes)));
+}
+
+void ShardWriter::take_back(const std::string& name) {
+  if (!clips_.empty() && clips_.back().name == name) clips_.pop_back();
 }
 
 std::string ShardWriter::commit() {
@@ -126,10 +140,7 @@ Shard::Shard(const std::filesystem::path& file) : bytes_(map_file(file)) {
   made_ = from.name();
   for (size_t left = from.count(); left > 0 && from.ok(); --left) {
     clips_.push_back(read_clip(from));
-    const ShardClip& c = clips_.back();
-    const bool sane = c.frame_count() > 0 && c.width > 0 && c.height > 0 && c.rotation % 90 == 0 &&
-                      c.rotation < 360 && std::ranges::is_sorted(c.offset) && c.offset.back() <= tail.table;
-    if (!sane) refuse(file, "the shard's table makes no sense");
+    if (!is_sane(clips_.back(), tail.table)) refuse(file, "the shard's table makes no sense");
   }
   if (!from.ok()) refuse(file, "the shard's table is incomplete");
 }

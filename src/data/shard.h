@@ -18,6 +18,8 @@
 namespace laban {
 
 constexpr const char* kShardExtension = ".labanshard";
+/// Rows or columns of a picture, at most: what JPEG can hold. A table that claims more is damaged.
+constexpr int kMaxShardSide = 65500;
 
 enum class ShardCoding : uint8_t {
   jpeg,  // each frame a JPEG picture of 4:2:0 (its colours are the video's, not JFIF's)
@@ -51,6 +53,9 @@ class ShardWriter {
   /// What a clip is, without its frames; then frame by frame.
   void begin_clip(ShardClip clip);
   void add_frame(std::span<const uint8_t> bytes);
+  /// Takes back the clip that was begun last, if that is its name: the shard will not tell of it. The bytes
+  /// of its frames stay where they are.
+  void take_back(const std::string& name);
   /// FileError (a full disk, ...) where the shard cannot be kept. Returns its SHA-256.
   std::string commit();
 

@@ -113,4 +113,7 @@ TEST_CASE("what is no list is refused with the line") {
   refuses("path,label,start,end\na.mp4,x,one,3\n", "the first frame is \"one\"");
   refuses("a.mp4 -3 4 0\n", "the first frame is \"-3\"");
   refuses("path,label\na,b,c\n", "line 2: there are 3 cells for 2 columns");
+  // Sums of such numbers would not fit.
+  refuses("a.mp4 0 9223372036854775807 0\n", "the last frame is \"9223372036854775807\"");
+  refuses("a.mp4 9223372036854775807 0\n", "the clip is 9223372036854775807 frames long");
 }

@@ -2,12 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 
 #include "core/error.h"
 #include "core/sha256.h"
 #include "data/cache.h"
+#include "data/check.h"
 #include "data/clip_reader.h"
 #include "made_clips.h"
 
@@ -151,6 +153,58 @@ TEST_CASE("bad files stop the cache or are left out") {
   CHECK(result.clips == 3);
   REQUIRE(result.bad_files.size() == 1);
   CHECK(open_dataset(folder.path() / "copy", {}).items.size() == 3);
+}
+
+TEST_CASE("a clip that fails in its middle is left out whole; the others are not touched") {
+  const Folder folder("cache-middle");
+  const Dataset dataset = small_dataset(folder.path() / "videos");
+  // Only the first picture of a folder is looked at before the others are read.
+  write_bytes(folder.path() / "videos/b/four/3.bmp", {'B', 'M', 1});
+  CacheSettings excluding = kSmall;
+  excluding.on_bad_file = OnBadFile::exclude;
+  const CacheResult result = cached(dataset, folder.path() / "copy", excluding);
+  CHECK(result.clips == 3);
+  REQUIRE(result.bad_files.size() == 1);
+  CHECK(fs::path(result.bad_files[0].file).filename() == "3.bmp");
+  const Dataset again = open_dataset(folder.path() / "copy", {});
+  for (const DatasetItem& item : again.items) {
+    std::vector<int64_t> frames;
+    CHECK_NOTHROW(clip_of(item, frames));
+  }
+}
+
+TEST_CASE("a picture that changed makes its folder's shard anew") {
+  const Folder folder("cache-pictures");
+  const fs::path copy = folder.path() / "copy", picture = folder.path() / "videos/b/four/3.bmp";
+  const Dataset dataset = small_dataset(folder.path() / "videos");
+  CHECK(cached(dataset, copy).kept_shards == 0);
+  CHECK(cached(dataset, copy).kept_shards == 2);
+  fs::last_write_time(picture, fs::last_write_time(picture) + std::chrono::seconds(2));
+  CHECK(cached(dataset, copy).kept_shards == 1);
+}
+
+TEST_CASE("a cache is checked clip by clip, as the files are") {
+  const Folder folder("cache-checked");
+  const fs::path copy = folder.path() / "copy";
+  make_video(folder.path() / "videos/a/one.mp4", {.frames = 12});
+  make_video(folder.path() / "videos/a/two.mp4", {.frames = 3, .first = 50});
+  make_video(folder.path() / "videos/b/three.mp4", {.frames = 12, .first = 20});
+  fs::copy(folder.path() / "videos/a/one.mp4", folder.path() / "videos/b/again.mp4");
+  const Dataset dataset = open_dataset(folder.path() / "videos", {.split = {.train = 1, .validate = 0}});
+  cached(dataset, copy);
+  const auto told = [&](const Dataset& d) {
+    const CheckResult result = check_dataset(d, {.sampler = {.segments = 8}, .workers = 2});
+    CHECK(result.complete);
+    CHECK(result.files == 4);
+    std::string all = std::to_string(result.frames);
+    for (const Finding& f : result.findings)
+      all += std::string(", ") + name_of(f.kind) + " " + d.items[static_cast<size_t>(f.item)].name;
+    return all;
+  };
+  CHECK(told(dataset) == "39, short a/two.mp4, label-conflict b/again.mp4");
+  CHECK(told(open_dataset(copy, {})) == told(dataset));
+  flip_bit(copy / "shard-00000.labanshard", 300);
+  CHECK(told(open_dataset(copy, {})) == "27, unreadable a/one.mp4, short a/two.mp4");
 }
 
 TEST_CASE("damage in a shard is found, wherever it is") {

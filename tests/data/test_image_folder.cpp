@@ -168,11 +168,55 @@ TEST_CASE("a broken picture is refused by name") {
   refused("empty.jpg", {});
   refused("words.png", {'w', 'o', 'r', 'd', 's'});
   refused("start_only.jpg", {0xff, 0xd8, 0xff});
+  Bytes cut = bmp(9, 5, 0);
+  cut.pop_back();
+  refused("cut.bmp", cut);
+  refused("header.bmp", Bytes(cut.begin(), cut.begin() + 30));
+  Bytes other_colours = kPng;
+  for (size_t at = 8; at < kPng.size(); ++at) {
+    other_colours[at] ^= 0x04;
+    refused("flipped.png", other_colours);
+    other_colours[at] ^= 0x04;
+  }
+  fs::create_directory(folder.path() / "folder.jpg");
+  CHECK(reason([&] { reader.read(folder.path() / "folder.jpg"); }).find("cannot be opened") !=
+        std::string::npos);
   CHECK(reason([&] { reader.read(folder.path() / "none.jpg"); }).find("cannot be opened") !=
         std::string::npos);
   // And the reader still works.
   test::write_bytes(folder.path() / "good.jpg", jpeg(16, 16, 0, TJSAMP_420));
   CHECK(reader.read(folder.path() / "good.jpg").width == 16);
+}
+
+TEST_CASE("a few bytes that claim a huge picture cost nothing") {
+  const test::Folder folder("huge_pictures");
+  PictureReader reader;
+  const auto refused = [&](const char* name, const Bytes& bytes) {
+    test::write_bytes(folder.path() / name, bytes);
+    CHECK(reason([&] { reader.read(folder.path() / name); }).find("pixels large, but holds") !=
+          std::string::npos);
+  };
+  Bytes claims = jpeg(64, 64, 0, TJSAMP_420);
+  for (size_t at = 2; at + 9 < claims.size(); ++at)
+    if (claims[at] == 0xff && claims[at + 1] == 0xc0)  // start of frame: height and width follow
+      claims[at + 5] = claims[at + 7] = 0x3f;
+  refused("claims.jpg", claims);
+  Bytes png = kPng;
+  png[18] = png[22] = 0x3f;
+  refused("claims.png", png);
+}
+
+TEST_CASE("a link that leads nowhere is a picture that cannot be read, not one that is not there") {
+  const test::Folder folder("dangling_pictures");
+  for (const char* name : {"1.bmp", "3.bmp"}) test::write_bytes(folder.path() / name, bmp(8, 8, 0));
+  fs::create_symlink(folder.path() / "gone.bmp", folder.path() / "2.bmp");
+  const FolderIndex index = index_folder(folder.path());
+  CHECK(index.frame_count() == 3);
+  PictureReader reader;
+  const std::vector<int64_t> wanted{0, 1, 2};
+  CHECK(reason([&] {
+          read_folder(index, wanted, reader, [](int64_t, const Frame&) {});
+        }).starts_with((folder.path() / "2.bmp").string() + ": the picture cannot be opened"));
 }
 
 TEST_CASE("folders that are no clip: empty, or pictures of several sizes") {

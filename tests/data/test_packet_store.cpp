@@ -1,6 +1,8 @@
 // Indices of videos kept from run to run: the same index comes back, and never a stale or broken one.
 #include <doctest/doctest.h>
+
 #include <chrono>
+#include <cmath>
 
 #include "core/error.h"
 #include "data/clip_reader.h"
@@ -78,6 +80,34 @@ TEST_CASE("bytes that are no index are none") {
   CHECK(decode_index(bytes_in(packed + "x")) == nullptr);
 }
 
+TEST_CASE("an index that says what no video is like is none") {
+  const Folder folder("hostile");
+  const fs::path file = folder.path() / "a.mp4";
+  make_video(file, {.frames = 9});
+  const auto index = index_video(file);
+  REQUIRE(index->exact_packets);
+  const auto refused = [&](const auto& change) {
+    VideoIndex changed = *index;
+    auto setup = std::make_shared<StreamSetup>();
+    setup->parameters.reset(avcodec_parameters_alloc());
+    avcodec_parameters_copy(setup->parameters.get(), index->setup->parameters.get());
+    change(changed, *setup);
+    changed.setup = std::move(setup);
+    const std::string packed = encode_index(changed);
+    return decode_index(bytes_in(packed)) == nullptr;
+  };
+  CHECK_FALSE(refused([](VideoIndex&, StreamSetup&) {}));
+  CHECK(refused([](VideoIndex& v, StreamSetup&) { v.rotation = 45; }));
+  CHECK(refused([](VideoIndex& v, StreamSetup&) { v.fps = std::nan(""); }));
+  CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = -1; }));
+  CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = v.packet_of_frame[4]; }));
+  CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = 9; }));
+  CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = INT32_MIN; }));
+  CHECK(refused([](VideoIndex&, StreamSetup& s) { s.stream = -1; }));
+  CHECK(refused([](VideoIndex&, StreamSetup& s) { s.parameters->codec_type = AVMEDIA_TYPE_AUDIO; }));
+  CHECK(refused([](VideoIndex&, StreamSetup& s) { s.parameters->codec_id = AV_CODEC_ID_MP3; }));
+}
+
 TEST_CASE("a store gives back what it was given, for as long as the file is the same") {
   const Folder folder("store");
   const fs::path file = folder.path() / "nöt a \"plain\"\nname.mp4", store_file = folder.path() / ".packets";
@@ -117,6 +147,16 @@ TEST_CASE("a store gives back what it was given, for as long as the file is the 
     CHECK(two.save() == "");
     CHECK(PacketStore(store_file, folder.path()).size() == 3);
   }
+}
+
+TEST_CASE("a store that lies nowhere works for as long as it lives") {
+  const Folder folder("store-nowhere");
+  const fs::path file = folder.path() / "a.mp4";
+  make_video(file, {.frames = 5});
+  IndexCache cache(1, Trust::nothing);
+  const DatasetItem item{.path = file, .name = "a"};
+  CHECK(cache.get(item, 0, nullptr)->frame_count() == 5);
+  CHECK(cache.get(item, 0, nullptr)->frame_count() == 5);
 }
 
 TEST_CASE("a broken store is an empty one") {

@@ -1,0 +1,23 @@
+// What a fuzz target does with a state dict that was accepted: looks at all of it.
+#pragma once
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "weights/key_style.h"
+#include "weights/state_dict.h"
+
+namespace laban::fuzz {
+
+/// Reads every tensor. A tensor may be refused (FileError); anything else that is thrown is a defect.
+inline void read_all(const StateDict& state) {
+  for (const auto& [name, tensor] : state.tensors()) {
+    try {
+      state.values(name);
+    } catch (const FileError&) {
+    }
+  }
+  with_own_keys(state);
+}
+
+}  // namespace laban::fuzz

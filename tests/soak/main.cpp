@@ -1,0 +1,69 @@
+// laban_soak: damages clips in thousands of ways and uses each as training would, in child processes. Exits
+// with 1 where one crashed, hung, or threw what is no FileError; its file is then kept.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "core/error.h"
+#include "data/made_clips.h"
+#include "soak/workers.h"
+
+namespace {
+using namespace laban;
+
+void print(const soak::Plan& plan, const soak::Outcome& outcome) {
+  std::printf(
+      "%lld damaged files of %zu clips (seed %llu, from number %lld) in %.0f s: %lld read, %lld refused, %zu "
+      "findings\n",
+      static_cast<long long>(plan.files), plan.clips.size(), static_cast<unsigned long long>(plan.seed),
+      static_cast<long long>(plan.first), outcome.seconds, static_cast<long long>(outcome.read),
+      static_cast<long long>(outcome.refused), outcome.findings.size());
+  std::printf("slowest: number %lld, %.2f s\nresident memory of %d processes at each tenth, MiB:",
+              static_cast<long long>(outcome.slowest_number), outcome.slowest, plan.workers);
+  for (const int64_t bytes : outcome.resident) std::printf(" %lld", static_cast<long long>(bytes >> 20));
+  std::printf("\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  soak::Plan plan;
+  std::string clips = LABAN_SOURCE_DIR "/../shared/clips", keep;
+  uint64_t largest = 1 << 20;
+  CLI::App app{"damages clips in thousands of ways, and uses each as training would"};
+  app.add_option("--files", plan.files, "how many")->check(CLI::Range(1, 100'000'000))->capture_default_str();
+  app.add_option("--first", plan.first, "number of the first, to see one again")->capture_default_str();
+  app.add_option("--seed", plan.seed)->capture_default_str();
+  app.add_option("--workers", plan.workers, "processes at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--patience", plan.patience, "seconds that a file may take")->capture_default_str();
+  app.add_option("--clips", clips, "folder of clips; where there is none, some are made")
+      ->capture_default_str();
+  app.add_option("--largest", largest, "bytes of a clip, at most")->capture_default_str();
+  app.add_option("--keep", keep, "folder for the files that were findings");
+  CLI11_PARSE(app, argc, argv);
+
+  const test::Folder scratch("soak");
+  plan.scratch = scratch.path();
+  plan.clips = soak::find_clips(clips, largest, scratch.path());
+  const soak::Outcome outcome = soak::soak(plan, [&](int64_t done) {
+    std::printf("%lld of %lld\n", static_cast<long long>(done), static_cast<long long>(plan.files));
+    std::fflush(stdout);
+  });
+  print(plan, outcome);
+  constexpr size_t kShown = 50;
+  if (outcome.findings.size() > kShown)
+    std::printf("the first %zu of %zu findings:\n", kShown, outcome.findings.size());
+  for (size_t i = 0; i < std::min(kShown, outcome.findings.size()); ++i) {
+    const soak::Finding& finding = outcome.findings[i];
+    const soak::Damaged damaged = soak::damaged_file(plan.clips, plan.seed, finding.number);
+    std::printf("number %lld: %s\n  %s\n", static_cast<long long>(finding.number), finding.what.c_str(),
+                damaged.name.c_str());
+    if (!keep.empty())
+      test::write_bytes(std::filesystem::path(keep) / (std::to_string(finding.number) + damaged.extension),
+                        damaged.bytes);
+  }
+  return outcome.findings.empty() ? 0 : 1;
+}
