@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "data/libav_compat.h"
+#include "data/mp4_tracks.h"
 #include "data/video.h"
 
 namespace laban {
@@ -78,6 +79,9 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
     refuse(file, "is not a regular file", "Name a video file, or a folder of JPEG or PNG frames.");
   bytes_ = static_cast<int64_t>(std::filesystem::file_size(file, problem));
   if (bytes_ == 0) refuse(file, "the file is empty", "Copy or download it again.");
+
+  if (!known && has_unnumbered_fragments(file))
+    refuse(file, "is a damaged MP4 file: one of its tracks has no number", "Copy or download it again.");
 
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();

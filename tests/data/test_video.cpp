@@ -265,6 +265,36 @@ TEST_CASE("a container that claims more frames than it has: the count is of what
   CHECK(shades(file, *zeros, all_of(*zeros)).size() == static_cast<size_t>(zeros->frame_count()));
 }
 
+TEST_CASE(
+    "a fragmented MP4 whose track lost its number is refused before libav counts to a thousand million") {
+  const test::Folder folder("unnumbered");
+  const fs::path good = folder.path() / "good.mp4", bad = folder.path() / "bad.mp4";
+  test::make_video(good, {.frames = 12, .gop = 4, .muxer_options = "movflags=frag_keyframe+empty_moov"});
+  CHECK(index_video(good)->frame_count() == 12);
+  const std::vector<unsigned char> bytes = test::bytes_of(good);
+  const std::string name = "tkhd";
+  const auto header = std::ranges::search(bytes, name).begin();
+  REQUIRE(header != bytes.end());
+  const auto refuses = [&](std::ptrdiff_t at, unsigned char byte) {
+    std::vector<unsigned char> changed = bytes;
+    changed[static_cast<size_t>(header - bytes.begin() + at)] = byte;
+    test::write_bytes(bad, changed);
+    CHECK_THROWS_WITH_AS(index_video(bad), doctest::Contains("one of its tracks has no number"), FileError);
+  };
+  refuses(2, 0);      // no such header
+  refuses(16, 0xff);  // version 0: four bytes of version and flags, two times of four bytes, then the number
+  // Cut off anywhere, it is opened as far as it goes.
+  for (const size_t length : {size_t{3}, size_t{40}, size_t{300}, bytes.size() / 2}) {
+    test::write_bytes(bad, {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length)});
+    try {
+      const auto index = index_video(bad);
+      CHECK(index->frame_count() > 0);
+    } catch (const FileError& error) {
+      CHECK(std::string(error.what()).find("no number") == std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("display matrices: the eight ways, and nonsense") {
   const int32_t one = 1 << 16;
   struct Case {
