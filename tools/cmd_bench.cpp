@@ -57,7 +57,7 @@ void add_flags(CLI::App& command, Options& options) {
   auto* steps =
       command.add_option("--steps", b.steps, "how many steps to time")->check(CLI::Range(1, 1 << 20));
   command.add_option("--seconds", b.seconds, "time steps for this long, at least one")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str()
       ->excludes(steps);
   command.add_flag("--json", options.json, "one JSON object instead of text");
@@ -150,7 +150,8 @@ void run_ops(const Options& options) {
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  CLI::App* bench = app.add_subcommand("bench", "measure the speed of training steps");
+  CLI::App* bench =
+      app.add_subcommand("bench", "measure speed: training steps, single ops, loading, versions of a kernel");
   bench->require_subcommand(1);
 
   auto options = std::make_shared<Options>();

@@ -173,16 +173,16 @@ void add_describe(CLI::App& app) {
       ->default_str("0");
   command->add_option("--frames", options->frames, "frames in a clip")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   command->add_option("--size", options->size, "width and height of a clip")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   command->add_option("--batch", options->batch, "clips in a batch")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   command->add_option("--classes", options->classes, "classes to tell apart")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   command->add_option("--precision", options->precision, "f32 or bf16")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16"}));

@@ -42,7 +42,7 @@ void open_data(report::ReportInput& input, const Options& options) {
     if (options.clips > 0)
       input.clips = report::dataset_clips(*input.dataset, loader_settings(config, SampleMode::test));
   } catch (const Error& error) {
-    input.dataset_note = text("The data could not be opened: ", error.what());
+    input.dataset_note = text("The data could not be opened: ", error.on_one_line());
   }
 }
 
@@ -56,7 +56,7 @@ void write_report(const Options& options) {
           report::read_control(options.control, input.run.test || !input.run.validation ? "test" : "val");
       input.control_trained_so = report::trained_on_single_frames(options.control);
     } catch (const Error& error) {
-      input.control_note = error.what();
+      input.control_note = error.on_one_line();
     }
   }
   open_data(input, options);
@@ -91,7 +91,7 @@ void add_report(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--summary", options->summary, "also write the headline numbers to this JSON file");
   command->add_option("--seconds", options->seconds, "the summary's \"seconds\": how long everything took")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0.0, 1e9));
   command->callback([options] { write_report(*options); });
 }
 

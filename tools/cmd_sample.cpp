@@ -63,7 +63,7 @@ void add_sample(CLI::App& app) {
       app.add_subcommand("sample", "print the frame numbers that a clip is made of, as a JSON array");
   command->add_option("--frames", options->frames, "of the video")
       ->required()
-      ->check(CLI::Range(int64_t{1}, INT64_MAX / 2));
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command->add_option("--segments", options->segments, "of the clip; with uniform-k: views")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();

@@ -24,6 +24,8 @@ class Error : public std::runtime_error {
     const std::string all = what();
     return advice_.empty() ? all : all.substr(0, all.size() - advice_.size() - 3);
   }
+  /// what() for places that have no lines.
+  std::string on_one_line() const { return advice_.empty() ? what() : sentence() + ". " + advice_; }
 
  private:
   std::string advice_;

@@ -86,6 +86,9 @@ SafetensorsFile::SafetensorsFile(FileBytes file) : file_(std::move(file)) {
   uint64_t length = 0;
   if (size < sizeof(length))
     fail(text("is ", size, " bytes long, too short for a safetensors file"), foreign);
+  if (std::memcmp(file_.bytes.data(), "PK\x03\x04", 4) == 0)
+    fail("is a zip archive, as PyTorch's torch.save writes, not a safetensors file",
+         "PyTorch's weights are read with --weights FILE --model NAME.");
   std::memcpy(&length, file_.bytes.data(), sizeof(length));
   if (length > kLargestHeader || length < 2)
     fail(text("is not a safetensors file: its header would be ", length, " bytes long"), foreign);

@@ -41,7 +41,7 @@ void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
     backend.synchronize();
   } catch (const Error& error) {
     throw Error(text("--device cuda: no kernel of this laban starts on the ", info.name,
-                     " (compute capability ", info.major, '.', info.minor, "): ", error.what()),
+                     " (compute capability ", info.major, '.', info.minor, "): ", error.sentence()),
                 text("Most likely it was built for other cards. Build it on this machine, or with "
                      "-DLABAN_CUDA_ARCHITECTURES=",
                      info.major, info.minor, "."));

@@ -167,7 +167,8 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   CHECK_THROWS_WITH_AS(SafetensorsFile(folder.path / "none"), doctest::Contains("does not exist"), FileError);
   CHECK_THROWS_WITH_AS(SafetensorsFile(folder.path), doctest::Contains("is not a file"), FileError);
   CHECK(says(complaint(path, ""), "0 bytes long"));
-  CHECK(says(complaint(path, "PK\x03\x04, a zip file as PyTorch writes it"), "not a safetensors file"));
+  CHECK(says(complaint(path, "PK\x03\x04, a zip file as PyTorch writes it"),
+             "torch.save writes, not a safetensors file"));
   CHECK(says(complaint(path, file_of("[1, 2]", "")), "not a JSON object"));
   CHECK(says(complaint(path, file_of("{\"a\": 1}", "")), "tensor 'a'"));
   CHECK(says(complaint(path, file_of(R"({"__metadata__":{"a":1}})", "")), "metadata 'a' is not text"));
