@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "options.h"
 #include "progress.h"
+#include "reference/check_backend.h"
 #include "train/trainer.h"
 #include "weights/load.h"
 
@@ -20,6 +21,7 @@ namespace {
 struct Options {
   std::string config, run, resume;
   bool overwrite = false;
+  int64_t check = 0;  // steps
   ConfigFlags flags;
 };
 
@@ -114,6 +116,30 @@ void train(Trainer& trainer, Display& display, const Config& config, const RunFo
               config.data.path.c_str(), validated ? "val" : "train");
 }
 
+/// The backend that computes, under observation where --check asks for it.
+class Observed {
+ public:
+  Observed(const Config& config, int64_t steps) : backend_(make_backend(config)) {
+    if (steps > 0)
+      check_.emplace(*backend_, check_limits(/*tf32=*/config.machine.precision == "tf32"), steps);
+  }
+  Backend& backend() { return check_ ? static_cast<Backend&>(*check_) : *backend_; }
+  /// What was compared, a line for each kind of op.
+  void report() const {
+    if (!check_) return;
+    std::printf(
+        "every op against the reference in f64, from the same inputs:\n  %-24s %9s  %-12s %10s %10s\n", "op",
+        "runs", "worst tensor", "error", "limit");
+    for (const auto& [name, op] : check_->checked())
+      std::printf("  %-24s %9lld  %-12s %10.1e %10.1e\n", name.c_str(), static_cast<long long>(op.runs),
+                  op.tensor.c_str(), op.worst, op.limit);
+  }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  std::optional<CheckBackend> check_;
+};
+
 void describe(const Config& config, const Dataset& dataset, Trainer& trainer, const RunFolder& folder) {
   std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %lld x %lld x %lld; %s, %s -> %s\n",
                config.model.name.c_str(), static_cast<long long>(trainer.network().store().parameter_count()),
@@ -166,14 +192,15 @@ void train_anew(const Options& options) {
   const RunFolder folder =
       options.run.empty() ? RunFolder::unused(std::filesystem::path("runs") / name) : RunFolder{options.run};
   folder.require_free(options.overwrite);  // before files are looked through, which may take long
-  const std::unique_ptr<Backend> backend = make_backend(config);
+  Observed observed(config, options.check);
   Display display;
-  Trainer trainer(*backend, config, dataset, folder, display, interrupt_flag());
+  Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());
   if (!config.model.weights.empty()) start_from(config.model.weights, trainer.network());
   folder.create(options.overwrite);
   write_file(folder.config(), to_toml(config));
   describe(config, dataset, trainer, folder);
   train(trainer, display, config, folder);
+  observed.report();
 }
 
 void go_on(const Options& options) {
@@ -202,14 +229,15 @@ void go_on(const Options& options) {
     return;
   }
   const Dataset dataset = open(config);
-  const std::unique_ptr<Backend> backend = make_backend(config);
+  Observed observed(config, options.check);
   Display display;
-  Trainer trainer(*backend, config, dataset, folder, display, interrupt_flag());
+  Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());
   trainer.resume(checkpoint);
   write_file(folder.config(), to_toml(config));
   std::fprintf(stderr, "going on with %s after step %lld\n", folder.path.c_str(),
                static_cast<long long>(trainer.state().step));
   train(trainer, display, config, folder);
+  observed.report();
 }
 
 }  // namespace
@@ -221,6 +249,12 @@ void add_train(CLI::App& app) {
   command->add_option("--run", options->run, "folder for the run [runs/ and the dataset's name]");
   command->add_option("--resume", options->resume, "go on with the run in this folder");
   command->add_flag("--overwrite", options->overwrite, "replace a run that is there");
+  command
+      ->add_option(
+          "--check", options->check,
+          "compare every op of so many steps with the reference, and stop at the first that disagrees; "
+          "slow")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   options->flags.add_to(*command);
   command->callback([options] { options->resume.empty() ? train_anew(*options) : go_on(*options); });
 }

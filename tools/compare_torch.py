@@ -4,6 +4,7 @@ logits, loss, every gradient, running statistics, and the weights after five ste
 
     tools/compare_torch.py                       all models that must agree, in eval and train mode
     tools/compare_torch.py --model r3d_18 --brief
+    tools/compare_torch.py --draws 9             f32 alone, medians over so many networks and clips
     tools/compare_torch.py --golden tests/golden   writes the expected values of the tests instead
 
 An error is norm(laban - torch64) / norm(torch64), the whole tensor at once. Columns: laban on the reference backend in
@@ -13,6 +14,7 @@ well. Exits with 1 where something is too far off. Needs torch and torchvision.
 """
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -161,6 +163,37 @@ def compare_model(args, name, folder):
     return complaints
 
 
+def compare_draws(args, name, folder):
+    """f32 by f32 over several draws: one ReLU that switches decides a single draw, but not the median."""
+    flags = ["--model", name]
+    laban, clip = Laban(args.laban, folder, flags), [args.clips, 3, args.frames, args.size, args.size]
+    errors = {}
+    for seed in range(args.seed, args.seed + args.draws):
+        new = lambda: draw(name, {}, clip, args.classes, seed)
+        net, clips, labels = new()
+        laban.put(net, clips, labels)
+        runs = [(mode, torch_pass, mode == "train", ["--mode", mode, "--gradients"]) for mode in ("eval", "train")]
+        runs += [(f"{STEPS} steps of {o}", torch_steps, o, ["--mode", "train", "--steps", str(STEPS), *chosen[0]])
+                 for o, chosen in OPTIMIZERS.items()]
+        for title, torch_run, how, flags in runs:
+            want, torch32 = (torch_run(new()[0], d, clips, labels, how) for d in (torch.float64, torch.float32))
+            laban32 = laban.run(*flags, "--device", args.device, "--precision", "f32")
+            for kind in ("logits", "loss", "grad.", "weights.", "stats."):
+                theirs, ours = total(torch32, want, kind), total(laban32, want, kind)
+                if theirs:
+                    errors.setdefault((title, kind), []).append((theirs, ours, ours / theirs))
+    print(f"\n{name}, {args.clips} clips of {args.frames}x{args.size}x{args.size}, {args.draws} draws: medians in f32")
+    print(f"{'':18} {'':9} {'torch':>9} {'laban':>9} {'ratio':>6} {'of ratios':>14}")
+    complaints = []
+    for (title, kind), rows in errors.items():
+        theirs, ours, ratio = (statistics.median(column) for column in zip(*rows))
+        ratios = [row[2] for row in rows]
+        print(f"{title:18} {kind:9} {theirs:9.2e} {ours:9.2e} {ratio:6.2f} {min(ratios):6.2f} - {max(ratios):.2f}")
+        if not ratio <= LIMIT_F32:
+            complaints.append(f"{name}, {title}: in f32 {kind} are {ratio:.1f} times as far off as torch's")
+    return complaints
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--laban", default=f"{ROOT}/build/laban", help="the program")
@@ -175,6 +208,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="where f32 runs")
     parser.add_argument("--brief", action="store_true", help="the worst tensor only")
+    parser.add_argument("--draws", type=int, help="compare f32 alone, over so many draws")
     parser.add_argument("--golden", metavar="FOLDER", help="write the tests' expected values there, and compare nothing")
     args = parser.parse_args()
     torch.set_num_threads(os.cpu_count())
@@ -185,7 +219,7 @@ def main():
     for name in args.model or MODELS:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                complaints += compare_model(args, name, folder)
+                complaints += (compare_draws if args.draws else compare_model)(args, name, folder)
             except subprocess.CalledProcessError as failed:
                 complaints.append(f"{name}: {failed.stderr}")
     print("\n" + ("\n".join(complaints) if complaints else "all agree"))

@@ -15,19 +15,18 @@ namespace {
 size_t g_allocations = 0;  // calls of operator new, everywhere in this program
 }
 
-void* operator new(size_t bytes) {
+// Not inlined: a compiler that sees only one half of a pair as what it is, malloc() or free(), warns.
+[[gnu::noinline]] void* operator new(size_t bytes) {
   ++g_allocations;
   if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
   throw std::bad_alloc();
 }
-void* operator new(size_t bytes, std::align_val_t alignment) {
+[[gnu::noinline]] void* operator new(size_t bytes, std::align_val_t alignment) {
   ++g_allocations;
   const size_t a = static_cast<size_t>(alignment);
   if (void* memory = std::aligned_alloc(a, (bytes + a) / a * a)) return memory;
   throw std::bad_alloc();
 }
-// Not inlined: a compiler that sees free() in the place of a delete, but not malloc() in that of the new,
-// warns.
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }

@@ -1,0 +1,129 @@
+// A backend under observation: a sound one passes with its errors told, one with a mistake is stopped by
+// name.
+#include "reference/check_backend.h"
+
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "cpu/cpu_backend.h"
+#include "models/families.h"
+#include "models/network.h"
+
+using namespace laban;
+
+namespace {
+
+const Shape kClips{2, 3, 4, 16, 16};
+
+ModelSpec spec() {
+  ModelSpec tiny = model_by_name("r2plus1d_tiny", 4);
+  tiny.dropout = 0.3;
+  return tiny;
+}
+
+/// A training step and its update on random clips.
+template <class T>
+void step(Network& network, Backend& backend) {
+  std::vector<T> pixels(static_cast<size_t>(kClips.count()));
+  Rng rng(5, Purpose::test);
+  for (T& v : pixels) v = T(static_cast<float>(rng.normal()));
+  const std::vector<int32_t> labels{1, 3};
+  std::vector<double> losses(2);
+  network.store().zero_gradients();
+  network.train_step(Tensor(pixels.data(), kClips), labels, {.smoothing = 0.1}, 7, 1, losses);
+
+  ParameterStore& store = network.store();
+  std::vector<double> control{0.01, 1};
+  std::vector<float> velocity(static_cast<size_t>(store.weights().count()));
+  const ParameterSegment all{0, store.weights().count(), 1, 1e-4};
+  SgdStep sgd{.common = {.weights = store.weights(),
+                         .grads = store.grads(),
+                         .working = {},
+                         .control = Tensor(control.data(), Shape::vector(2)),
+                         .norm_squared = {},
+                         .segments = std::span(&all, 1)},
+              .velocity = Tensor(velocity.data(), Shape::vector(store.weights().count())),
+              .momentum = 0.9};
+  backend.run(sgd, {});
+}
+
+/// What a kernel with a mistake does: here, to one op at a time.
+struct Mistaken : CpuBackend {
+  using CpuBackend::CpuBackend;
+  using CpuBackend::run;
+  std::string mistake;
+
+  void run(const ConvBackwardWeights& op, Scratch scratch) override {
+    CpuBackend::run(op, scratch);
+    if (mistake == "dw") op.dw.as<float>()[op.dw.count() / 2] += 0.5f;
+  }
+  void run(const BatchNormBackward& op, Scratch scratch) override {
+    BatchNormBackward other = op;
+    other.frozen = op.frozen || mistake == "frozen";
+    CpuBackend::run(other, scratch);
+  }
+  void run(const MaxPoolForward& op, Scratch scratch) override {
+    CpuBackend::run(op, scratch);
+    if (mistake == "tap") op.taps.as<uint8_t>()[0] ^= 1;
+  }
+  void run(const Dropout& op, Scratch scratch) override {
+    Dropout other = op;
+    other.seed += mistake == "seed";
+    CpuBackend::run(other, scratch);
+  }
+  void run(const SgdStep& op, Scratch scratch) override {
+    if (mistake != "lazy") CpuBackend::run(op, scratch);
+  }
+};
+
+std::string complaint(const std::string& mistake, ModelSpec which = spec()) {
+  Mistaken backend(1);
+  CheckBackend check(backend, {}, 1);
+  Network network(check, DType::f32, std::move(which));
+  network.store().initialize(3);
+  backend.mistake = mistake;
+  try {
+    step<float>(network, check);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("a sound backend agrees with the reference in every op of a step") {
+  for (const DType compute : {DType::f32, DType::bf16}) {
+    CAPTURE(compute);
+    CpuBackend backend(1);
+    CheckBackend check(backend, {}, 1);
+    Network network(check, compute, spec());
+    network.store().initialize(3);
+    compute == DType::f32 ? step<float>(network, check) : step<BFloat16>(network, check);
+    const auto& checked = check.checked();
+    for (const char* op : {"conv.forward", "conv.backward_data", "conv.backward_weights", "batch_norm.train",
+                           "batch_norm.backward", "linear.forward", "dropout", "cross_entropy", "sgd"}) {
+      CAPTURE(op);
+      REQUIRE(checked.contains(op));
+      CHECK(checked.at(op).runs > 0);
+      CHECK(checked.at(op).worst <= checked.at(op).limit);
+    }
+    CHECK(checked.at("conv.forward").worst > 0);  // rounded otherwise than f64
+    const int64_t runs = checked.at("conv.forward").runs;
+    compute == DType::f32 ? step<float>(network, check) : step<BFloat16>(network, check);  // one too many
+    CHECK(check.checked().at("conv.forward").runs == runs);
+  }
+}
+
+TEST_CASE("a mistake in one op is told with the layer, the op and the tensor") {
+  CHECK(complaint("").empty());
+  const std::string dw = complaint("dw");
+  CHECK(dw.find("layer layer") == 0);
+  CHECK(dw.find("op conv.backward_weights on 'cpu' disagrees with the reference: dw (f32, ") !=
+        std::string::npos);
+  CHECK(complaint("frozen").find("batch_norm.backward") != std::string::npos);
+  CHECK(complaint("seed").find("layer dropout: op dropout") == 0);
+  CHECK(complaint("lazy").find("op sgd on 'cpu' disagrees with the reference: weights") == 0);
+  CHECK(complaint("tap", model_by_name("resnet3d_18", 4)).find("max_pool.forward on 'cpu'") !=
+        std::string::npos);
+}
