@@ -4,7 +4,7 @@
 #   make demo     the main job, end to end: data, training, report
 #   make asan     the tests under AddressSanitizer and UBSan
 #   make tsan     the tests under ThreadSanitizer
-#   make fuzz     libFuzzer on the readers of weights and of data, a minute each
+#   make fuzz     libFuzzer on the readers of weights and of data, a minute each; damaged clips with sanitizers
 #   make soak     thousands of damaged clips, opened and read in child processes
 #   make gpu-check  everything that only a GPU can show, and its speed, in one report
 #   make bundle   dist/laban-VERSION.tar: a build that runs elsewhere
@@ -57,6 +57,7 @@ fuzz:
 	  build-fuzz/fuzz_$$format -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 	    -artifact_prefix=build-fuzz/$$format- build-fuzz/corpus/$$format || exit 1; \
 	done
+	@build-fuzz/soak --files 500 --patience 120 --keep build-fuzz/soak-findings
 
 # The same seed damages the same clips in the same ways; findings leave their files in build/soak.
 SOAK_FILES ?= 10000

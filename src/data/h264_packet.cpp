@@ -1,6 +1,6 @@
 #include "data/h264_packet.h"
 
-#include <cstddef>
+#include "data/nal_units.h"
 
 namespace laban {
 namespace {
@@ -35,23 +35,9 @@ int h264_length_size(std::span<const uint8_t> extradata) {
 
 H264PacketKind h264_packet_kind(std::span<const uint8_t> packet, int length_size) {
   Tally tally;
-  if (length_size == 0) {
-    for (size_t i = 0; i + 3 < packet.size(); ++i)
-      if (packet[i] == 0 && packet[i + 1] == 0 && packet[i + 2] == 1) tally.add(packet[i + 3]);
-    return tally.kind();
-  }
-  const size_t field = static_cast<size_t>(length_size);
-  size_t at = 0;
-  while (at < packet.size()) {
-    if (packet.size() - at < field) return {};
-    size_t length = 0;
-    for (size_t i = 0; i < field; ++i) length = length << 8 | packet[at + i];
-    at += field;
-    if (length == 0 || length > packet.size() - at) return {};
-    tally.add(packet[at]);
-    at += length;
-  }
-  return tally.kind();
+  const bool whole =
+      for_each_nal_unit(packet, length_size, [&](std::span<const uint8_t> unit) { tally.add(unit[0]); });
+  return whole ? tally.kind() : H264PacketKind{};
 }
 
 }  // namespace laban

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "data/h264_packet.h"
+#include "data/hevc_packet.h"
 #include "data/picture.h"
 #include "data/video.h"
 #include "data/video_decoder.h"
@@ -38,24 +39,54 @@ bool keys_are_restarts(AVCodecID codec) {
          codec == AV_CODEC_ID_AV1 || codec == AV_CODEC_ID_MJPEG;
 }
 
-VideoPacket describe(const AVPacket& packet, AVCodecID codec, int h264_length) {
+/// Describes packets before they are decoded.
+class Describer {
+ public:
+  explicit Describer(const AVCodecParameters& parameters) : codec_(parameters.codec_id) {
+    const std::span<const uint8_t> extradata(parameters.extradata,
+                                             static_cast<size_t>(std::max(0, parameters.extradata_size)));
+    if (codec_ == AV_CODEC_ID_H264) length_size_ = h264_length_size(extradata);
+    if (codec_ == AV_CODEC_ID_HEVC) length_size_ = hevc_length_size(extradata);
+  }
+
+  VideoPacket describe(const AVPacket& packet);
+  /// Once all packets are described: only then it is known which of HEVC's layers is the highest.
+  void finish(std::vector<VideoPacket>& packets) const;
+
+ private:
+  AVCodecID codec_;
+  int length_size_ = 0;
+  std::vector<int> layers_;  // HEVC: the temporal layer of every packet
+};
+
+VideoPacket Describer::describe(const AVPacket& packet) {
   static_assert(kNoTime == AV_NOPTS_VALUE);
   const bool key = packet.flags & AV_PKT_FLAG_KEY;
   VideoPacket v{.pts = packet.pts,
                 .bytes = packet.size,
                 .key = key,
                 .hidden = (packet.flags & AV_PKT_FLAG_DISCARD) != 0};
-  if (codec == AV_CODEC_ID_H264) {
-    // New parameter sets inside a packet could be lost with it.
-    const bool plain = packet.side_data_elems == 0;
-    const H264PacketKind kind =
-        h264_packet_kind({packet.data, static_cast<size_t>(packet.size)}, h264_length);
+  v.restart = key && keys_are_restarts(codec_);
+  // New parameter sets beside a packet could be lost with it.
+  const bool plain = packet.side_data_elems == 0;
+  const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
+  if (codec_ == AV_CODEC_ID_H264) {
+    const H264PacketKind kind = h264_packet_kind(bytes, length_size_);
     v.restart = key && kind.idr && plain;
     v.disposable = kind.disposable && plain;
-  } else {
-    v.restart = key && keys_are_restarts(codec);
+  } else if (codec_ == AV_CODEC_ID_HEVC) {
+    const HevcPacketKind kind = hevc_packet_kind(bytes, length_size_);
+    v.disposable = kind.unreferenced_in_layer && plain;
+    layers_.push_back(kind.temporal_layer);
   }
   return v;
+}
+
+void Describer::finish(std::vector<VideoPacket>& packets) const {
+  if (layers_.empty()) return;
+  const int highest = *std::ranges::max_element(layers_);
+  for (size_t i = 0; i < packets.size(); ++i)
+    packets[i].disposable = packets[i].disposable && layers_[i] == highest;
 }
 
 /// Reads all packets, decodes the first `decode_limit` of them.
@@ -63,9 +94,7 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
           const PacketSink& on_packet) {
   Pass pass;
   pass.tick = av_q2d(source.setup()->time_base);
-  const AVCodecParameters& parameters = *source.setup()->parameters;
-  const int h264_length =
-      h264_length_size({parameters.extradata, static_cast<size_t>(std::max(0, parameters.extradata_size))});
+  Describer describer(*source.setup()->parameters);
   int format = AV_PIX_FMT_NONE;
   const auto on_frame = [&](AVFrame& frame) {
     watch.progress();
@@ -99,7 +128,7 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
     if (ordinal >= kMaxPackets || bytes > 4 * source.bytes() + (1 << 20))
       throw FileError(source.file().string(), "its index claims far more data than the file holds",
                       "The file is damaged; copy or download it again.");
-    pass.packets.push_back(describe(*packet, parameters.codec_id, h264_length));
+    pass.packets.push_back(describer.describe(*packet));
     if (on_packet) on_packet({packet->data, static_cast<size_t>(packet->size)});
     const bool incomplete = packet->flags & AV_PKT_FLAG_CORRUPT;
     if (incomplete) pass.flawless = false;
@@ -108,6 +137,7 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
     errors = decoder.errors();
   }
   decoder.drain(on_frame);
+  describer.finish(pass.packets);
   pass.complete = static_cast<int64_t>(pass.packets.size()) <= decode_limit;
   pass.errors = decoder.errors();
   pass.first_error = decoder.first_error();

@@ -58,6 +58,10 @@ int main(int argc, char** argv) {
     std::printf("the first %zu of %zu findings:\n", kShown, outcome.findings.size());
   for (size_t i = 0; i < std::min(kShown, outcome.findings.size()); ++i) {
     const soak::Finding& finding = outcome.findings[i];
+    if (finding.number < 0) {
+      std::printf("after the last file: %s\n", finding.what.c_str());
+      continue;
+    }
     const soak::Damaged damaged = soak::damaged_file(plan.clips, plan.seed, finding.number);
     std::printf("number %lld: %s\n  %s\n", static_cast<long long>(finding.number), finding.what.c_str(),
                 damaged.name.c_str());

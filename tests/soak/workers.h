@@ -21,8 +21,8 @@ struct Plan {
 };
 
 struct Finding {
-  int64_t number = 0;
-  std::string what;  // "signal 11 (Segmentation fault)", "nothing for 10 seconds", "exit code 23"
+  int64_t number = 0;  // of the file; -1: none was in work, it was found at the process's end (a leak)
+  std::string what;    // "signal 11 (Segmentation fault)", "nothing for 10 seconds", "exit code 23"
 };
 
 struct Outcome {

@@ -1,0 +1,33 @@
+// The NAL units of a packet of H.264 or HEVC.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace laban {
+
+/// Calls `unit` with the bytes of each NAL unit from its header on (after a start code: to the packet's end).
+/// `length_size`: of the length field before each, 1 to 4; 0 where start codes (Annex B) part them. False
+/// where the packet is not well-formed.
+template <class Unit>
+bool for_each_nal_unit(std::span<const uint8_t> packet, int length_size, const Unit& unit) {
+  if (length_size == 0) {
+    for (size_t i = 0; i + 3 < packet.size(); ++i)
+      if (packet[i] == 0 && packet[i + 1] == 0 && packet[i + 2] == 1) unit(packet.subspan(i + 3));
+    return true;
+  }
+  const auto field = static_cast<size_t>(length_size);
+  for (size_t at = 0; at < packet.size();) {
+    if (packet.size() - at < field) return false;
+    size_t length = 0;
+    for (size_t i = 0; i < field; ++i) length = length << 8 | packet[at + i];
+    at += field;
+    if (length == 0 || length > packet.size() - at) return false;
+    unit(packet.subspan(at, length));
+    at += length;
+  }
+  return true;
+}
+
+}  // namespace laban
