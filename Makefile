@@ -38,6 +38,7 @@ demo: configure
 
 asan:
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
 	  $(MAKE) --no-print-directory test BUILD=build-asan CMAKE_FLAGS=-DLABAN_SANITIZE=address,undefined
 
 # ThreadSanitizer cannot see the barriers of OpenMP's runtime: the ops run on one thread here, the loader on many.
