@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -24,16 +25,6 @@ void each_field(Parameters& p, const Field& field) {
   field(p.color_space), field(p.chroma_location), field(p.video_delay);
 }
 
-// Behind the last value of each enumeration: a variable of one must hold no other.
-constexpr int64_t values(AVMediaType) { return AVMEDIA_TYPE_NB; }
-constexpr int64_t values(AVCodecID) { return AV_CODEC_ID_FIRST_AUDIO; }
-constexpr int64_t values(AVFieldOrder) { return AV_FIELD_BT + 1; }
-constexpr int64_t values(AVColorRange) { return AVCOL_RANGE_NB; }
-constexpr int64_t values(AVColorPrimaries) { return AVCOL_PRI_NB; }
-constexpr int64_t values(AVColorTransferCharacteristic) { return AVCOL_TRC_NB; }
-constexpr int64_t values(AVColorSpace) { return AVCOL_SPC_NB; }
-constexpr int64_t values(AVChromaLocation) { return AVCHROMA_LOC_NB; }
-
 void write_setup(ByteWriter& to, const StreamSetup& s) {
   to.number(static_cast<uint64_t>(s.stream));
   to.signed_number(s.time_base.num), to.signed_number(s.time_base.den);
@@ -43,7 +34,12 @@ void write_setup(ByteWriter& to, const StreamSetup& s) {
                                   s.timestamps_from_container << 3));
   to.name(s.container), to.name(s.codec);
   const AVCodecParameters& p = *s.parameters;
-  each_field(p, [&](const auto& value) { to.signed_number(static_cast<int64_t>(value)); });
+  each_field(p, [&](const auto& value) {
+    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(value)>>)
+      to.signed_number(av::number_of(value));
+    else
+      to.signed_number(static_cast<int64_t>(value));
+  });
   to.name({reinterpret_cast<const char*>(p.extradata), static_cast<size_t>(std::max(0, p.extradata_size))});
 }
 
@@ -63,19 +59,18 @@ std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
   s->parameters.reset(avcodec_parameters_alloc());
   if (!s->parameters) throw std::bad_alloc();
   AVCodecParameters& p = *s->parameters;
-  bool known = true;
   each_field(p, [&](auto& value) {
     using Field = std::remove_reference_t<decltype(value)>;
-    const int64_t number = from.signed_number();
     if constexpr (std::is_enum_v<Field>) {
-      const bool is_one = number >= 0 && number < values(Field{});
-      value = is_one ? static_cast<Field>(number) : Field{};
-      known = known && is_one;
+      const auto number = static_cast<int>(from.signed_number());
+      std::memcpy(&value, &number, sizeof value);  // libav stores what a file says, named or not
     } else {
-      value = static_cast<Field>(number);
+      value = static_cast<Field>(from.signed_number());
     }
   });
-  if (!known || p.codec_type != AVMEDIA_TYPE_VIDEO) return nullptr;
+  const int codec = av::number_of(p.codec_id);
+  if (av::number_of(p.codec_type) != AVMEDIA_TYPE_VIDEO || codec < 0 || codec >= AV_CODEC_ID_FIRST_AUDIO)
+    return nullptr;
   const std::string extradata = from.name();
   if (!extradata.empty()) {
     // libav's readers of bits look a little beyond the end, where there must be zeros.

@@ -9,8 +9,10 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <cstring>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 namespace laban::av {
 
@@ -32,6 +34,16 @@ using Scaler = std::unique_ptr<SwsContext, Free>;
 /// New, empty; std::bad_alloc where memory is out.
 Packet make_packet();
 FramePtr make_frame();
+
+/// The number in one of libav's enumerations. Files make them hold numbers that have no name there; read as
+/// an enumeration these would be undefined.
+template <class Enumeration>
+int number_of(const Enumeration& value) {
+  static_assert(std::is_enum_v<Enumeration> && sizeof(Enumeration) == sizeof(int));
+  int number = 0;
+  std::memcpy(&number, &value, sizeof number);
+  return number;
+}
 
 /// libav's words for an error code.
 std::string error_text(int code);

@@ -67,13 +67,14 @@ bool full_range(const AVFrame& picture) {
     default:
       break;
   }
-  if (picture.color_range != AVCOL_RANGE_UNSPECIFIED) return picture.color_range == AVCOL_RANGE_JPEG;
+  const int range = av::number_of(picture.color_range);
+  if (range == AVCOL_RANGE_JPEG || range == AVCOL_RANGE_MPEG) return range == AVCOL_RANGE_JPEG;
   const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(picture.format));
   return d && d->nb_components <= 2 && !(d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
 }
 
 /// Where a file does not say, BT.601 whatever the size: what libswscale, and with it most programs, assume.
-ColorMatrix matrix_of(AVColorSpace space) {
+ColorMatrix matrix_of(int space) {
   switch (space) {
     case AVCOL_SPC_BT709:
     case AVCOL_SPC_SMPTE240M:
@@ -93,7 +94,8 @@ void require_supported(const std::filesystem::path& file, const AVFrame& picture
       "Convert it, for instance with ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 OUT.mp4.";
   if (!target_of(static_cast<AVPixelFormat>(picture.format)))
     throw FileError(file.string(), "its pixel format " + format_name(picture) + " cannot be read", advice);
-  if (picture.colorspace == AVCOL_SPC_YCGCO || picture.colorspace == AVCOL_SPC_ICTCP)
+  const int space = av::number_of(picture.colorspace);
+  if (space == AVCOL_SPC_YCGCO || space == AVCOL_SPC_ICTCP)
     throw FileError(
         file.string(),
         std::string("its colour space ") + av_color_space_name(picture.colorspace) + " cannot be read",
@@ -129,7 +131,7 @@ Frame PictureConverter::convert(const std::filesystem::path& file, const AVFrame
   for (size_t i = 0; i < 3; ++i) frame.plane[i] = planes->data[i], frame.stride[i] = planes->linesize[i];
   frame.width = picture.width, frame.height = picture.height;
   frame.layout = target.layout;
-  frame.matrix = matrix_of(picture.colorspace);
+  frame.matrix = matrix_of(av::number_of(picture.colorspace));
   frame.full_range = full_range(picture);
   return frame;
 }

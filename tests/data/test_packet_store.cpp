@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 #include "core/error.h"
 #include "data/clip_reader.h"
@@ -97,6 +98,11 @@ TEST_CASE("an index that says what no video is like is none") {
     return decode_index(bytes_in(packed)) == nullptr;
   };
   CHECK_FALSE(refused([](VideoIndex&, StreamSetup&) {}));
+  // libav hands on numbers that have no name; they come back as they were.
+  CHECK_FALSE(refused([](VideoIndex&, StreamSetup& s) {
+    const int unnamed = 129;
+    std::memcpy(&s.parameters->color_space, &unnamed, sizeof unnamed);
+  }));
   CHECK(refused([](VideoIndex& v, StreamSetup&) { v.rotation = 45; }));
   CHECK(refused([](VideoIndex& v, StreamSetup&) { v.fps = std::nan(""); }));
   CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = -1; }));

@@ -51,7 +51,7 @@ void video_seeds(const fs::path& folder) {
   const fs::path real = fs::path(LABAN_SOURCE_DIR).parent_path() / "shared/clips";
   if (!fs::is_directory(real)) return;
   for (const fs::directory_entry& clip : fs::directory_iterator(real))
-    if (clip.is_regular_file() && clip.file_size() <= 20'000 && clip.path().extension() != ".md")
+    if (clip.is_regular_file() && clip.file_size() <= 8'000 && clip.path().extension() != ".md")
       fs::copy_file(clip.path(), folder / clip.path().filename(), fs::copy_options::overwrite_existing);
 }
 
