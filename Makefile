@@ -43,7 +43,7 @@ asan:
 
 # ThreadSanitizer cannot see the barriers of OpenMP's runtime: the ops run on one thread here, the loader on many.
 tsan:
-	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_NUM_THREADS=1 \
+	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_THREAD_LIMIT=1 \
 	  $(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS=-DLABAN_SANITIZE=thread
 
 # What a run finds interesting stays in build-fuzz/corpus, for the next one. A crash leaves its input in build-fuzz.
