@@ -41,9 +41,9 @@ asan:
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
 	  $(MAKE) --no-print-directory test BUILD=build-asan CMAKE_FLAGS=-DLABAN_SANITIZE=address,undefined
 
-# ThreadSanitizer cannot see the barriers of OpenMP's runtime: the ops run on one thread here, the loader on many.
+# ThreadSanitizer cannot see the barriers of OpenMP's runtime: the ops run on one thread here (src/cpu/parallel.h), the loader on many.
 tsan:
-	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_THREAD_LIMIT=1 \
+	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_NUM_THREADS=1 \
 	  $(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS=-DLABAN_SANITIZE=thread
 
 # What a run finds interesting stays in build-fuzz/corpus, for the next one. A crash leaves its input in build-fuzz.
