@@ -120,19 +120,20 @@ void train(Trainer& trainer, Display& display, const Config& config, const RunFo
 class Observed {
  public:
   Observed(const Config& config, int64_t steps) : backend_(make_backend(config)) {
-    if (steps > 0)
-      check_.emplace(*backend_, check_limits(/*tf32=*/config.machine.precision == "tf32"), steps);
+    if (steps > 0) check_.emplace(*backend_, steps, /*tf32=*/config.machine.precision == "tf32");
   }
   Backend& backend() { return check_ ? static_cast<Backend&>(*check_) : *backend_; }
   /// What was compared, a line for each kind of op.
   void report() const {
     if (!check_) return;
     std::printf(
-        "every op against the reference in f64, from the same inputs:\n  %-24s %9s  %-12s %10s %10s\n", "op",
-        "runs", "worst tensor", "error", "limit");
+        "every op against the reference in f64, from the same inputs; the largest error of each, and how "
+        "much "
+        "of what\nrounding explains it is:\n  %-24s %9s  %-12s %10s %10s\n",
+        "op", "runs", "worst tensor", "error", "explained");
     for (const auto& [name, op] : check_->checked())
-      std::printf("  %-24s %9lld  %-12s %10.1e %10.1e\n", name.c_str(), static_cast<long long>(op.runs),
-                  op.tensor.c_str(), op.worst, op.limit);
+      std::printf("  %-24s %9lld  %-12s %10.1e %9.1f%%\n", name.c_str(), static_cast<long long>(op.runs),
+                  op.tensor.c_str(), op.error, 100 * op.share);
   }
 
  private:

@@ -10,16 +10,27 @@
 namespace laban::opcheck {
 namespace {
 
+constexpr double kTf32Roundoff = 0x1p-11;
+
+double unit_roundoff(DType dtype) {
+  return dtype == DType::f64 ? 0x1p-53 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
+}
+
 bool is_float(DType dtype) { return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::bf16; }
 
-double norm(const double* values, size_t count) {
+// Of what is finite: a run that diverges is told of elsewhere, and must not hide what differs.
+double norm(const std::vector<double>& values) {
   double sum = 0;
-  for (size_t i = 0; i < count; ++i) sum += values[i] * values[i];
+  for (const double value : values)
+    if (std::isfinite(value)) sum += value * value;
   return std::sqrt(sum);
 }
-/// Of the reference's copies.
-double norm(const Tensor& wide) { return norm(wide.as<double>(), static_cast<size_t>(wide.count())); }
-double rms(const Tensor& wide) { return norm(wide) / std::sqrt(static_cast<double>(wide.count())); }
+double largest(const std::vector<double>& values) {
+  double result = 0;
+  for (const double value : values)
+    if (std::isfinite(value)) result = std::max(result, std::abs(value));
+  return result;
+}
 
 template <class T>
 std::vector<double> widened(const std::vector<std::byte>& bytes) {
@@ -97,86 +108,78 @@ Tensor Checker::in_copy(Copy& copy) const {
   return tensor;
 }
 
-double Checker::limit() const {
-  double limit = limits_.f64;
-  for (const Copy& copy : copies_) {
-    if (copy.original.dtype == DType::f32) limit = std::max(limit, limits_.f32);
-    if (copy.original.dtype == DType::bf16) limit = std::max(limit, limits_.bf16);
+void Checker::keep(std::vector<double> Copy::*where) {
+  for (Copy& copy : copies_) {
+    if (copy.use == TensorUse::read) continue;
+    std::vector<double>& values = copy.*where;
+    if (copy.wide.empty()) {
+      if (where == &Copy::right) values = widened(copy.bytes, copy.original.dtype);
+      continue;
+    }
+    values = copy.wide;
+    if (where == &Copy::right) continue;
+    if (where == &Copy::spread)
+      for (double& value : values) value = std::sqrt(value);
+    else
+      for (double& value : values) value = std::abs(value);
+    // What was there before goes into the sum as well; make_inputs() cleared it.
+    for (size_t i = 0; i < copy.before.size(); ++i) values[i] += std::abs(copy.before[i]);
   }
-  return limit;
 }
 
-void Checker::compare(std::string_view op, const Copy& copy, double rounding) {
+void Checker::make_inputs(double (*of)(double)) {
+  for (Copy& copy : copies_) {
+    if (copy.use == TensorUse::read)
+      for (double& value : copy.wide) value = of(value);
+    else if (copy.use == TensorUse::updated)
+      std::fill(copy.wide.begin(), copy.wide.end(), 0.0);
+  }
+}
+
+Arithmetic Checker::arithmetic_of(bool multiplies) const {
+  Arithmetic arithmetic;
+  arithmetic.sums = unit_roundoff(DType::f64);
+  for (const Copy& copy : copies_)
+    if (is_float(copy.original.dtype) && copy.original.dtype != DType::f64)
+      arithmetic.sums = unit_roundoff(DType::f32);
+  if (tf32_ && multiplies) arithmetic.products = kTf32Roundoff;
+  return arithmetic;
+}
+
+void Checker::compare(std::string_view op, const Copy& copy, Arithmetic arithmetic, int64_t terms) {
   const std::vector<double> got = values_of(copy.original);
-  const std::vector<double> want = copy.wide.empty() ? widened(copy.bytes, copy.original.dtype) : copy.wide;
+  const std::vector<double>& right = copy.right;
   std::vector<double> difference(got.size());
   size_t worst = 0;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < got.size(); ++i) {
-    // NaN and infinity agree with themselves: a run that diverges is told of elsewhere.
-    const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
-    difference[i] = same ? 0 : std::abs(got[i] - want[i]);
-    if (!(difference[i] <= difference[worst])) worst = i;
+    const bool same = got[i] == right[i] || (std::isnan(got[i]) && std::isnan(right[i]));
+    difference[i] = same ? 0 : std::abs(got[i] - right[i]);
+    if (std::isnan(difference[i])) difference[i] = kInfinity;
+    if (difference[i] > difference[worst]) worst = i;
   }
-  double scale = norm(want.data(), want.size());
-  if (!copy.before.empty() && copy.original.dtype != DType::bf16) {
-    std::vector<double> change(want.size());
-    for (size_t i = 0; i < change.size(); ++i) change[i] = want[i] - copy.before[i];
-    // A small change of large values is rounded as these are.
-    scale = norm(change.data(), change.size()) + 1e-3 * norm(copy.before.data(), copy.before.size());
-  }
-  scale = std::max(scale, rounding);
-  const double error = norm(difference.data(), difference.size());
-  const double relative = error == 0 ? 0 : error / scale;  // infinite where nothing should be there
-  const double limit = this->limit();
+  arithmetic.results = is_float(copy.original.dtype) ? unit_roundoff(copy.original.dtype) : 0;
+  // Of the whole tensor, and of its worst element, which would drown in a large one.
+  double share = difference[worst] == kInfinity ? kInfinity : 0;
+  for (double (*const size)(const std::vector<double>&) : {&norm, &largest})
+    if (const double found = size(difference); found > 0)
+      share = std::max(
+          share, found / allowed(arithmetic, terms, size(right), size(copy.magnitude), size(copy.spread)));
+  const double error = share > 0 ? norm(difference) / norm(right) : 0;
 
   CheckedOp& checked = checked_[std::string(op)];
-  if (relative >= checked.worst) {
-    checked.worst = relative;
-    checked.limit = limit;
+  if (!(share < checked.share)) {
+    checked.share = share;
+    checked.error = error;
     checked.tensor = copy.name;
   }
-  if (relative <= limit) return;
+  if (share <= 1) return;
   throw Error(
       text("op ", op, " on '", backend_.name(), "' disagrees with the reference: ", copy.name, " (",
-           copy.original.dtype, ", ", copy.original.shape, ") differs by ", relative,
-           " of its norm, the limit is ", limit, "; most in element ", worst, ", which is ", got[worst],
-           " instead of ", want[worst]),
+           copy.original.dtype, ", ", copy.original.shape, ") differs by ", error, " of its norm, ", share,
+           " times what rounding explains; most in element ", worst, ", which is ", got[worst],
+           " instead of ", right[worst]),
       "The inputs were the same. `laban bench ops` and the tests of the backend try the op by itself.");
-}
-
-/// Gradients of weights are sums over all places, of products with changing signs: behind a batch norm much
-/// less remains than would of random signs. What these would leave, sqrt(places) of each product, is the
-/// measure.
-double Checker::rounding(const ConvBackwardWeights& op, std::string_view tensor) {
-  const auto places = static_cast<double>(op.dy.count()) / static_cast<double>(op.dy.shape.c);
-  const double dy = rms(op.dy) * std::sqrt(places);
-  return tensor == "dw" ? dy * rms(op.x) * std::sqrt(static_cast<double>(op.dw.count()))
-                        : dy * std::sqrt(static_cast<double>(op.dy.shape.c));
-}
-
-/// A mean of large values may be small.
-double Checker::rounding(const BatchNormTrain& op, std::string_view tensor) {
-  return tensor == "mean" ? rms(op.x) * std::sqrt(static_cast<double>(op.x.shape.c)) : 0;
-}
-
-/// dx = gamma*inv_std * (g - ...): with few values a channel, hardly anything of g remains. dgamma and dbeta:
-/// sums over all places, as above.
-double Checker::rounding(const BatchNormBackward& op, std::string_view tensor) {
-  if (tensor == "dgamma" || tensor == "dbeta") return norm(op.dy);
-  if (tensor != "dx") return 0;
-  const int64_t channels = op.x.shape.c;
-  const double *dy = op.dy.as<double>(), *gamma = op.gamma.as<double>(), *inv_std = op.inv_std.as<double>();
-  double sum = 0;
-  for (int64_t i = 0; i < op.dy.count(); ++i) {
-    const double value = dy[i] * gamma[i % channels] * inv_std[i % channels];
-    sum += value * value;
-  }
-  return std::sqrt(sum);
-}
-
-/// The loss of a certain answer is the small difference of large logits.
-double Checker::rounding(const SoftmaxCrossEntropy& op, std::string_view tensor) {
-  return tensor == "loss" ? norm(op.logits) : 0;
 }
 
 }  // namespace laban::opcheck

@@ -1,9 +1,11 @@
 // A backend under observation: every op runs twice, on the backend and on the reference in f64, from the same
 // inputs, and the results are compared. The first op that disagrees stops the program by name. Slow (the
-// reference is plain loops), and every op by itself: the inputs are those that the backend itself computed,
-// so that what differs is what this op did, not what came before it.
+// reference is plain loops, and runs a second time for the bound), and every op by itself: the inputs are
+// those that the backend itself computed, so that what differs is what this op did, not what came before it.
+// The bound is not a matter of taste: reference/rounding.h.
 #pragma once
 
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,23 +13,15 @@
 #include "core/backend_decorator.h"
 #include "core/op_tensors.h"
 #include "reference/reference_backend.h"
+#include "reference/rounding.h"
 
 namespace laban {
-
-/// How far a result may be from the reference's: norm of the difference over norm of what is right, of the
-/// narrowest floating-point type among the op's tensors. Where a tensor is updated (gradients that
-/// accumulate, weights), it is the change that counts.
-struct CheckLimits {
-  double f64 = 1e-10, f32 = 1e-4, bf16 = 1e-2;
-};
-/// With tf32 products have 10 bits of fraction.
-inline CheckLimits check_limits(bool tf32) { return tf32 ? CheckLimits{.f32 = 2e-3} : CheckLimits{}; }
 
 /// What was compared of one kind of op, so far.
 struct CheckedOp {
   int64_t runs = 0;
-  double worst = 0;    // error
-  double limit = 0;    // of that run
+  double share = 0;    // the largest difference, of what rounding explains: at most 1
+  double error = 0;    // the same difference, of what is right, as norms
   std::string tensor;  // where
 };
 
@@ -38,15 +32,17 @@ struct Copy {
   std::string name;
   TensorUse use = TensorUse::read;
   Tensor original;
-  std::vector<double> before;    // read and updated tensors: what was in it; empty for integers
-  std::vector<double> wide;      // the reference's, floating-point
-  std::vector<std::byte> bytes;  // the reference's, integers and bf16 copies of weights
+  std::vector<double> before;     // updated tensors: what was in it
+  std::vector<double> wide;       // the reference's, floating-point; then, of results, the magnitude
+  std::vector<std::byte> bytes;   // the reference's, integers and bf16 copies of weights
+  std::vector<double> right;      // results: what the reference computed
+  std::vector<double> magnitude;  // results, floating-point: reference/rounding.h
+  std::vector<double> spread;     // the same, where factors are rounded before they are multiplied
 };
 
 class Checker {
  public:
-  Checker(Backend& backend, const CheckLimits& limits, int64_t steps)
-      : backend_(backend), limits_(limits), steps_(steps) {}
+  Checker(Backend& backend, bool tf32, int64_t steps) : backend_(backend), tf32_(tf32), steps_(steps) {}
 
   template <class Op>
   void run(const Op& op, Scratch scratch) {
@@ -62,9 +58,26 @@ class Checker {
     });
     backend_.run(op, scratch);
     scratch_.resize(reference_.scratch_bytes(mirror));
-    reference_.run(mirror, Scratch{scratch_.data(), scratch_.size()});
+    const auto run_reference = [&] { reference_.run(mirror, Scratch{scratch_.data(), scratch_.size()}); };
+    run_reference();
+    keep(&Copy::right);
+    if constexpr (sums_products<Op>) {
+      // The same op on absolute values, then on squares.
+      make_inputs(magnitude_of);
+      run_reference();
+      keep(&Copy::magnitude);
+      if (tf32_) {
+        make_inputs(square_of);
+        run_reference();
+        keep(&Copy::spread);
+      }
+    } else {
+      to_magnitudes(mirror);
+      keep(&Copy::magnitude);
+    }
+    const Arithmetic arithmetic = arithmetic_of(sums_products<Op>);
     for (const Copy& copy : copies_)
-      if (copy.use != TensorUse::read) compare(op_name(op), copy, rounding(mirror, copy.name));
+      if (copy.use != TensorUse::read) compare(op_name(op), copy, arithmetic, terms(op));
     ++checked_[std::string(op_name(op))].runs;
     if constexpr (requires { op.common; }) --steps_;  // an optimizer's step ends a training step
   }
@@ -75,23 +88,20 @@ class Checker {
   Copy copy_of(std::string_view name, const Tensor& tensor, TensorUse use) const;
   Tensor in_copy(Copy& copy) const;
   std::vector<double> values_of(const Tensor& tensor) const;
-  /// Throws Error where they differ by more than the limit. `rounding`: a magnitude that went into the
-  /// result and may have cancelled out of it.
-  void compare(std::string_view op, const Copy& copy, double rounding);
-  double limit() const;
-
-  template <class Op>
-  static double rounding(const Op&, std::string_view) {
-    return 0;
-  }
-  static double rounding(const ConvBackwardWeights& op, std::string_view tensor);
-  static double rounding(const BatchNormTrain& op, std::string_view tensor);
-  static double rounding(const BatchNormBackward& op, std::string_view tensor);
-  static double rounding(const SoftmaxCrossEntropy& op, std::string_view tensor);
+  /// What the reference left in the results goes to `where`, as it is made ready to be compared.
+  void keep(std::vector<double> Copy::*where);
+  static double magnitude_of(double value) { return std::abs(value); }
+  static double square_of(double value) { return value * value; }
+  /// Replaces the copies' floating-point inputs, and what results that are updated begin from, by a function
+  /// of theirs.
+  void make_inputs(double (*of)(double));
+  Arithmetic arithmetic_of(bool multiplies) const;
+  /// Throws Error where they differ by more than rounding explains.
+  void compare(std::string_view op, const Copy& copy, Arithmetic arithmetic, int64_t terms);
 
   Backend& backend_;
   ReferenceBackend reference_;
-  CheckLimits limits_;
+  bool tf32_;
   int64_t steps_;
   std::vector<Copy> copies_;
   std::vector<std::byte> scratch_;
@@ -103,8 +113,8 @@ class Checks;
 template <>
 class Checks<decorator::OpList<>> : public BackendDecorator {
  public:
-  Checks(Backend& backend, const CheckLimits& limits, int64_t steps)
-      : BackendDecorator(backend), checker_(backend, limits, steps) {}
+  Checks(Backend& backend, bool tf32, int64_t steps)
+      : BackendDecorator(backend), checker_(backend, tf32, steps) {}
   using BackendDecorator::run;
 
  protected:
@@ -122,8 +132,9 @@ class Checks<decorator::OpList<Op, Rest...>> : public Checks<decorator::OpList<R
 
 class CheckBackend : public opcheck::Checks<decorator::AllOps> {
  public:
-  /// `backend` must outlive it. After `steps` steps of an optimizer ops only run.
-  CheckBackend(Backend& backend, const CheckLimits& limits, int64_t steps) : Checks(backend, limits, steps) {}
+  /// `backend` must outlive it. After `steps` steps of an optimizer ops only run. `tf32`: the backend rounds
+  /// factors to tf32.
+  CheckBackend(Backend& backend, int64_t steps, bool tf32 = false) : Checks(backend, tf32, steps) {}
 
   /// By the name of the op (core/op_tensors.h).
   const std::map<std::string, CheckedOp>& checked() const { return checker_.checked(); }
