@@ -68,6 +68,11 @@ void evaluate(const Options& options) {
     throw UsageError(text(dataset.root.string(), " has no clips in the split '", options.split, "'"),
                      text("It has: ", split_sizes(dataset), "; choose another --split."));
 
+  std::string output = options.output;
+  if (output.empty() && !options.source.run.empty())
+    output = RunFolder{options.source.run}.evaluation(options.split, config.clip.single_frame).string();
+  if (!output.empty()) require_writable(output);
+
   install_interrupt_handler();
   std::optional<Progress> progress;
   LoaderSettings settings =
@@ -92,9 +97,6 @@ void evaluate(const Options& options) {
   evaluation.split = options.split;
   evaluation.single_frame = config.clip.single_frame;
   const std::string document = to_json(evaluation);
-  std::string output = options.output;
-  if (output.empty() && !options.source.run.empty())
-    output = RunFolder{options.source.run}.evaluation(options.split, evaluation.single_frame).string();
   if (!output.empty()) write_file(output, document);
   if (options.json)
     std::fputs(document.c_str(), stdout);

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "train/features.h"
@@ -26,6 +27,7 @@ void extract(const Options& options) {
   if (!options.data.empty()) config.data.path = options.data;
   if (config.data.path.empty())
     throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+  require_writable(options.output);
   const Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
   print_notes(dataset);
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "commands.h"
+#include "core/error.h"
+#include "core/files.h"
 #include "core/safetensors.h"
 #include "models/network.h"
 #include "options.h"
@@ -213,6 +215,7 @@ void run(const Options& options) {
   options.flags.apply(config);
   choose_threads(config);
   resolve(config);
+  require_writable(options.output);
   const StateDict state = StateDict::read(std::filesystem::path(options.weights));
   const int64_t classes = classes_of(state);
   const Input input = read_input(options.input, classes);

@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "core/error.h"
 #include "table.h"
 
 namespace laban::tools {

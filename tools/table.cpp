@@ -48,25 +48,6 @@ std::string Table::str() const {
   return out;
 }
 
-std::string visible(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (u < 0x20 || u == 0x7f) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\x%02x", u);
-      out += code;
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string grouped(int64_t number) {
   std::string digits = std::to_string(number);
   for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > (number < 0); at -= 3)

@@ -22,9 +22,6 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// The text on one line: line ends, tabs and other control characters as \n, \t, \x1b. File names may hold
-/// anything, and a terminal obeys what it is sent.
-std::string visible(const std::string& text);
 /// 31505325 -> "31,505,325"
 std::string grouped(int64_t number);
 /// printf with one double: fixed(40.5187, 3) -> "40.519".

@@ -74,6 +74,13 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
   file.commit();
 }
 
+void require_writable(const std::filesystem::path& path) {
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code))
+    throw FileError(path.string(), "is a folder, not a file", "Name a file in it.");
+  AtomicFile{path};  // not committed: gone again
+}
+
 std::string read_file(const std::filesystem::path& path) {
   std::error_code code;
   if (!std::filesystem::exists(path, code)) throw FileError(path.string(), "does not exist");

@@ -31,6 +31,9 @@ class AtomicFile {
 
 /// The same in one call, for small files.
 void write_file(const std::filesystem::path& path, std::string_view text);
+/// Throws what the two would throw at `path`, for want of the folder or of permission: for the beginning of
+/// long work that ends in a file. Leaves a file that is there as it is.
+void require_writable(const std::filesystem::path& path);
 /// All bytes of a file. Throws FileError where it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
