@@ -105,6 +105,7 @@ class CudaBackend : public OwnKernels<OwnOps> {
   void prepare_for(const ConvBackwardWeights& op) override;
 
  private:
+  SmallUploads small_uploads_;
   StreamOwner copies_;  // uploads beside the ops
   Event uploaded_;      // the last of them
   Libraries libraries_;

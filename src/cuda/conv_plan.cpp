@@ -3,9 +3,9 @@
 namespace laban::cuda {
 namespace {
 
-// Of the engines that cuDNN offers, best first, this many are timed; those compiled at run time cost about a
-// second each before they can be.
-constexpr int kMostTimed = 16, kMostCompiled = 4;
+// Of what cuDNN offers, best first, this much is timed: an engine in a few of its settings, as the first
+// dozen may all be settings of one. Those compiled at run time cost about a second each before they can be.
+constexpr int kMostTimed = 32, kMostOfEngine = 8, kMostCompiled = 4;
 
 }  // namespace
 
@@ -31,7 +31,11 @@ ConvPlans::Entry& ConvPlans::entry(const ConvProblem& problem) {
   entry.plan = remembered(graph);
   if (!entry.plan && settings_.timer) entry.plan = fastest(graph, &entry.refusal);
   if (!entry.plan) entry.plan = first(graph, Search::quick, &entry.refusal);
-  if (!entry.plan) entry.plan = first(graph, Search::thorough, &entry.refusal);
+  if (!entry.plan || entry.plan->plan.workspace_bytes() > settings_.workspace_limit) {
+    std::unique_ptr<ConvPlan> other = first(graph, Search::thorough, &entry.refusal);
+    if (!entry.plan || (other && other->plan.workspace_bytes() < entry.plan->plan.workspace_bytes()))
+      entry.plan = std::move(other);
+  }
   return entry;
 }
 
@@ -47,14 +51,23 @@ std::unique_ptr<ConvPlan> ConvPlans::remembered(const ConvGraph& graph) {
 
 std::unique_ptr<ConvPlan> ConvPlans::fastest(const ConvGraph& graph, std::string* refusal) {
   std::unique_ptr<ConvPlan> best;
+  PlanTimer time;
+  try {
+    time = settings_.timer(graph.problem());
+  } catch (const Error& error) {
+    *refusal = error.what();
+    return nullptr;
+  }
   int timed = 0, compiled = 0;
+  std::map<int64_t, int> of_engine;
   for (EngineConfig& config : engines(graph, device_, Search::thorough)) {
     if (timed == kMostTimed) break;
+    if (of_engine[config.choice.engine]++ >= kMostOfEngine) continue;
     if (config.notes.compiled && compiled++ >= kMostCompiled) continue;
     std::optional<Plan> plan = Plan::make(std::move(config), device_, refusal);
     if (!plan || plan->workspace_bytes() > settings_.workspace_limit) continue;
     try {
-      const double milliseconds = settings_.timer(graph.problem(), *plan);
+      const double milliseconds = time(*plan);
       ++timed;
       if (!best || milliseconds < best->milliseconds)
         best = std::make_unique<ConvPlan>(ConvPlan{std::move(*plan), milliseconds});

@@ -17,7 +17,10 @@ struct ConvPlan {
 };
 
 /// Milliseconds of one run. Throws Error where the plan cannot be run: then another one is taken.
-using PlanTimer = std::function<double(const ConvProblem&, const Plan&)>;
+using PlanTimer = std::function<double(const Plan&)>;
+/// A timer for the plans of one problem, with tensors to run them on for as long as it lives. Throws Error
+/// where memory is short.
+using MakePlanTimer = std::function<PlanTimer(const ConvProblem&)>;
 
 /// Chooses among cuDNN's engines, in this order: what the file remembers; the fastest by `timer`, where there
 /// is one; what cuDNN's heuristics put first. Nothing here needs a card but the timer.
@@ -25,7 +28,7 @@ class ConvPlans {
  public:
   struct Settings {
     PlanFile file;                               // of winners by time; only with a timer is it written
-    PlanTimer timer;                             // none: trust the heuristics
+    MakePlanTimer timer;                         // none: trust the heuristics
     size_t workspace_limit = size_t{256} << 20;  // bytes; more only where nothing works with less
   };
   ConvPlans(DeviceProperties device, Settings settings);

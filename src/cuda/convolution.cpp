@@ -79,11 +79,6 @@ Convolutions::WeightsWay Convolutions::weights_way(const ConvBackwardWeights& op
   if (settings_.exact_weights)
     if (const ConvPlan* plan = plans_.find(exact)) return {exact, plan, 0};
   const ConvPlan& plan = plans_.get(rounded);
-  if (!settings_.exact_weights && plan.milliseconds > 0) {
-    const ConvPlan* other = plans_.find(exact);
-    if (other && other->milliseconds > 0 && other->milliseconds <= plan.milliseconds)
-      return {exact, other, 0};
-  }
   return {rounded, &plan, static_cast<size_t>(op.dw.count()) * size_of(DType::bf16)};
 }
 

@@ -18,8 +18,7 @@ class Convolutions {
   struct Settings {
     bool tf32 = false;           // f32 may be rounded to TF32 before it is multiplied
     bool deterministic = true;   // the same bits in every run
-    bool exact_weights = false;  // bf16: exact wherever cuDNN can (channels in multiples of 8). Else exact
-                                 // only where both ways were timed and it is the faster one
+    bool exact_weights = false;  // bf16: exact wherever cuDNN can (channels in multiples of 8)
   };
   Convolutions(ConvPlans plans, Settings settings) : plans_(std::move(plans)), settings_(settings) {}
 

@@ -60,7 +60,12 @@ CudaBackend::CudaBackend(const CudaSettings& settings)
 }
 
 void CudaBackend::upload(const Tensor& to, const void* from) {
-  copy_to_device(to.data, from, to.bytes(), stream_.get());
+  // The labels of a step must not make the host wait for the step before. With managed memory the host may
+  // touch `to` next.
+  if (to.bytes() <= SmallUploads::kLargest && !settings_.managed)
+    small_uploads_.copy(to.data, from, to.bytes(), stream_.get());
+  else
+    copy_to_device(to.data, from, to.bytes(), stream_.get());
 }
 void CudaBackend::download(void* to, const Tensor& from) {
   copy_to_host(to, from.data, from.bytes(), stream_.get());

@@ -6,9 +6,9 @@
 
 namespace laban::cuda {
 
-/// A PlanTimer. It allocates tensors and workspace for the problem, and frees them with the next problem or
-/// the last copy of the timer; nothing that a network owns is touched. Throws Error where memory is short.
-/// `libraries` must outlive it.
-PlanTimer make_plan_timer(Libraries& libraries, Stream stream);
+/// Times plans as they will run: many in a row from a recorded graph, so that what the host does between them
+/// does not count. A plan that cannot be recorded is refused. Nothing that a network owns is touched.
+/// `libraries` must outlive the result.
+MakePlanTimer make_plan_timer(Libraries& libraries, Stream stream);
 
 }  // namespace laban::cuda

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "cuda/check.h"
 
@@ -155,6 +156,8 @@ void Event::make_wait(Stream stream) const {
   check(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent");
 }
 
+void Event::synchronize() const { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
+
 std::unique_ptr<Memory> allocate_device(size_t bytes) { return std::make_unique<DeviceMemory>(bytes); }
 std::unique_ptr<Memory> allocate_managed(size_t bytes) { return std::make_unique<ManagedMemory>(bytes); }
 std::unique_ptr<Memory> allocate_pinned(size_t bytes) { return std::make_unique<PinnedMemory>(bytes); }
@@ -193,10 +196,22 @@ std::unique_ptr<Recording> record_graph(Stream stream, const std::function<void(
 void copy_to_device(void* to, const void* from, size_t bytes, Stream stream) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "cudaMemcpyAsync", bytes,
         " bytes to the device");
-  // Up to 64 KiB of pageable memory are copied aside before the call returns; of more, a part may still be
-  // read.
-  constexpr size_t kCopiedAside = 64 * 1024;
-  if (bytes > kCopiedAside) check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+  check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+}
+
+void SmallUploads::copy(void* to, const void* from, size_t bytes, Stream stream) {
+  require(bytes <= kLargest, "SmallUploads::copy: too much for one");
+  if (!pinned_) pinned_ = allocate_pinned(2 * kHalf);
+  if (used_ + bytes > kHalf) {
+    left_[half_].record(stream);
+    half_ = 1 - half_;
+    left_[half_].synchronize();
+    used_ = 0;
+  }
+  std::byte* const aside = static_cast<std::byte*>(pinned_->data()) + half_ * kHalf + used_;
+  std::memcpy(aside, from, bytes);
+  begin_copy_to_device(to, aside, bytes, stream);
+  used_ += (bytes + 63) / 64 * 64;
 }
 
 void copy_to_host(void* to, const void* from, size_t bytes, Stream stream) {

@@ -55,6 +55,8 @@ class Event {
 
   void record(Stream stream);
   void make_wait(Stream stream) const;
+  /// Waits, on the host, for what was recorded last; not at all where nothing was.
+  void synchronize() const;
 
  private:
   CUevent_st* event_ = nullptr;
@@ -72,9 +74,25 @@ size_t free_device_bytes();
 /// Records what `body` puts on `stream` as a graph. Nothing runs until replay().
 std::unique_ptr<Recording> record_graph(Stream stream, const std::function<void()>& body);
 
-/// Copies that are ordered with the stream's work. The host may go on using `from` at once.
+/// Small copies that are ordered with the stream's work, by way of page-locked memory: the host may go on
+/// using `from` at once, and waits for nothing.
+class SmallUploads {
+ public:
+  static constexpr size_t kLargest = 64 * 1024;  // bytes of one copy
+
+  void copy(void* to, const void* from, size_t bytes, Stream stream);
+
+ private:
+  // Two halves in turn: one is written to again only when the copies from it have been made, which lies
+  // hundreds of copies back.
+  static constexpr size_t kHalf = 8 * kLargest;
+  std::unique_ptr<Memory> pinned_;  // of the first copy on
+  Event left_[2];
+  size_t half_ = 0, used_ = 0;
+};
+
+/// Copies that are ordered with the stream's work, and wait for it.
 void copy_to_device(void* to, const void* from, size_t bytes, Stream stream);
-/// Waits for the stream.
 void copy_to_host(void* to, const void* from, size_t bytes, Stream stream);
 /// `pinned` memory, without waiting.
 void begin_copy_to_device(void* to, const void* pinned, size_t bytes, Stream stream);

@@ -18,6 +18,11 @@ namespace {
 const ConvGeometry kGeometry{{2, 64, 4, 14, 14}, {2, 64, 4, 14, 14}, {{3, 3, 3}, {1, 1, 1}, {1, 1, 1}}};
 const ConvProblem kProblem{ConvPass::forward, kGeometry, MathMode::bf16, ConvEpilogue::none, true};
 
+/// The same timer for every problem.
+MakePlanTimer timer_of(PlanTimer timer) {
+  return [timer = std::move(timer)](const ConvProblem&) { return timer; };
+}
+
 /// A file that is not there yet, and is gone when the test ends.
 class TemporaryFile {
  public:
@@ -89,12 +94,13 @@ TEST_CASE("the fastest engine wins, and is not searched for again") {
   EngineChoice slowest, winner;
   {
     // The clock runs down: each engine is faster than the one before.
-    ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"),
-                             .timer = [&](const ConvProblem& problem, const Plan& plan) {
+    ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"), .timer = [&](const ConvProblem& problem) {
                                CHECK(problem == kProblem);
-                               if (calls == 0) slowest = plan.choice();
-                               winner = plan.choice();
-                               return 100.0 - ++calls;
+                               return [&](const Plan& plan) {
+                                 if (calls == 0) slowest = plan.choice();
+                                 winner = plan.choice();
+                                 return 100.0 - ++calls;
+                               };
                              }});
     const ConvPlan& plan = plans.get(kProblem);
     CHECK(calls > 4);
@@ -105,7 +111,7 @@ TEST_CASE("the fastest engine wins, and is not searched for again") {
   }
   const int searched = calls;
   ConvPlans again(h200(), {.file = PlanFile(file.path(), "card"),
-                           .timer = [&](const ConvProblem&, const Plan&) { return ++calls; }});
+                           .timer = timer_of([&](const Plan&) { return ++calls; })});
   const ConvPlan& plan = again.get(kProblem);
   CHECK(plan.plan.choice() == winner);
   CHECK(plan.milliseconds == 100.0 - searched);
@@ -115,18 +121,22 @@ TEST_CASE("the fastest engine wins, and is not searched for again") {
 TEST_CASE("engines that cannot be run are passed over; with none timed, the heuristics decide") {
   if (!cudnn_can_load()) return;
   int calls = 0;
-  ConvPlans all_fail(h200(), {.file = {}, .timer = [&](const ConvProblem&, const Plan&) -> double {
-                                ++calls;
-                                throw Error("no memory");
-                              }});
+  ConvPlans all_fail(h200(), {.file = {}, .timer = timer_of([&](const Plan&) -> double {
+                                            ++calls;
+                                            throw Error("no memory");
+                                          })});
   CHECK(all_fail.get(kProblem).milliseconds == 0);
   CHECK(calls > 1);
 
-  ConvPlans one_works(h200(), {.file = {}, .timer = [&, seen = 0](const ConvProblem&, const Plan&) mutable {
-                                 if (++seen != 2) throw Error("no memory");
-                                 return 3.0;
-                               }});
+  ConvPlans one_works(h200(), {.file = {}, .timer = timer_of([&, seen = 0](const Plan&) mutable {
+                                             if (++seen != 2) throw Error("no memory");
+                                             return 3.0;
+                                           })});
   CHECK(one_works.get(kProblem).milliseconds == 3);
+
+  ConvPlans no_tensors(
+      h200(), {.file = {}, .timer = [](const ConvProblem&) -> PlanTimer { throw Error("no memory"); }});
+  CHECK(no_tensors.get(kProblem).milliseconds == 0);
 }
 
 TEST_CASE("a remembered engine that this cuDNN does not have is searched for anew") {

@@ -36,8 +36,8 @@ ConvBackwardWeights weights(const Case& c, DType compute, bool bias = false) {
   return op;
 }
 
-Convolutions convolutions(Convolutions::Settings settings, PlanTimer timer = {}) {
-  return Convolutions(ConvPlans(h200(), {.file = {}, .timer = std::move(timer)}), settings);
+Convolutions convolutions(Convolutions::Settings settings) {
+  return Convolutions(ConvPlans(h200(), {}), settings);
 }
 
 }  // namespace

@@ -52,10 +52,9 @@ struct Launch {
 
 #if defined(__CUDACC__)
 
-/// Throws Error where the launch before this call failed.
-inline void check_launch(const Launch& at) {
-  const cudaError_t status = cudaGetLastError();
+inline void check_launch(const Launch& at, cudaError_t status) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // the runtime keeps it, too
   const auto extent = [](const dim3& e) { return text(e.x, 'x', e.y, 'x', e.z); };
   throw Error(text("the CUDA kernel '", at.kernel, "' over ", at.shape, " could not be started (grid ",
                    extent(at.grid), ", block ", extent(at.block), "): ", cudaGetErrorName(status), ", ",
@@ -66,8 +65,16 @@ inline void check_launch(const Launch& at) {
 template <class... Parameters, class... Arguments>
 void launch(const Launch& at, void (*kernel)(Parameters...), const Arguments&... arguments) {
   if (at.grid.x == 0 || at.grid.y == 0) return;  // nothing to do
-  kernel<<<at.grid, at.block, at.dynamic_bytes, at.stream>>>(static_cast<Parameters>(arguments)...);
-  check_launch(at);
+  std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
+  // Not <<<>>>, whose failure cudaGetLastError() tells together with whatever failed before: here the kernel
+  // answers for itself.
+  std::apply(
+      [&](Parameters&... value) {
+        void* addresses[] = {&value..., nullptr};
+        check_launch(at, cudaLaunchKernel(reinterpret_cast<const void*>(kernel), at.grid, at.block, addresses,
+                                          at.dynamic_bytes, at.stream));
+      },
+      values);
 }
 
 #else
