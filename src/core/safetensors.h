@@ -56,7 +56,7 @@ class SafetensorsFile {
 
   /// Throws FileError where the checksum is missing or differs from the contents.
   void verify_checksum() const;
-  /// The bytes of a tensor, as they lie in the file.
+  /// The bytes of a tensor, as they lie in the file: not necessarily aligned for its elements.
   std::span<const std::byte> bytes_of(const Entry& entry) const {
     return data_.subspan(entry.begin, entry.end - entry.begin);
   }

@@ -26,8 +26,9 @@ struct SafetensorsHeader {
 
 /// Reads the JSON `text` of the header of `path`, in front of `data_bytes` bytes of tensors. Throws
 /// FileError, naming the tensor, for anything but an object of tensors with their three fields and text
-/// metadata; for names and fields that occur twice; unknown element types; shapes that overflow or do not fit
-/// their place; places that overlap, leave a gap, are misaligned, or do not end where the file does.
+/// metadata, padded with spaces; for names and fields that occur twice; unknown element types; shapes that
+/// overflow or do not fit their place; places that overlap, leave a gap, or do not end where the file does.
+/// The format lets a tensor begin at any byte, so its elements may be misaligned: read them with decode().
 SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_bytes,
                                            const std::filesystem::path& path);
 

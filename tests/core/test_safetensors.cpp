@@ -182,10 +182,10 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   CHECK(says(complaint(path, one("\"F32\"", "[-2]", "[0,8]")), "impossible"));
   CHECK(says(complaint(path, one("\"F32\"", "[4611686018427387904,4611686018427387904]", "[0,8]")),
              "impossible"));
+  CHECK(says(complaint(path, one("\"F32\"", "[0,4611686018427387904,4]", "[0,0]")), "impossible"));
   CHECK(says(complaint(path, one("\"F32\"", "[2]", "[8,0]")), "8 to 0"));
   CHECK(says(complaint(path, one("\"F32\"", "[2]", "[0.5,8]")), "whole numbers"));
   CHECK(says(complaint(path, one("\"F32\"", "[2]", "[4,12]")), "gap"));
-  CHECK(says(complaint(path, one("\"F32\"", "[1]", "[2,6]")), "no multiple of its element's 4 bytes"));
   CHECK(says(complaint(path, one("[4]", "[2]", "[0,8]")), "'dtype' is not what belongs there"));
   CHECK(says(complaint(path, one("\"F32\"", "[[2]]", "[0,8]")), "shape is not a list of whole numbers"));
   CHECK(says(complaint(path, one("\"F32\"", "[2]", "[0,8,8]")), "data_offsets are not two numbers"));
@@ -202,6 +202,8 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   CHECK(says(complaint(path, file_of(R"({"__metadata__":{"k":"1","k":"2"}})", "")), "'k' occurs twice"));
   CHECK(says(complaint(path, file_of(R"({"__metadata__":[]})", "")), "__metadata__ is not an object"));
   CHECK(says(complaint(path, file_of("{} {}", "")), "not a JSON object"));
+  CHECK(says(complaint(path, file_of(std::string("{}\0\0", 4), "")), "byte 2 of 4 is zero"));
+  CHECK(says(complaint(path, file_of(std::string("{}  \0{\"a\":1}", 12), "")), "byte 4 of 12 is zero"));
   CHECK(says(complaint(path, file_of(std::string(100'000, '['), "")), "not a JSON object"));
   CHECK(says(complaint(path, one("\"F32\"", "[4]", "[0,16]")),
              "16 bytes of tensors are promised, 8 are there"));
@@ -213,6 +215,26 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
     CAPTURE(length);
     CHECK(!complaint(path, good.substr(0, length)).empty());
   }
+}
+
+TEST_CASE("tensors may begin at any byte, whatever their elements' size") {
+  TemporaryFolder folder;
+  const auto path = folder.path / "unaligned.safetensors";
+  // As foreign programs write them: a byte, then wider elements right behind it.
+  std::string data(1, '\x07');
+  data += bytes_of<float>({1.5f, -2});
+  data += bytes_of<int64_t>({-5'000'000'000});
+  data += bytes_of<double>({0.1});
+  write_file(path, file_of(R"({"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                           R"("f":{"dtype":"F32","shape":[2],"data_offsets":[1,9]},)"
+                           R"("i":{"dtype":"I64","shape":[],"data_offsets":[9,17]},)"
+                           R"("d":{"dtype":"F64","shape":[1],"data_offsets":[17,25]}}  )",
+                           data));
+  const SafetensorsFile file(path);
+  CHECK(file.integers("u", std::vector<int64_t>{1}) == std::vector<int64_t>{7});
+  CHECK(file.doubles("f", std::vector<int64_t>{2}) == std::vector<double>{1.5, -2});
+  CHECK(file.integers("i", {}) == std::vector<int64_t>{-5'000'000'000});
+  CHECK(file.doubles("d", std::vector<int64_t>{1}) == std::vector<double>{0.1});
 }
 
 TEST_CASE("any single changed bit is found") {
