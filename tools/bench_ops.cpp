@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <chrono>
 #include <limits>
+#include <vector>
 
 #include "bench.h"
 #include "core/backend_decorator.h"
+#include "core/rng.h"
 
 namespace laban::tools {
 namespace {
@@ -117,17 +118,26 @@ OpLabel label(const SetZero& op) { return {"set_zero", "", gbytes({op.x})}; }
 
 /// What the timers below write to.
 struct Ledger {
-  bool by_shape = false, open = false;
+  bool by_shape = false;
+  std::unique_ptr<OpClock> clock;
+  std::vector<OpLabel> labels;  // of the ops since the last settle(); two marks each
   std::map<std::string, OpTime> times;
+  std::vector<double> steps;  // seconds of each that counts, from its first op to the end of its last
 
-  void book(const OpLabel& label, double seconds) {
-    if (!open) return;
-    OpTime& time =
-        times[by_shape && !label.geometry.empty() ? label.name + ": " + label.geometry : label.name];
-    ++time.runs;
-    time.seconds += seconds;
-    time.gflop += label.gflop;
-    time.gbyte += label.gbyte;
+  /// Reads the clock and, where the step counts, books each op's time.
+  void settle(bool counts) {
+    const std::vector<double> moments = clock->take();
+    if (counts) steps.push_back(moments.back());
+    for (size_t i = 0; counts && i < labels.size(); ++i) {
+      const OpLabel& label = labels[i];
+      OpTime& time =
+          times[by_shape && !label.geometry.empty() ? label.name + ": " + label.geometry : label.name];
+      ++time.runs;
+      time.seconds += moments[2 * i + 1] - moments[2 * i];
+      time.gflop += label.gflop;
+      time.gbyte += label.gbyte;
+    }
+    labels.clear();
   }
 };
 
@@ -148,29 +158,31 @@ class Timers<decorator::OpList<Op, Rest...>> : public Timers<decorator::OpList<R
   using Timers<decorator::OpList<Rest...>>::Timers;
   using Timers<decorator::OpList<Rest...>>::run;
   void run(const Op& op, Scratch scratch) override {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
+    this->ledger_.clock->mark();
     this->inner().run(op, scratch);
-    this->inner().synchronize();
-    this->ledger_.book(label(op), std::chrono::duration<double>(Clock::now() - start).count());
+    this->ledger_.clock->mark();
+    this->ledger_.labels.push_back(label(op));
   }
 };
 
 /// The fastest of ten runs.
 template <class Op>
 double fastest(Backend& backend, const Op& op) {
-  using Clock = std::chrono::steady_clock;
   backend.prepare(op);
   const size_t bytes = backend.scratch_bytes(op);
   const auto memory = bytes ? backend.allocate(bytes) : nullptr;
   const Scratch scratch{memory ? memory->data() : nullptr, bytes};
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 10; ++i) {
-    const auto start = Clock::now();
+  backend.run(op, scratch);
+  const std::unique_ptr<OpClock> clock = backend.clock();
+  constexpr size_t kRuns = 10;
+  clock->mark();
+  for (size_t i = 0; i < kRuns; ++i) {
     backend.run(op, scratch);
-    backend.synchronize();
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+    clock->mark();
   }
+  const std::vector<double> moments = clock->take();
+  double best = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < kRuns; ++i) best = std::min(best, moments[i + 1] - moments[i]);
   return best;
 }
 
@@ -180,11 +192,24 @@ Peaks measure_peaks(Backend& backend, const BenchSettings& settings) {
   if (settings.device == "reference") return {};
   const bool gpu = settings.device == "cuda";
   const DType compute = settings.precision == "bf16" ? DType::bf16 : DType::f32;
+  std::vector<float> values(size_t{1} << 20);
+  Rng rng(1, Purpose::test);
+  for (float& value : values) value = static_cast<float>(rng.normal());
+  const auto memory = backend.allocate(values.size() * sizeof(float));
+  const Tensor random(memory->data(), DType::f32, Shape::vector(static_cast<int64_t>(values.size())),
+                      backend.device());
+  backend.upload(random, values.data());
   const auto make = [&](std::vector<std::unique_ptr<Memory>>& owners, Shape shape, DType dtype) {
     Tensor tensor(nullptr, dtype, shape, backend.device());
     owners.push_back(backend.allocate(tensor.bytes()));
     tensor.data = owners.back()->data();
-    backend.run(SetZero{tensor}, {});
+    // Zeros draw less power, and a GPU runs faster on them than in earnest.
+    Tensor piece = random;
+    for (int64_t at = 0; at < tensor.count(); at += random.count()) {
+      piece.shape = Shape::vector(std::min(random.count(), tensor.count() - at));
+      auto* const place = static_cast<std::byte*>(tensor.data) + static_cast<size_t>(at) * size_of(dtype);
+      backend.run(Cast{piece, Tensor(place, dtype, piece.shape, backend.device())}, {});
+    }
     return tensor;
   };
   Peaks peaks;
@@ -221,9 +246,12 @@ std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_s
       settings,
       [&](Backend& backend) -> std::unique_ptr<Backend> {
         peaks = measure_peaks(backend, settings);
+        ledger.clock = backend.clock();
         return std::make_unique<Timers<decorator::AllOps>>(backend, ledger);
       },
-      [&](int64_t number) { ledger.open = number >= 0; });
+      [&](int64_t number) { ledger.settle(/*counts=*/number > 0); });
+  ledger.settle(/*counts=*/true);
+  step.seconds = ledger.steps;
   return ledger.times;
 }
 

@@ -19,6 +19,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/op_clock.h"
 #include "core/tensor.h"
 #include "core/window.h"
 
@@ -291,6 +292,8 @@ class Backend {
   /// Records the ops that `body` runs instead of running them; `body` may neither upload nor download. Null
   /// where this backend does not record; `body` has then not been called.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& /*body*/) { return nullptr; }
+
+  virtual std::unique_ptr<OpClock> clock() { return std::make_unique<HostClock>(); }
 
   /// Bytes of scratch that run(op) needs. Called for every op in a dry run, then again in every step: cheap.
   template <class Op>

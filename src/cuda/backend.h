@@ -9,6 +9,7 @@
 #include "cuda/cuda_backend.h"
 #include "cuda/libraries.h"
 #include "cuda/linear.h"
+#include "cuda/op_clock.h"
 #include "cuda/runtime.h"
 
 namespace laban::cuda {
@@ -75,6 +76,7 @@ class CudaBackend : public OwnKernels<OwnOps> {
   void await_uploads() override;
   void synchronize() override { stream_.synchronize(); }
   std::unique_ptr<Recording> record(const std::function<void()>& body) override;
+  std::unique_ptr<OpClock> clock() override { return make_op_clock(stream_.get()); }
 
   using OwnKernels::run;
   void run(const ConvForward& op, Scratch scratch) override;

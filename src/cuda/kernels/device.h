@@ -101,6 +101,19 @@ inline void zero(void* memory, size_t bytes, [[maybe_unused]] Stream stream) {
 #endif
 }
 
+/// A copy within the device's memory.
+inline void copy(void* to, const void* from, size_t bytes, [[maybe_unused]] Stream stream) {
+#if defined(__CUDACC__)
+  const cudaError_t status = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
+  if (status != cudaSuccess)
+    throw Error(text("cudaMemcpyAsync of ", bytes, " bytes failed: ", cudaGetErrorName(status), ", ",
+                     cudaGetErrorString(status)),
+                "Where this follows another CUDA error, that one is the cause.");
+#else
+  std::memmove(to, from, bytes);
+#endif
+}
+
 // ---- shared memory -------------------------------------------------------------------------------------
 
 /// A fixed array.
