@@ -218,6 +218,7 @@ void run(const Options& options) {
   require_writable(options.output);
   const StateDict state = StateDict::read(std::filesystem::path(options.weights));
   const int64_t classes = classes_of(state);
+  require_fit(state, model_spec(config, classes), HeadPolicy::must_fit);
   const Input input = read_input(options.input, classes);
   if (input.labels.empty() && (options.gradients || options.steps > 0))
     throw UsageError(text(options.input, " holds no labels, which ",

@@ -91,6 +91,7 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
   const int64_t classes = classes_of(state);
   CheckpointInfo info;
   info.config = adjusted({}, source.flags, use);
+  require_fit(state, model_spec(info.config, classes), HeadPolicy::must_fit);
   info.classes = class_names(source, state, classes);
   const bool named = !info.classes.empty();
   for (int64_t i = 0; !named && i < classes; ++i) info.classes.push_back(text("class ", i));

@@ -8,6 +8,7 @@ namespace laban {
 namespace {
 
 constexpr std::array<std::string_view, 2> kWrappers{"module.", "_orig_mod."};
+constexpr const char* kAverages = "n_averaged";  // PyTorch's AveragedModel counts beside its "module."
 
 /// "layer3.11." -> 9 characters, 0 where the name does not begin so.
 size_t block_prefix(std::string_view name) {
@@ -79,11 +80,12 @@ StateDict with_own_keys(const StateDict& state) {
   for (bool found = true; found;) {
     found = false;
     for (const std::string_view wrapper : kWrappers) {
-      const auto& tensors = bare.tensors();
+      const StateDict wrapped = bare.without(kAverages);
+      const auto& tensors = wrapped.tensors();
       if (tensors.empty() ||
           !std::ranges::all_of(tensors, [&](const auto& item) { return item.first.starts_with(wrapper); }))
         continue;
-      bare = bare.renamed([&](const std::string& name) { return name.substr(wrapper.size()); });
+      bare = wrapped.renamed([&](const std::string& name) { return name.substr(wrapper.size()); });
       found = true;
     }
   }

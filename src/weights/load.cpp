@@ -89,7 +89,25 @@ std::string advice(const StateDict& state) {
   return "The file fits: " + list + ".";
 }
 
+/// Whether the network keeps its own last layer; throws where the rest, or all of it, does not fit.
+bool checked_own_head(const StateDict& state, const std::map<std::string, std::vector<int64_t>>& wanted,
+                      const ModelSpec& spec, HeadPolicy policy) {
+  const bool own_head = policy == HeadPolicy::keep_own && head_differs(state, wanted);
+  const Mismatch mismatch = compare(state, wanted, own_head);
+  if (!mismatch.empty())
+    throw FileError(
+        state.path().string(),
+        text("does not fit the model ", spec.name, ", ", spec.classes, " classes:", mismatch.str()),
+        advice(state));
+  return own_head;
+}
+
 std::vector<double> finite_values(const StateDict& state, const std::string& name) {
+  if (const ElementType type = state.tensors().at(name).type; !is_floating(type))
+    throw FileError(
+        state.path().string(),
+        text("tensor '", name, "' is ", name_of(type), ", but weights are floating-point numbers"),
+        "Quantised weights must be turned back into F32 by the program that made them.");
   std::vector<double> values = state.values(name);
   // As f32, which is what networks compute in: a weight beyond its range is as bad.
   const auto bad =
@@ -108,11 +126,14 @@ std::vector<double> finite_values(const StateDict& state, const std::string& nam
 
 std::vector<std::string> fitting_models(const StateDict& state) {
   const StateDict own = with_own_keys(state);
+  const int64_t classes = std::max<int64_t>(1, head_classes(own).value_or(1));
+  const bool headless =
+      std::ranges::none_of(own.tensors(), [](const auto& item) { return item.first.starts_with(kHead); });
   std::vector<std::string> fitting;
   for (const std::string& name : model_names())
     for (const MidplanesRule rule : {MidplanesRule::torchvision, MidplanesRule::per_conv})
       for (const ShortcutKind shortcut : {ShortcutKind::projection, ShortcutKind::subsample}) {
-        ModelSpec spec = model_by_name(name, 2);
+        ModelSpec spec = model_by_name(name, classes);
         const bool factorised = spec.stages.front().conv == ConvKind::factorised;
         if (rule == MidplanesRule::per_conv && !factorised) continue;
         spec.midplanes = rule;
@@ -120,12 +141,7 @@ std::vector<std::string> fitting_models(const StateDict& state) {
         ParameterList list;
         const auto layers = build_layers(spec);
         layers->collect(list);
-        const auto wanted = needed(list);
-        if (!compare(own, wanted, /*without_head=*/true).empty()) continue;
-        const auto head = own.tensors().find("fc.weight");
-        if (head != own.tensors().end() &&
-            (head->second.shape.size() != 2 || head->second.shape[1] != wanted.at("fc.weight")[1]))
-          continue;
+        if (!compare(own, needed(list), headless).empty()) continue;
         fitting.push_back("--model " + name +
                           (rule == MidplanesRule::per_conv ? " --midplanes per-conv" : "") +
                           (shortcut == ShortcutKind::subsample ? " --shortcut A" : ""));
@@ -142,6 +158,13 @@ int64_t classes_of(const StateDict& state) {
   return *classes;
 }
 
+void require_fit(const StateDict& state, const ModelSpec& spec, HeadPolicy policy) {
+  const auto layers = build_layers(spec);
+  ParameterList list;
+  layers->collect(list);
+  checked_own_head(with_own_keys(state), needed(list), spec, policy);
+}
+
 LoadedWeights load_weights(Network& network, const std::filesystem::path& file, HeadPolicy head) {
   return load_weights(network, StateDict::read(file), head);
 }
@@ -152,13 +175,7 @@ LoadedWeights load_weights(Network& network, const StateDict& file, HeadPolicy p
   const auto wanted = needed(store.list());
   LoadedWeights loaded;
   loaded.file_classes = head_classes(state);
-  loaded.own_head = policy == HeadPolicy::keep_own && head_differs(state, wanted);
-  const Mismatch mismatch = compare(state, wanted, loaded.own_head);
-  if (!mismatch.empty())
-    throw FileError(state.path().string(),
-                    text("does not fit the model ", network.spec().name, ", ", network.spec().classes,
-                         " classes:", mismatch.str()),
-                    advice(state));
+  loaded.own_head = checked_own_head(state, wanted, network.spec(), policy);
 
   // All of it is read before any of it is written: a file that fails half-way leaves the network as it was.
   const auto is_own = [&](const std::string& name) { return loaded.own_head && name.starts_with(kHead); };

@@ -27,14 +27,19 @@ struct LoadedWeights {
 /// Reads weights, running statistics and (where there are any) batch counts into the network, under any of
 /// the known names. Throws FileError, and leaves the network as it was, where tensors are missing, unexpected
 /// or of another shape: all of them are listed, and models that the file would fit are named. Throws
-/// FileError as well for values that are NaN or infinite, and for negative variances.
+/// FileError as well for weights that are whole numbers, for values that are NaN or infinite, and for
+/// negative variances.
 LoadedWeights load_weights(Network& network, const std::filesystem::path& file, HeadPolicy head);
 LoadedWeights load_weights(Network& network, const StateDict& state, HeadPolicy head);
+/// Throws as load_weights would for names and shapes, before a network of `spec` has taken any memory: a tiny
+/// file can name a size that no machine has.
+void require_fit(const StateDict& state, const ModelSpec& spec, HeadPolicy head);
 
 /// How many classes a file's last layer tells apart. Throws FileError where it has none.
 int64_t classes_of(const StateDict& state);
 
-/// The flags with which laban builds a model that the file fits, its last layer aside: "--model r2plus1d_34
+/// The flags with which laban builds a model that the file fits, with its last layer or without any: "--model
+/// r2plus1d_34
 /// --midplanes per-conv". Empty where there is none. (A batch norm's eps is in no file.)
 std::vector<std::string> fitting_models(const StateDict& state);
 

@@ -263,6 +263,8 @@ class Machine {
       }
       case Name::Kind::copy:
         return push(argument(0));
+      case Name::Kind::opaque:
+        return push_new(Opaque{});
       case Name::Kind::rebuild_tensor: {
         TensorView tensor;
         tensor.storage = as<Storage>(argument(0), "a storage");
@@ -425,12 +427,12 @@ class Machine {
   }
 
   /// Little-endian two's complement of any length; only what fits 64 bits is a number that weights need.
-  int64_t long_number(std::span<const std::byte> bytes) {
-    if (bytes.size() > 8) fail("holds a whole number of more than 64 bits", "");
+  static Object long_number(std::span<const std::byte> bytes) {
+    if (bytes.size() > 8) return Opaque{};
     uint64_t value = 0;
     for (size_t i = 0; i < bytes.size(); ++i) value |= std::to_integer<uint64_t>(bytes[i]) << (8 * i);
     const size_t unused = 64 - 8 * bytes.size();
-    if (unused == 64) return 0;
+    if (unused == 64) return int64_t{0};
     return static_cast<int64_t>(value << unused) >> unused;
   }
 

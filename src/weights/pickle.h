@@ -23,6 +23,9 @@ namespace laban::pickle {
 using Ref = uint32_t;
 
 struct None {};
+/// Something that checkpoints hold beside weights and that no weights need: a number beyond 64 bits (a seed),
+/// a device. What it was is forgotten.
+struct Opaque {};
 struct Text {
   std::string_view value;  // in the pickle's own bytes; UTF-8, or Latin-1 from Python 2
 };
@@ -41,7 +44,8 @@ struct Name {
     storage,
     rebuild_tensor,
     rebuild_parameter,
-    label,  // a value in itself: torch.float32
+    label,   // a value in itself: torch.float32
+    opaque,  // makes an Opaque, whatever it is given: torch.device
   };
   Kind kind = Kind::label;
   ElementType type = ElementType::f32;  // of a storage
@@ -60,7 +64,7 @@ struct TensorView {
   std::vector<int64_t> shape, strides;
 };
 
-using Object = std::variant<None, bool, int64_t, double, Text, List, Dict, Name, Storage, TensorView>;
+using Object = std::variant<None, Opaque, bool, int64_t, double, Text, List, Dict, Name, Storage, TensorView>;
 
 class Heap {
  public:

@@ -15,6 +15,7 @@ constexpr std::array kAllowed{
     Allowed{"builtins", "set", Name::Kind::copy},
     Allowed{"__builtin__", "set", Name::Kind::copy},
     Allowed{"torch", "Size", Name::Kind::copy},
+    Allowed{"torch", "device", Name::Kind::opaque},
     Allowed{"argparse", "Namespace", Name::Kind::record},
     Allowed{"torch._utils", "_rebuild_tensor", Name::Kind::rebuild_tensor},
     Allowed{"torch._utils", "_rebuild_tensor_v2", Name::Kind::rebuild_tensor},

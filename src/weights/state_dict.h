@@ -12,7 +12,8 @@
 
 namespace laban {
 
-/// A tensor where it lies in the mapped file. All its elements are within the file.
+/// A tensor where it lies in the mapped file. All its elements are within the file, and (where none is 0) its
+/// extents multiply to no more than the file could hold, a little number aside (torch_file.cpp).
 struct StoredTensor {
   ElementType type = ElementType::f32;
   std::vector<int64_t> shape;        // empty: a scalar
@@ -37,10 +38,11 @@ class StateDict {
   /// Of safetensors files.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  /// All elements of a tensor in row-major order, widened. Throws FileError where its type cannot be read, or
-  /// where there are more than `path()` could hold (a stride of 0 repeats elements).
+  /// All elements of a tensor in row-major order, widened. Throws FileError where its type cannot be read.
   std::vector<double> values(const std::string& name) const;
 
+  /// The same tensors but for one, which need not be there.
+  StateDict without(const std::string& name) const;
   /// The same tensors under other names. `rename` must not map two names to one.
   template <class Rename>
   StateDict renamed(Rename rename) const {

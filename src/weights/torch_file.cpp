@@ -27,13 +27,28 @@ bool begins_with(Bytes bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
 }
 
-// The first pickle of an old file: protocol 2, the number 0x1950a86a20f9469cfc6c, stop.
-constexpr std::string_view kMagic{"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15};
+/// How many bytes the first pickle of an old file takes: the number 0x1950a86a20f9469cfc6c. 0 where the file
+/// begins otherwise.
+size_t old_magic(Bytes bytes) {
+  constexpr std::string_view number{"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 13};
+  constexpr size_t protocol = 2, frame = 9;  // bytes of opcode and operand; frames from protocol 4 on
+  for (const size_t begin : {protocol, protocol + frame})
+    if (begins_with(bytes, "\x80") && bytes.size() > begin && begins_with(bytes.subspan(begin), number))
+      return begin + number.size();
+  return 0;
+}
+/// The same number as protocols 0 and 1 write it.
+constexpr std::string_view kTextMagic = "L119547037146038801333356L\n.";
 
 bool is_tar(Bytes bytes) { return bytes.size() > 262 && begins_with(bytes.subspan(257), "ustar"); }
 
 /// The bytes of the storages, by key.
 using Storages = std::map<std::string, Bytes, std::less<>>;
+
+/// How many elements a tensor may have: as many as the file could hold of its type, and in small files still
+/// these. A tensor that is stored plainly never has more, but one whose strides are 0 takes no room in the
+/// file, however large it is; whoever reads it must not need much more memory than the file's own size.
+constexpr int64_t kAlwaysAllowed = 65536;
 
 /// Where the tensor lies in its storage's bytes; throws where it reaches beyond them.
 StoredTensor stored(const TensorView& view, const Storages& storages, const FileBytes& file,
@@ -49,7 +64,7 @@ StoredTensor stored(const TensorView& view, const Storages& storages, const File
     fail(text("has ", view.shape.size(), " dimensions, but ", view.strides.size(), " strides"));
 
   StoredTensor tensor{view.storage.type, view.shape, view.strides, nullptr};
-  int64_t first = 0, last = 0;
+  int64_t first = 0, last = 0, count = 1;
   bool bad = view.offset < 0 || view.storage.offset < 0 ||
              __builtin_add_overflow(view.storage.offset, view.offset, &first),
        empty = false;
@@ -58,12 +73,15 @@ StoredTensor stored(const TensorView& view, const Storages& storages, const File
     int64_t reach = 0;
     bad = bad || view.shape[i] < 0 || view.strides[i] < 0 ||
           __builtin_mul_overflow(std::max<int64_t>(0, view.shape[i] - 1), view.strides[i], &reach) ||
-          __builtin_add_overflow(last, reach, &last);
+          __builtin_add_overflow(last, reach, &last) ||
+          __builtin_mul_overflow(count, std::max<int64_t>(1, view.shape[i]), &count);
     empty = empty || view.shape[i] == 0;
   }
   if (bad) fail("has an impossible shape, offset or stride");
   if (empty) return tensor;
   if (last >= held) fail(text("reaches to element ", last, " of its storage, which has ", held));
+  if (count > kAlwaysAllowed && static_cast<uint64_t>(count) > file.bytes.size() / size_of(tensor.type))
+    fail(text("has ", count, " elements, more than the file could hold"));
   tensor.first = bytes.data() + static_cast<size_t>(first) * size_of(tensor.type);
   return tensor;
 }
@@ -78,20 +96,20 @@ class Finder {
     const Dict* dict = heap_.get<Dict>(saved);
     if (heap_.get<TensorView>(saved)) fail("holds a single tensor, not a state dict");
     if (!dict) fail("holds no dictionary of tensors");
-    if (!has_tensors(*dict)) {
-      const Dict* inner = nullptr;
-      for (const char* key : {"state_dict", "model_state_dict", "model"}) {
-        Ref value = 0;
-        if (heap_.find(*dict, key, value)) inner = heap_.get<Dict>(value);
-        if (inner) break;
+    // A checkpoint may have tensors of its own beside the state dict (a best accuracy, a random state), so
+    // those say nothing before its usual places have been looked into.
+    const Dict* inner = nullptr;
+    for (const char* key : {"state_dict", "model_state_dict", "model"})
+      if (Ref value = 0; !inner && heap_.find(*dict, key, value)) {
+        const Dict* found = heap_.get<Dict>(value);
+        if (found && has_tensors(*found)) inner = found;
       }
-      if (!inner || !has_tensors(*inner))
-        fail(
-            text("holds no state dict, neither itself nor as 'state_dict', 'model_state_dict' or 'model'; it "
-                 "has: ",
-                 keys(*dict)));
-      dict = inner;
-    }
+    if (!inner && !has_tensors(*dict))
+      fail(
+          text("holds no state dict, neither itself nor as 'state_dict', 'model_state_dict' or 'model'; it "
+               "has: ",
+               keys(*dict)));
+    if (inner) dict = inner;
     std::map<std::string, const TensorView*> tensors;
     for (const auto& [key, value] : dict->items) {
       const Text* name = heap_.get<Text>(key);
@@ -146,8 +164,11 @@ StateDict read_zip(FileBytes file) {
     throw FileError(file.path.string(), "is a TorchScript program, not a state dict",
                     "With Python: torch.save(torch.jit.load(\"it.pt\").state_dict(), \"weights.pt\").");
   zip.verify(root + "data.pkl", *program);
-  if (const auto* order = zip.find(root + "byteorder"); order && !begins_with(order->bytes, "little"))
-    throw FileError(file.path.string(), "was written on a big-endian machine, which laban does not read");
+  if (const auto* order = zip.find(root + "byteorder")) {
+    zip.verify(root + "byteorder", *order);
+    if (!begins_with(order->bytes, "little"))
+      throw FileError(file.path.string(), "was written on a big-endian machine, which laban does not read");
+  }
 
   Heap heap;
   Bytes bytes = program->bytes;
@@ -174,7 +195,7 @@ StateDict read_old(FileBytes file) {
   const auto fail = [&](const std::string& what, const std::string& advice = "") {
     throw FileError(file.path.string(), what, advice);
   };
-  Bytes rest = file.bytes.subspan(kMagic.size());
+  Bytes rest = file.bytes.subspan(old_magic(file.bytes));
   Heap heap;
   const Ref version = pickle::load(rest, heap, file.path);
   if (const auto* number = heap.get<int64_t>(version); !number || *number != 1001)
@@ -219,7 +240,7 @@ bool is_torch_file(const FileBytes& file) {
   // possible; then a '{' stands at byte 8.
   const Bytes bytes = file.bytes;
   const bool is_pickle = begins_with(bytes, "\x80") && !(bytes.size() > 8 && bytes[8] == std::byte{'{'});
-  return ZipReader::recognises(bytes) || is_pickle || is_tar(bytes);
+  return ZipReader::recognises(bytes) || is_pickle || is_tar(bytes) || begins_with(bytes, kTextMagic);
 }
 
 StateDict read_torch_file(FileBytes file) {
@@ -228,7 +249,10 @@ StateDict read_torch_file(FileBytes file) {
     throw FileError(file.path.string(),
                     "was saved by a very old PyTorch, as a tar archive, which laban does not read",
                     kSaveAnew);
-  if (begins_with(file.bytes, kMagic)) return read_old(std::move(file));
+  if (begins_with(file.bytes, kTextMagic))
+    throw FileError(file.path.string(), "was saved with pickle protocol 0 or 1, which laban does not read",
+                    kSaveAnew);
+  if (old_magic(file.bytes) > 0) return read_old(std::move(file));
   throw FileError(file.path.string(), "is a Python pickle, but not one that torch.save wrote",
                   "laban reads what torch.save(model.state_dict(), ...) writes, and safetensors files.");
 }

@@ -116,23 +116,20 @@ void ZipReader::read_directory(uint64_t begin, uint64_t size, uint64_t count) {
       fail(text("is a damaged zip file: entry '", name, "' ", what));
     };
     if (flags & 1) fail(text("is an encrypted zip file (entry '", name, "')"));
-    if (method != 0)
-      fail(text("has a compressed entry ('", name, "'), which PyTorch never writes"),
-           "Unpack it and pack it again without compression (zip -0), or save it anew with torch.save.");
     Zip64Fields wide(directory.subspan(at + kDirectoryBytes + name_bytes, extra_bytes));
     uint64_t unpacked = 0, packed = 0, local = 0;
     if (!wide.resolve(number_at<uint32_t>(directory, at + 24), unpacked) ||
         !wide.resolve(number_at<uint32_t>(directory, at + 20), packed) ||
         !wide.resolve(number_at<uint32_t>(directory, at + 42), local))
       damaged("lacks its 64-bit sizes");
-    if (packed != unpacked) damaged("has two sizes");
+    if (method == 0 && packed != unpacked) damaged("has two sizes");
     // What an entry takes ends before the directory begins.
     if (local > begin || begin - local < kLocalBytes || number_at<uint32_t>(bytes, local) != kLocal)
       damaged("is not where the directory says");
     const uint64_t data =
         local + kLocalBytes + number_at<uint16_t>(bytes, local + 26) + number_at<uint16_t>(bytes, local + 28);
     if (data > begin || begin - data < packed) damaged("reaches beyond the file's data");
-    const Entry entry{bytes.subspan(data, packed), number_at<uint32_t>(directory, at + 16)};
+    const Entry entry{bytes.subspan(data, packed), number_at<uint32_t>(directory, at + 16), method != 0};
     if (!entries_.emplace(std::move(name), entry).second)
       fail(text("is a damaged zip file: two entries have the same name, number ", i + 1, " again"));
     at += all;
@@ -145,6 +142,10 @@ const ZipReader::Entry* ZipReader::find(std::string_view name) const {
 }
 
 void ZipReader::verify(const std::string& name, const Entry& entry) const {
+  if (entry.compressed)
+    throw FileError(
+        file_.path.string(), text("has a compressed entry ('", name, "'), where torch.save compresses none"),
+        "Unpack it and pack it again without compression (zip -0), or save it anew with torch.save.");
   if (crc32(entry.bytes) != entry.crc)
     throw FileError(file_.path.string(),
                     text("is damaged: the bytes of entry '", name, "' do not have its checksum"),

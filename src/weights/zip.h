@@ -26,7 +26,8 @@ class ZipReader {
  public:
   struct Entry {
     std::span<const std::byte> bytes;
-    uint32_t crc = 0;
+    uint32_t crc = 0;  // of what was stored
+    bool compressed = false;
   };
 
   explicit ZipReader(FileBytes file);
@@ -35,7 +36,8 @@ class ZipReader {
   const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
   /// Null where there is no such entry.
   const Entry* find(std::string_view name) const;
-  /// Throws FileError where the entry's bytes do not have its checksum.
+  /// Throws FileError where the entry is compressed, or its bytes do not have its checksum: to be called
+  /// before they are believed.
   void verify(const std::string& name, const Entry& entry) const;
 
  private:

@@ -222,6 +222,62 @@ TEST_CASE("NaN, infinite weights and negative variances are refused by name") {
   CHECK(with("stem.1.running_mean", -1e-3f).empty());
 }
 
+TEST_CASE("weights that are whole numbers are refused, counts of batches are not") {
+  const auto with = [](const std::string& tensor) {
+    const Saved saved(small_spec("r3d_18"), [&](Saved::State& state) {
+      ExportedTensor& changed = named(state, tensor);
+      changed.type = ElementType::i32;  // as wide as f32
+    });
+    return complaint(saved, small_spec("r3d_18"));
+  };
+  CHECK(says(with("fc.bias"), "tensor 'fc.bias' is I32, but weights are floating-point numbers"));
+  CHECK(says(with("stem.1.running_var"), "tensor 'stem.1.running_var' is I32"));
+}
+
+TEST_CASE("a last layer that fits no model is part of what does not fit") {
+  const auto advice = [](const std::function<void(Saved::State&)>& change) {
+    return complaint(Saved(model_by_name("r3d_tiny", 3), change), model_by_name("r3d_tiny", 3));
+  };
+  const std::string scalar = advice([](Saved::State& state) {
+    named(state, "fc.bias").shape.clear();
+    named(state, "fc.bias").bytes.resize(sizeof(float));
+  });
+  CHECK(says(scalar, "fc.bias: [] in the file, [3] needed"));
+  CHECK(says(scalar, "fits none of laban's models"));
+  CHECK(says(advice([](Saved::State& state) {
+               std::erase_if(state, [](const ExportedTensor& t) { return t.name == "fc.bias"; });
+             }),
+             "fits none of laban's models"));
+}
+
+TEST_CASE("whether a file fits is known without a network's memory") {
+  const Saved saved(model_by_name("r3d_tiny", 3));
+  const StateDict state = StateDict::read(saved.path());
+  require_fit(state, model_by_name("r3d_tiny", 3), HeadPolicy::must_fit);
+  require_fit(state, model_by_name("r3d_tiny", 4), HeadPolicy::keep_own);
+  CHECK_THROWS_WITH_AS(require_fit(state, model_by_name("r3d_tiny", 1'000'000'000'000), HeadPolicy::must_fit),
+                       doctest::Contains("[1000000000000, 128] needed"), FileError);
+  CHECK_THROWS_WITH_AS(require_fit(state, model_by_name("mc3_tiny", 3), HeadPolicy::must_fit),
+                       doctest::Contains("The file fits: --model r3d_tiny."), FileError);
+}
+
+TEST_CASE("averaged models (PyTorch's swa_utils) lose their wrapper and its count") {
+  for (const char* prefix : {"module.", "module.module."}) {
+    Saved saved(small_spec("r3d_18"), [&](Saved::State& state) {
+      for (ExportedTensor& t : state) t.name.insert(0, prefix);
+      const std::string outer = std::string(prefix).substr(sizeof("module.") - 1);
+      state.insert(state.begin(), {outer + "n_averaged", ElementType::i64, {}, std::vector<std::byte>(8)});
+    });
+    Network network(backend, DType::f64, small_spec("r3d_18"));
+    load_weights(network, saved.path(), HeadPolicy::must_fit);
+    CHECK(everything(network) == everything(saved.network));
+  }
+  const Saved stray(small_spec("r3d_18"), [&](Saved::State& state) {
+    state.push_back({"n_averaged", ElementType::i64, {}, std::vector<std::byte>(8)});
+  });
+  CHECK(says(complaint(stray, small_spec("r3d_18")), "not in the model (1):\n    n_averaged"));
+}
+
 TEST_CASE("types that are no numbers for weights are refused") {
   test::TemporaryFolder folder;
   const std::string file =

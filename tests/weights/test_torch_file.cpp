@@ -59,6 +59,42 @@ TEST_CASE("a training program's checkpoint gives its state dict, whatever lies b
   }
 }
 
+TEST_CASE("tensors beside the state dict do not hide it") {
+  const std::string data(16, '\x3f');
+  const std::string one = test::tensor("FloatStorage", "0", 4, 0, {1}, {1});
+  const auto names = [&](const std::vector<std::pair<std::string, std::string>>& items) {
+    const std::string bytes = test::torch_zip(test::dict(items), {data});
+    std::vector<std::string> found;
+    const StateDict state = StateDict::read(test::in_memory(bytes));
+    for (const auto& [name, tensor] : state.tensors()) found.push_back(name);
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(names({{test::text("best_acc1"), one}, {test::text("state_dict"), state_of(one)}}) == Names{"w"});
+  CHECK(names({{test::text("rng"), one}, {test::text("model"), state_of(one)}}) == Names{"w"});
+  // What stands in such a place, but holds no tensors, is not it.
+  CHECK(names({{test::text("state_dict"), "}"}, {test::text("model"), state_of(one)}}) == Names{"w"});
+  CHECK(names({{test::text("a"), one}, {test::text("model"), test::text("r3d_18")}}) == Names{"a"});
+  CHECK(names({{test::text("a"), one}, {test::text("model"), one}}) == Names{"a", "model"});
+}
+
+TEST_CASE("the old format is read in every binary protocol") {
+  const StateDict want = StateDict::read(test::golden_folder() / "tensors_old.pth");
+  const std::string good = golden_bytes("tensors_old.pth");
+  // Protocol 3 differs from 2 in its number alone where there are no bytes objects, 4 in its frame as well.
+  const std::string head("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15);
+  REQUIRE(good.starts_with(head));
+  const std::string three = "\x80\x03" + good.substr(2);
+  const std::string four =
+      "\x80\x04\x95" + test::bytes_of<uint64_t>(13) + head.substr(2) + good.substr(head.size());
+  for (const std::string& bytes : {three, four}) {
+    const StateDict state = StateDict::read(test::in_memory(bytes));
+    REQUIRE(state.tensors().size() == want.tensors().size());
+    for (const auto& [name, tensor] : want.tensors()) CHECK(state.values(name) == want.values(name));
+  }
+  CHECK(says(complaint("L119547037146038801333356L\n.I1001\n."), "pickle protocol 0 or 1"));
+}
+
 TEST_CASE("objects that would have to be executed are refused by name") {
   CHECK(says(complaint(golden_bytes("module.pt")), "'torch.nn.modules.linear.Linear'"));
   const std::string attack =
@@ -87,7 +123,15 @@ TEST_CASE("tensors that reach beyond their storage are refused by name") {
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {-2}, {1})), "impossible shape, offset or stride"));
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {2, 2}, {1})), "has 2 dimensions, but 1 strides"));
   CHECK(says(with(test::tensor("FloatStorage", "1", 4, 0, {1}, {1})), "storage '1', which is missing"));
-  // A stride of 0 costs nothing in the file; a billion elements of it are not read all the same.
+  // A stride of 0 costs nothing in the file; a few elements of it are as good as any, a billion are refused
+  // before anybody believes the shape.
+  CHECK(with(test::tensor("FloatStorage", "0", 4, 0, {512, 128}, {0, 0})).empty());
+  CHECK_THROWS_WITH_AS(StateDict::read(test::in_memory(test::torch_zip(
+                           state_of(test::tensor("FloatStorage", "0", 4, 0, {512, 129}, {0, 0})), {data}))),
+                       doctest::Contains("tensor 'w' has 66048 elements, more than the file could hold"),
+                       FileError);
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {0, 1 << 30, 1 << 30, 1 << 30}, {0, 0, 0, 0})),
+             "impossible shape"));
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {1 << 30}, {0})), "more than the file could hold"));
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, std::vector<int32_t>(9, 1 << 30),
                                std::vector<int32_t>(9, 0))),
@@ -112,6 +156,9 @@ TEST_CASE("files without a state dict say what they have instead") {
 TEST_CASE("foreign, old and damaged files say what they are") {
   CHECK(says(complaint(test::zip_of({{"readme.txt", "hello"}})), "no data.pkl"));
   CHECK(says(complaint(test::zip_of({{"m/data.pkl", ""}, {"m/constants.pkl", ""}})), "TorchScript"));
+  std::string packed = test::zip_of({{"m/code.py", "x"}, {"m/data.pkl", ""}, {"m/constants.pkl", ""}});
+  packed[packed.find("PK\x01\x02") + 10] = 8;  // deflated, as TorchScript's programs are
+  CHECK(says(complaint(packed), "is a TorchScript program"));
   CHECK(says(complaint(test::zip_of({{"m/data.pkl", test::kPickle + "}."}, {"m/byteorder", "big"}})),
              "big-endian"));
   CHECK(says(complaint(std::string(257, '\0') + "ustar" + std::string(1000, '\0')), "tar archive"));

@@ -102,6 +102,14 @@ TEST_CASE("zip files that PyTorch never writes are refused by what is wrong with
     return complaint(bad);
   };
   CHECK(says(with(directory + 10, test::bytes_of<uint16_t>(8)), "compressed entry ('a')"));
+  // An entry that nobody reads may be packed as it likes: a program among the weights, for instance.
+  CHECK(ZipReader(test::in_memory([&] {
+          std::string packed = good;
+          replace(packed, directory + 10, test::bytes_of<uint16_t>(8));
+          replace(packed, directory + 24, test::bytes_of<uint32_t>(99));
+          return packed;
+        }()))
+            .find("b") != nullptr);
   CHECK(says(with(directory + 8, test::bytes_of<uint16_t>(1)), "encrypted"));
   CHECK(says(with(directory + 24, test::bytes_of<uint32_t>(9)), "has two sizes"));
   CHECK(says(with(directory + 42, test::bytes_of<uint32_t>(7)), "not where the directory says"));
