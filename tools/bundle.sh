@@ -38,9 +38,17 @@ if [ ! -d "$here/lib" ]; then
   tar -xJf "$here/programs.tar.xz" -C "$here" || { echo "laban: programs.tar.xz could not be unpacked; is xz installed?" >&2; exit 1; }
 fi
 export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-for cuda in /usr/local/cuda/lib64 /usr/local/cuda/targets/x86_64-linux/lib /usr/lib/x86_64-linux-gnu; do
-  [ -d "$cuda" ] && LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$cuda"
+# CUDA's libraries: the toolkit's, or those that Python packages bring along.
+packages=$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null || true)
+for cuda in /usr/local/cuda/lib64 /usr/local/cuda/targets/x86_64-linux/lib /usr/lib/x86_64-linux-gnu "$packages"/nvidia/*/lib; do
+  if [ -d "$cuda" ]; then LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$cuda"; fi
 done
+missing=$(ldd "$here/bin/laban" | awk '/not found/ {printf "%s%s", sep, $1; sep = ", "}')
+if [ -n "$missing" ]; then
+  echo "laban: this machine lacks $missing" >&2
+  echo "  This build computes on NVIDIA GPUs: install CUDA's runtime, cuBLAS and cuDNN, or name their folders in LD_LIBRARY_PATH." >&2
+  exit 1
+fi
 if [ "${1:-}" = gpu-check ]; then
   shift
   exec "$here/tools/gpu_check.sh" --bin "$here/bin" "$@"
@@ -49,7 +57,8 @@ exec "$here/bin/laban" "$@"
 RUN
 chmod +x "$folder/run" "$folder/tools/gpu_check.sh"
 libraries=$(find "$folder/lib" -type f | wc -l)
-XZ_OPT="-9e -T0" tar -C "$folder" -cJf "$folder/programs.tar.xz" bin lib
+# The filter for x86 code and a dictionary that spans both programs, which share most of their bytes.
+tar -C "$folder" -cf - bin lib | xz --x86 --lzma2=preset=9e,dict=192MiB >"$folder/programs.tar.xz"
 rm -rf "$folder/bin" "$folder/lib"
 tar -C dist -cf "dist/$name.tar" "$name"
 bytes=$(stat -c %s "dist/$name.tar")
