@@ -78,6 +78,10 @@ class ClipTensor {
 
   /// From and to PyTorch's order: n, c, t, h, w.
   void write(const std::vector<double>& values) {
+    if (const auto at = first_overflow(element_type_of(tensor_.dtype), values))
+      throw Error(text("tensor 'clips' holds ", values[*at], ", which --precision ", name_of(tensor_.dtype),
+                       " cannot: it would become infinite"),
+                  "--precision f64 reaches further.");
     std::vector<double> stored(static_cast<size_t>(tensor_.count()), 0.0);
     for_each([&](size_t outside, size_t inside) { stored[inside] = values[outside]; });
     std::vector<std::byte> bytes(tensor_.bytes());
@@ -160,7 +164,9 @@ void one_pass(const Options& options, const Config& config, Network& network, co
   std::vector<double> logits(n * static_cast<size_t>(network.spec().classes)), losses(labelled ? n : 0);
   ClipTensor clips(network, input.clips);
   clips.write(input.pixels);
-  if (train || options.gradients) {
+  // Evaluation knows only the plain loss.
+  const bool smoothed = labelled && config.train.label_smoothing > 0;
+  if (train || options.gradients || smoothed) {
     // A pass in training mode always has a loss; without labels nobody looks at it.
     const std::vector<int32_t> labels = labelled ? input.labels : std::vector<int32_t>(n, 0);
     const LossSettings loss{config.train.label_smoothing, 1.0 / static_cast<double>(n)};
@@ -210,11 +216,21 @@ void some_steps(const Options& options, const Config& config, Network& network, 
   if (train) out.add_statistics(network.store());
 }
 
+/// What is read stays as it is.
+void refuse_overwriting(const std::string& output, const char* flag, const std::string& input) {
+  std::error_code missing;
+  if (std::filesystem::equivalent(output, input, missing))
+    throw UsageError(text("--output ", output, " is the file that ", flag, " names"),
+                     "Give the results a file of their own.");
+}
+
 void run(const Options& options) {
   Config config;
   options.flags.apply(config);
   choose_threads(config);
   resolve(config);
+  refuse_overwriting(options.output, "--input", options.input);
+  refuse_overwriting(options.output, "--weights", options.weights);
   require_writable(options.output);
   const StateDict state = StateDict::read(std::filesystem::path(options.weights));
   const int64_t classes = classes_of(state);

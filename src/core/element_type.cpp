@@ -1,6 +1,7 @@
 #include "core/element_type.h"
 
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -132,6 +133,17 @@ void decode(ElementType type, const std::byte* from, std::span<double> to) {
 }
 
 void decode(ElementType type, const std::byte* from, std::span<int64_t> to) { convert_whole(type, from, to); }
+
+std::optional<size_t> first_overflow(ElementType type, std::span<const double> values) {
+  std::byte stored[sizeof(double)];
+  for (size_t i = 0; i < values.size(); ++i) {
+    double back = 0;
+    encode(type, values.subspan(i, 1), stored);
+    decode(type, stored, std::span(&back, 1));
+    if (std::isfinite(values[i]) && !std::isfinite(back)) return i;
+  }
+  return std::nullopt;
+}
 
 void encode(ElementType type, std::span<const double> from, std::byte* to) {
   switch (type) {

@@ -45,6 +45,8 @@ bool is_readable(ElementType type);
 void decode(ElementType type, const std::byte* from, std::span<double> to);
 /// The same for whole numbers; `type` must be one of the integers or boolean.
 void decode(ElementType type, const std::byte* from, std::span<int64_t> to);
+/// The position of the first finite value that encode() would make infinite; nothing where `type` holds all.
+std::optional<size_t> first_overflow(ElementType type, std::span<const double> values);
 /// Narrows to f64, f32, f16 or bf16, to nearest (to the 16-bit types by way of f32).
 void encode(ElementType type, std::span<const double> from, std::byte* to);
 

@@ -1,6 +1,21 @@
 #include "layers/conv3d.h"
 
+#include <algorithm>
+
 namespace laban {
+namespace {
+
+/// Whether the multiplications of a convolution, and so the elements and bytes of its tensors, can be counted
+/// in 64 bits, with room for the sum over a network's layers.
+bool can_be_counted(const Shape& x, const Shape& y, const Window& window) {
+  int64_t count = 1024;
+  for (const int64_t factor :
+       {x.c, window.volume(), y.n, y.c, std::max(x.t, y.t), std::max(x.h, y.h), std::max(x.w, y.w)})
+    if (__builtin_mul_overflow(count, factor, &count)) return false;
+  return true;
+}
+
+}  // namespace
 
 Conv3d::Conv3d(std::string name, const Conv3dOptions& options)
     : Layer(std::move(name)), window_(options.window), has_bias_(options.bias) {
@@ -20,6 +35,10 @@ Shape Conv3d::checked_output(const Shape& x, int64_t in, int64_t out) const {
   if (x.c != in)
     throw Error(text(name(), ": the convolution takes ", in, " channels, its input has ", x.c), "");
   const Shape y = window_.output(x, out);
+  if (!can_be_counted(x, y, window_))
+    throw Error(text(name(), ": an input of ", x.n, " clips of ", x.t, " frames of ", x.h, "x", x.w,
+                     " is too large to be computed"),
+                "Use fewer frames (--frames), smaller ones (--size), or a smaller batch.");
   if (x.count() <= 0 || y.count() <= 0)
     throw Error(text(name(), ": a convolution ", window_, " does not fit an input of ", x.t, " frames of ",
                      x.h, "x", x.w),

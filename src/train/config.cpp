@@ -167,7 +167,9 @@ std::vector<Setting> settings(Config& c) {
       {"optimizer", "clip_norm", "clip-norm", "scale gradients down to this norm; 0: never",
        Setting::Number{&c.optimizer.clip_norm, 0, kInfinity}},
       {"optimizer", "lr_scales", "lr-scales",
-       "factors of the learning rate by the beginning of a parameter's name; 0 freezes",
+       "factors of the learning rate by the beginning of a parameter's name; 0: its weights stay, but not "
+       "its "
+       "running statistics (--freeze keeps both)",
        Setting::Scales{&c.optimizer.lr_scales}},
 
       {"schedule", "kind", "schedule", "constant, step or cosine",

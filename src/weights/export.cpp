@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/error.h"
 #include "core/safetensors.h"
 
 namespace laban {
@@ -16,6 +17,11 @@ std::vector<ExportedTensor> export_state(Network& network, ElementType type, Key
   std::vector<ExportedTensor> state;
   const auto add = [&](const std::string& name, std::vector<int64_t> shape,
                        const std::vector<double>& values) {
+    if (const auto at = first_overflow(type, values))
+      throw Error(text("tensor '", name, "' holds ", values[*at], ", which ", name_of(type),
+                       " cannot: it would become infinite"),
+                  type == ElementType::f16 ? "Write it with --dtype bf16 or f32, which reach further."
+                                           : "Write it with --dtype f64, which reaches further.");
     state.push_back({from_own_key(name, style), type, std::move(shape),
                      std::vector<std::byte>(values.size() * size_of(type))});
     encode(type, values, state.back().bytes.data());

@@ -23,7 +23,8 @@ struct ExportedTensor {
 };
 
 /// Everything that a strict load_state_dict wants, in the order of PyTorch's state_dict(): parameters,
-/// running statistics and num_batches_tracked (I64). `type`: of the floating-point tensors.
+/// running statistics and num_batches_tracked (I64). `type`: of the floating-point tensors. Throws Error
+/// where a value is beyond what `type` holds.
 std::vector<ExportedTensor> export_state(Network& network, ElementType type, KeyStyle style);
 
 /// A safetensors file with a checksum. Throws FileError where it cannot be written.

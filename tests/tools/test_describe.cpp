@@ -45,6 +45,15 @@ TEST_CASE("describe prints the published totals") {
   CHECK(has(r3d, "public definition    torchvision.models.video.r3d_18"));
 }
 
+TEST_CASE("clips beyond all counting are called too large") {
+  for (const char* size : {"--size 1048576 --frames 1048576", "--size 262144 --frames 65536"}) {
+    const Result result = laban(std::string("describe resnet3d_18 ") + size);
+    CHECK(result.code == 1);
+    CHECK(has(result, "is too large to be computed"));
+    CHECK(has(result, "Use fewer frames"));
+  }
+}
+
 TEST_CASE("describe --json says the same, layer by layer") {
   const Result result = laban("describe r2plus1d_18 --frames 16 --size 112 --batch 2 --json");
   REQUIRE(result.code == 0);

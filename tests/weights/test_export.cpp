@@ -5,15 +5,18 @@
 
 #include <cmath>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"
 #include "support/temporary_folder.h"
 #include "weights/load.h"
+#include "weights/made_files.h"
 #include "weights/small_network.h"
 #include "weights/zip.h"
 
 using namespace laban;
 using test::everything;
+using test::says;
 using test::small_spec;
 
 namespace {
@@ -68,6 +71,34 @@ TEST_CASE("both formats give the network back exactly, and other precisions to t
       }
     }
   }
+}
+
+TEST_CASE("a value that the type cannot hold is an error, not an infinity") {
+  Network network(backend, DType::f64, small_spec("r3d_18"));
+  test::make_used(network, 1);
+  const Statistic* variance = nullptr;
+  for (const Statistic* s : network.store().list().statistics)
+    if (s->name == "layer2.0.conv1.1.running_var") variance = s;
+  REQUIRE(variance != nullptr);
+  std::vector<double> values(static_cast<size_t>(variance->shape.count()), 1);
+  const auto said = [&](double value, ElementType type) -> std::string {
+    values[2] = value;
+    network.store().write(*variance, values);
+    try {
+      export_state(network, type, KeyStyle::torchvision);
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  CHECK(said(65519, ElementType::f16).empty());  // rounds to 65504, the largest
+  CHECK(says(said(65520, ElementType::f16), "tensor 'layer2.0.conv1.1.running_var' holds 65520, which F16"));
+  CHECK(says(said(1e6, ElementType::f16), "--dtype bf16 or f32"));
+  CHECK(said(1e6, ElementType::bf16).empty());
+  CHECK(says(said(3.4e38, ElementType::bf16), "BF16 cannot"));
+  CHECK(said(3.4e38, ElementType::f32).empty());
+  CHECK(says(said(1e39, ElementType::f32), "--dtype f64"));
+  CHECK(said(1e39, ElementType::f64).empty());
 }
 
 TEST_CASE("a PyTorch file is laid out as PyTorch's own") {
