@@ -1,5 +1,7 @@
 #include "data/video_decoder.h"
 
+#include <cstring>
+
 #include "core/error.h"
 
 namespace laban {
@@ -7,6 +9,22 @@ namespace {
 
 // Larger pictures than 16384 x 16384 are a damaged header, not a video.
 constexpr int64_t kMaxPixels = int64_t{16384} * 16384;
+
+/// Where a picture stands alone, nothing is known of what its damaged parts should show. They stay as the
+/// buffer was: black or green, as in the first pictures that ffmpeg decodes, and not what an earlier picture
+/// left behind in it.
+int blank_buffer(AVCodecContext* context, AVFrame* frame, int flags) {
+  const int code = avcodec_default_get_buffer2(context, frame, flags);
+  if (code < 0) return code;
+  for (const AVBufferRef* buffer : frame->buf)
+    if (buffer) std::memset(buffer->data, 0, buffer->size);
+  return code;
+}
+
+bool has_only_whole_pictures(AVCodecID codec) {
+  const AVCodecDescriptor* const descriptor = avcodec_descriptor_get(codec);
+  return descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY);
+}
 
 }  // namespace
 
@@ -30,6 +48,8 @@ VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
   context_->max_pixels = kMaxPixels;
   // Packets carry ordinals instead of times, one tick each.
   context_->pkt_timebase = {1, 1000};
+  stands_alone_ = has_only_whole_pictures(parameters.codec_id);
+  if (stands_alone_ && (codec->capabilities & AV_CODEC_CAP_DR1)) context_->get_buffer2 = blank_buffer;
   if (effort == Effort::count) context_->skip_loop_filter = AVDISCARD_ALL;
   if (code >= 0) code = avcodec_open2(context_.get(), codec, nullptr);
   if (code < 0) {
@@ -69,6 +89,11 @@ void VideoDecoder::receive(const Sink& sink) {
       note_error(code);
       ++failures;
       continue;
+    }
+    // These decoders say what they could not make out, but not in the picture's flags.
+    if (const std::string complaint = stands_alone_ ? av::first_complaint() : ""; !complaint.empty()) {
+      frame_->decode_error_flags |= FF_DECODE_ERROR_INVALID_BITSTREAM;
+      if (first_error_.empty()) first_error_ = complaint;
     }
     sink(*frame_);
     av_frame_unref(frame_.get());

@@ -30,7 +30,7 @@ class VideoDecoder {
   void restart();
 
   int errors() const { return errors_; }
-  /// libav's first complaint; empty where errors() is 0 or it made none.
+  /// libav's first complaint about a packet that did not decode, or did in part; empty where it made none.
   const std::string& first_error() const { return first_error_; }
 
  private:
@@ -39,6 +39,7 @@ class VideoDecoder {
 
   av::CodecContext context_;
   av::FramePtr frame_ = av::make_frame();
+  bool stands_alone_ = false;  // no picture of this format is made from another
   int errors_ = 0;
   std::string first_error_;
 };

@@ -50,8 +50,9 @@ std::string md5_of(const AVFrame& frame) {
   return hex;
 }
 
-/// Every frame that libav's own loop gives: packets in, pictures out, times as they are.
-std::vector<std::string> plainly_decoded(const fs::path& file) {
+/// Every frame that libav's own loop gives: packets in, pictures out, times as they are. `keep`: every
+/// picture in memory of its own.
+std::vector<std::string> plainly_decoded(const fs::path& file, bool keep = false) {
   AVFormatContext* raw = nullptr;
   REQUIRE(avformat_open_input(&raw, file.c_str(), nullptr, nullptr) == 0);
   const std::unique_ptr<AVFormatContext, Free> input(raw);
@@ -64,8 +65,12 @@ std::vector<std::string> plainly_decoded(const fs::path& file) {
   const std::unique_ptr<AVFrame, Free> frame(av_frame_alloc());
   const std::unique_ptr<AVPacket, Free> packet(av_packet_alloc());
   std::vector<std::string> hashes;
+  std::vector<std::unique_ptr<AVFrame, Free>> kept;
   const auto receive = [&] {
-    while (avcodec_receive_frame(context.get(), frame.get()) >= 0) hashes.push_back(md5_of(*frame));
+    while (avcodec_receive_frame(context.get(), frame.get()) >= 0) {
+      hashes.push_back(md5_of(*frame));
+      if (keep) kept.emplace_back(av_frame_clone(frame.get()));
+    }
   };
   while (av_read_frame(raw, packet.get()) >= 0) {
     avcodec_send_packet(context.get(), packet.get());
@@ -237,4 +242,35 @@ TEST_CASE("every encoder's files: all frames, each the right one, whole and in p
   if (!missing.empty()) MESSAGE("SKIPPED, this libav has no encoder:" << missing);
   if (!program) MESSAGE("SKIPPED: the comparison with the ffmpeg program, which is not installed");
   CHECK(made > 10);
+}
+
+TEST_CASE("a damaged picture that stands alone is the same, whatever was decoded before it, and is told") {
+  const test::Folder folder("standing_alone");
+  const fs::path file = folder.path() / "damaged.avi";
+  test::make_video(file, {.width = 160,
+                          .height = 128,
+                          .frames = 4,
+                          .full_range = true,
+                          .encoder = "mjpeg",
+                          .pixel_format = "yuvj420p"});
+  const auto whole = index_video(file);
+  CHECK(whole->damaged_frames == 0);
+  // Into the second half of the third picture's code, bytes that are no code. 0xff begins a marker: none.
+  std::vector<unsigned char> bytes = test::bytes_of(file);
+  std::vector<size_t> pictures;
+  for (size_t i = 0; i + 3 < bytes.size(); ++i)
+    if (bytes[i] == 0xff && bytes[i + 1] == 0xd8 && bytes[i + 2] == 0xff) pictures.push_back(i);
+  REQUIRE(pictures.size() == 4);
+  const size_t end = pictures[3] - 32;
+  for (size_t i = pictures[2] + (end - pictures[2]) * 3 / 4; i < end; ++i) bytes[i] = 0xfe;
+  test::write_bytes(file, bytes);
+
+  const auto index = index_video(file);
+  REQUIRE(index->frame_count() == 4);
+  CHECK(index->damaged_frames == 1);
+  CHECK_FALSE(index->first_error.empty());
+  const auto all = hashes_of(file, *index, {0, 1, 2, 3});
+  CHECK(hashes_of(file, *index, {2}).at(2) == all.at(2));
+  CHECK(hashes_of(file, *index, {1, 2}).at(2) == all.at(2));
+  CHECK(all.at(2) == plainly_decoded(file, /*keep=*/true).at(2));
 }
