@@ -10,6 +10,7 @@
 #include "models/summary.h"
 #include "trained_network.h"
 #include "weights/export.h"
+#include "weights_notes.h"
 
 namespace laban::tools {
 namespace {
@@ -39,22 +40,10 @@ ElementType element_type(const std::string& dtype) {
 
 /// What somebody needs to know who uses the weights elsewhere.
 std::map<std::string, std::string> notes(const TrainedNetwork& trained) {
-  using Json = nlohmann::json;
-  const auto dump = [](const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  };
-  const Config& config = trained.info.config;
-  std::map<std::string, std::string> notes{{"model", config.model.name},
-                                           {"midplanes", config.model.midplanes},
-                                           {"shortcut", config.model.shortcut},
-                                           {"norm_eps", dump(config.model.norm_eps)}};
-  if (trained.clips_known) {
-    notes["frames"] = dump(config.clip.frames);
-    notes["size"] = dump(config.clip.size);
-    notes["mean"] = dump(config.clip.mean);
-    notes["std"] = dump(config.clip.std);
-  }
-  if (trained.classes_named) notes["classes"] = dump(trained.info.classes);
+  std::map<std::string, std::string> notes = noted_settings(trained.info.config, trained.clips_known);
+  if (trained.classes_named)
+    notes["classes"] =
+        nlohmann::json(trained.info.classes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return notes;
 }
 

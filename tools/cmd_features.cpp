@@ -21,7 +21,7 @@ struct Options {
 };
 
 void extract(const Options& options) {
-  const TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
+  const TrainedNetwork trained = load_network(options.source, NetworkUse::features);
   Config config = trained.info.config;
   config.model.weights = trained.file;  // where training on the features begins
   if (!options.data.empty()) config.data.path = options.data;
@@ -62,7 +62,7 @@ void add_features(CLI::App& app) {
   command
       ->add_option("--output", options->output, "the file to write, for instance clips.features.safetensors")
       ->required();
-  options->source.add_to(*command, NetworkUse::classify);
+  options->source.add_to(*command, NetworkUse::features);
   options->source.flags.add_to(*command, dataset_flags());
   command->callback([options] { extract(*options); });
 }

@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "train/optimizer.h"
 #include "weights/load.h"
+#include "weights_notes.h"
 
 namespace laban::tools {
 namespace {
@@ -226,13 +227,14 @@ void refuse_overwriting(const std::string& output, const char* flag, const std::
 
 void run(const Options& options) {
   Config config;
+  const StateDict state = StateDict::read(std::filesystem::path(options.weights));
+  apply_notes(config, state, options.flags.given());
   options.flags.apply(config);
   choose_threads(config);
   resolve(config);
   refuse_overwriting(options.output, "--input", options.input);
   refuse_overwriting(options.output, "--weights", options.weights);
   require_writable(options.output);
-  const StateDict state = StateDict::read(std::filesystem::path(options.weights));
   const int64_t classes = classes_of(state);
   require_fit(state, model_spec(config, classes), HeadPolicy::must_fit);
   const Input input = read_input(options.input, classes);

@@ -14,6 +14,7 @@
 #include "reference/check_backend.h"
 #include "train/trainer.h"
 #include "weights/load.h"
+#include "weights_notes.h"
 
 namespace laban::tools {
 namespace {
@@ -184,6 +185,13 @@ void train_anew(const Options& options) {
     Config defaults;
     defaults.clip = made.clip;
     defaults.model = made.model;
+    config = apply(defaults);
+  }
+  if (config.finetune.features.empty() && !config.model.weights.empty()) {  // what these note, likewise
+    Config defaults;
+    std::vector<std::string> given = options.flags.given();
+    if (config.clip.size != defaults.clip.size) given.emplace_back("size");  // in a config file, perhaps
+    apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
     config = apply(defaults);
   }
   choose_threads(config);

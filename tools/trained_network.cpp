@@ -8,12 +8,12 @@
 #include "core/files.h"
 #include "train/run_folder.h"
 #include "weights/load.h"
+#include "weights_notes.h"
 
 namespace laban::tools {
 namespace {
 
-// What a checkpoint knows by itself, and a file of weights does not: about the model, and about the clips.
-const std::vector<std::string> kModelFlags{"model", "midplanes", "shortcut", "norm-eps"};
+// What a checkpoint knows by itself about its clips, and a file of weights need not.
 const std::vector<std::string> kClipFlags{
     "sampler", "frames", "frames-per-segment", "stride",        "fps", "size",
     "mean",    "std",    "short-side-min",     "short-side-max"};
@@ -46,7 +46,7 @@ TrainedNetwork made(CheckpointInfo info, const std::string& file) {
 
 TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
   for (const std::string& flag : source.flags.given())
-    if (has(kModelFlags, flag) || has(kClipFlags, flag))
+    if (has(model_flags(), flag) || has(kClipFlags, flag))
       throw UsageError(text("--", flag, " goes with --weights only"),
                        "A checkpoint knows its model, and how the clips were made that it has learned from.");
   if (!source.class_names.empty())
@@ -85,20 +85,24 @@ std::vector<std::string> class_names(const NetworkSource& source, const StateDic
 }
 
 TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
-  if (!has(source.flags.given(), "model"))
-    throw UsageError("which model are the weights of?", "Give --model; laban describe lists them.");
   const StateDict state = StateDict::read(std::filesystem::path(source.weights));
-  const int64_t classes = classes_of(state);
   CheckpointInfo info;
-  info.config = adjusted({}, source.flags, use);
-  require_fit(state, model_spec(info.config, classes), HeadPolicy::must_fit);
-  info.classes = class_names(source, state, classes);
+  const Notes notes = apply_notes(info.config, state, source.flags.given());
+  if (!notes.model && !has(source.flags.given(), "model"))
+    throw UsageError("which model are the weights of?", "Give --model; laban describe lists them.");
+  const bool headless = use == NetworkUse::features && !has_head(state);
+  const int64_t classes = headless ? 1 : classes_of(state);
+  const HeadPolicy policy = headless ? HeadPolicy::keep_own : HeadPolicy::must_fit;
+  info.config = adjusted(info.config, source.flags, use);
+  require_fit(state, model_spec(info.config, classes), policy);
+  if (!headless) info.classes = class_names(source, state, classes);
   const bool named = !info.classes.empty();
   for (int64_t i = 0; !named && i < classes; ++i) info.classes.push_back(text("class ", i));
   TrainedNetwork trained = made(std::move(info), source.weights);
   trained.classes_named = named;
-  trained.clips_known = false;
-  load_weights(*trained.network, state, HeadPolicy::must_fit);
+  trained.clips_known = notes.clips;
+  trained.network->store().initialize(/*seed=*/0);  // a last layer that the file lacks is never looked at
+  load_weights(*trained.network, state, policy);
   return trained;
 }
 
@@ -107,10 +111,12 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
 void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
   command.add_option("--run", run, "the run's folder: its best checkpoint, else its last");
   command.add_option("--checkpoint", checkpoint, "or a checkpoint, for instance RUN/best.safetensors");
-  command.add_option("--weights", weights, "or a file of weights (safetensors, or PyTorch's), with --model");
+  command.add_option(
+      "--weights", weights,
+      "or a file of weights (safetensors, or PyTorch's), with --model where laban did not write it");
   command.add_option("--class-names", class_names, "of such weights: a text file with a name a line");
-  std::vector<std::string> only = kModelFlags;
-  if (use == NetworkUse::classify) {
+  std::vector<std::string> only = model_flags();
+  if (use != NetworkUse::weights) {
     only.insert(only.end(), kClipFlags.begin(), kClipFlags.end());
     only.insert(only.end(),
                 {"single-frame", "batch", "on-bad-file", "workers", "device", "precision", "threads"});

@@ -13,7 +13,8 @@ namespace laban::tools {
 
 enum class NetworkUse {
   classify,
-  weights,  // are only looked at: no GPU is needed, whatever the run was made on
+  features,  // of whatever lies below the last layer, which weights need not have
+  weights,   // are only looked at: no GPU is needed, whatever the run was made on
 };
 
 /// Which network a command works with, as its flags say: one of the first three.
@@ -40,7 +41,7 @@ struct TrainedNetwork {
 void add_view_flags(Views& views, CLI::App& command);
 
 /// Loads a network. With a checkpoint the flags may change where and how clips are computed, never the model
-/// or its clips; with weights they say all of it. Throws FileError, UsageError.
+/// or its clips; with weights they say what the file does not note by itself. Throws FileError, UsageError.
 TrainedNetwork load_network(const NetworkSource& source, NetworkUse use);
 
 }  // namespace laban::tools

@@ -127,8 +127,7 @@ std::vector<double> finite_values(const StateDict& state, const std::string& nam
 std::vector<std::string> fitting_models(const StateDict& state) {
   const StateDict own = with_own_keys(state);
   const int64_t classes = std::max<int64_t>(1, head_classes(own).value_or(1));
-  const bool headless =
-      std::ranges::none_of(own.tensors(), [](const auto& item) { return item.first.starts_with(kHead); });
+  const bool headless = !has_head(own);
   std::vector<std::string> fitting;
   for (const std::string& name : model_names())
     for (const MidplanesRule rule : {MidplanesRule::torchvision, MidplanesRule::per_conv})
@@ -147,6 +146,11 @@ std::vector<std::string> fitting_models(const StateDict& state) {
                           (shortcut == ShortcutKind::subsample ? " --shortcut A" : ""));
       }
   return fitting;
+}
+
+bool has_head(const StateDict& state) {
+  const StateDict own = with_own_keys(state);
+  return std::ranges::any_of(own.tensors(), [](const auto& item) { return item.first.starts_with(kHead); });
 }
 
 int64_t classes_of(const StateDict& state) {

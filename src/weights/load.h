@@ -35,6 +35,8 @@ LoadedWeights load_weights(Network& network, const StateDict& state, HeadPolicy 
 /// file can name a size that no machine has.
 void require_fit(const StateDict& state, const ModelSpec& spec, HeadPolicy head);
 
+/// Whether the file has anything of a last layer.
+bool has_head(const StateDict& state);
 /// How many classes a file's last layer tells apart. Throws FileError where it has none.
 int64_t classes_of(const StateDict& state);
 

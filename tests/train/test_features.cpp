@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <numeric>
 
@@ -158,6 +159,38 @@ TEST_CASE("features go to a file and back") {
   CHECK(back.bad_files[0].reason == "a/broken.mp4: is truncated");
   CHECK(back.values.size() == back.names.size() * static_cast<size_t>(back.channels));
   CHECK(std::ranges::any_of(back.values, [](float v) { return v != 0; }));
+}
+
+TEST_CASE("features need no last layer") {
+  Bench bench;
+  ModelSpec spec = model_spec(bench.config, 4);
+  Network network(bench.backend, DType::f32, spec);
+  network.store().initialize(1);
+  std::vector<std::vector<float>> memory;
+  std::vector<TensorToSave> tensors;
+  const auto add = [&](const std::string& name, std::vector<int64_t> shape,
+                       const std::vector<double>& values) {
+    if (name.starts_with("fc.")) return;
+    memory.emplace_back(values.begin(), values.end());
+    tensors.push_back({name, ElementType::f32, std::move(shape), memory.back().data()});
+  };
+  for (const Parameter* p : network.store().list().parameters)
+    add(p->name, torch_shape(*p), network.store().read(network.store().weights(), *p));
+  for (const Statistic* s : network.store().list().statistics)
+    add(s->name, {s->shape.c}, network.store().read(*s));
+  const auto file = bench.folder.path() / "backbone.safetensors",
+             output = bench.folder.path() / "f.safetensors";
+  write_safetensors(file, tensors, {});
+  const std::string rest = " --weights " + file.string() + " --model " + bench.config.model.name +
+                           " --data " + bench.config.data.path +
+                           " --frames 12 --size 20 --threads 2 2>/dev/null";
+  CHECK(std::system((std::string(LABAN_PROGRAM) + " features --output " + output.string() + rest).c_str()) ==
+        0);
+  const Features features = read_features(output);
+  CHECK(features.names.size() == bench.dataset.items.size());
+  CHECK(features.backbone == backbone_digest(network.store()));
+  // Who classifies needs it.
+  CHECK(std::system((std::string(LABAN_PROGRAM) + " eval --split test" + rest).c_str()) != 0);
 }
 
 TEST_CASE("features of something else are refused") {

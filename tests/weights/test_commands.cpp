@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "core/safetensors.h"
 #include "support/temporary_folder.h"
+#include "train/config.h"
 #include "weights/export.h"
 #include "weights/made_files.h"
 #include "weights/small_network.h"
@@ -43,6 +44,10 @@ class Files {
  public:
   Files() : network_(backend_, DType::f64, model_by_name("r3d_tiny", 4)) {
     test::make_used(network_, 3);
+    // Means about 0, so that what comes out depends on all that lies below.
+    for (const Statistic* s : network_.store().list().statistics)
+      if (s->name.ends_with("running_mean"))
+        network_.store().write(*s, std::vector<double>(static_cast<size_t>(s->shape.count())));
     write_weights({});
     Rng rng(1, Purpose::test);
     std::vector<float> pixels(size_t{2} * 3 * 4 * 16 * 16);
@@ -94,6 +99,71 @@ TEST_CASE("forward's loss does not depend on whether gradients are asked for") {
     want += (0.7 * (std::log(sum) - logits[4 * n + (n == 0 ? 1 : 3)]) + 0.3 * mean) / 2;
   }
   CHECK(smooth == doctest::Approx(want).epsilon(1e-5));
+}
+
+TEST_CASE("what laban noted beside weights is the default, and a flag overrules it") {
+  Files files;
+  const auto logits = [&](const std::string& flags) {
+    const Result result = files.forward(flags);
+    REQUIRE_MESSAGE(result.code == 0, result.said);
+    return files.tensor("logits", {2, 4});
+  };
+  const auto plain = logits("--model r3d_tiny"), other = logits("--model r3d_tiny --norm-eps 0.5");
+  REQUIRE(plain != other);
+  std::map<std::string, std::string> notes{
+      {"model", "r3d_tiny"}, {"midplanes", "torchvision"}, {"shortcut", "B"}, {"norm_eps", "0.5"}};
+  files.write_weights(notes);
+  CHECK(logits("") == other);
+  CHECK(says(files.forward("").said, "w.safetensors: model r3d_tiny, norm-eps 0.5"));
+  CHECK(logits("--norm-eps 1e-5") == plain);
+
+  // What laban exports, it notes: weights in, weights out, and again.
+  const Result exported = laban_with("export --weights " + files.path("w.safetensors") +
+                                     " --norm-eps 0.25 --output " + files.path("x.safetensors"));
+  CHECK_MESSAGE(exported.code == 0, exported.said);
+  const auto written = SafetensorsFile(files.path("x.safetensors")).metadata();
+  CHECK(written.at("model") == "r3d_tiny");
+  CHECK(written.at("norm_eps") == "0.25");
+  CHECK(!written.contains("size"));  // nobody has said how large its clips are
+  notes["size"] = "64";
+  notes["mean"] = "[0.1,0.2,0.3]";  // as JSON, too
+  files.write_weights(notes);
+  REQUIRE(laban_with("export --weights " + files.path("w.safetensors") + " --output " +
+                     files.path("x.safetensors"))
+              .code == 0);
+  const auto again = SafetensorsFile(files.path("x.safetensors")).metadata();
+  CHECK(again.at("size") == "64");
+  CHECK(again.at("mean") == "0.1,0.2,0.3");
+
+  for (const auto& [key, wrong] : {std::pair("norm_eps", "much"), std::pair("norm_eps", "-1"),
+                                   std::pair("model", "bert"), std::pair("shortcut", "")}) {
+    CAPTURE(std::string(key));
+    auto changed = notes;
+    changed[key] = wrong;
+    files.write_weights(changed);
+    const Result refused = files.forward("");
+    CHECK(refused.code == 1);
+    CHECK(says(refused.said, "w.safetensors: its metadata cannot be: --"));
+    CHECK(logits("--model r3d_tiny --shortcut B --norm-eps 0.5") == other);
+  }
+  // Other programs' notes are not laban's.
+  files.write_weights({{"model", "bert"}, {"size", "large"}, {"format", "pt"}});
+  CHECK(logits("--model r3d_tiny") == plain);
+}
+
+TEST_CASE("a checkpoint's config is taken like notes, and one that cannot be read is not") {
+  Files files;
+  Config config;
+  config.model.name = "r3d_tiny";
+  config.model.norm_eps = 0.5;
+  files.write_weights({{"format", "laban.checkpoint.1"}, {"config", to_toml(config)}});
+  const Result taken = files.forward("");
+  CHECK_MESSAGE(taken.code == 0, taken.said);
+  CHECK(says(taken.said, "model r3d_tiny, norm-eps 0.5"));
+  files.write_weights({{"format", "laban.checkpoint.9"}, {"config", "[future]\nx = 1\n"}});
+  const Result left = files.forward("--model r3d_tiny");
+  CHECK_MESSAGE(left.code == 0, left.said);
+  CHECK(says(left.said, "does not suit this version of laban"));
 }
 
 TEST_CASE("forward leaves its input and its weights as they are") {
