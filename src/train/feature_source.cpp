@@ -4,12 +4,14 @@
 #include <map>
 
 #include "core/error.h"
+#include "train/feature_content.h"
 
 namespace laban {
 
 FeatureSource::FeatureSource(const Features& features, const Dataset& dataset, const std::vector<int>& items,
                              const Settings& settings)
     : features_(features), dataset_(dataset), settings_(settings), row_of_(dataset.items.size(), -1) {
+  ClipContents contents;
   std::map<std::string, int64_t> rows;
   for (size_t row = 0; row < features.names.size(); ++row)
     rows[features.names[row]] = static_cast<int64_t>(row);
@@ -17,6 +19,12 @@ FeatureSource::FeatureSource(const Features& features, const Dataset& dataset, c
     const DatasetItem& clip = dataset.items[static_cast<size_t>(item)];
     const auto row = rows.find(clip.name);
     if (row != rows.end()) {
+      const std::string& then = features.contents[static_cast<size_t>(row->second)];
+      if (const std::string now = contents.of(clip); now != then)
+        throw Error(text("clip ", clip.name, " is not the one that its features were made of: that was ",
+                         then, ", this is ", now),
+                    "The features were made of another dataset, or the clip has changed since; run `laban "
+                    "features` on this one.");
       if (features.labels[static_cast<size_t>(row->second)] != clip.label)
         throw Error(text("clip ", clip.name, " has another class than when its features were made"),
                     "Run `laban features` again.");

@@ -18,7 +18,8 @@ class FeatureSource : public BatchSource {
   };
 
   /// `items` of the dataset, less those that could not be read when the features were made. `features` and
-  /// `dataset` must outlive it. Throws Error where a clip has no features, or another label than it had.
+  /// `dataset` must outlive it. Throws Error where a clip has no features, or another content or label than
+  /// it had, FileError where it cannot be read.
   FeatureSource(const Features& features, const Dataset& dataset, const std::vector<int>& items,
                 const Settings& settings);
 

@@ -7,12 +7,14 @@
 #include "core/safetensors.h"
 #include "core/sha256.h"
 #include "train/clip_buffer.h"
+#include "train/feature_content.h"
 
 namespace laban {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr const char* kFormat = "laban.features.1";
+constexpr const char* kFormat = "laban.features.2";
+constexpr const char* kWithoutContents = "laban.features.1";
 
 }  // namespace
 
@@ -37,6 +39,7 @@ std::optional<Features> extract_features(Network& network, Loader& loader, const
   features.backbone = backbone_digest(network.store());
   features.bad_files = loader.bad_files();
   ClipBuffer buffer(network.backend(), network.compute());
+  ClipContents contents;
   std::vector<double> values;
   loader.start(/*epoch=*/0, /*index=*/0, /*one_epoch=*/true);
   while (const auto batch = loader.next()) {
@@ -44,8 +47,10 @@ std::optional<Features> extract_features(Network& network, Loader& loader, const
     network.features(buffer.load(*batch), values);
     features.values.insert(features.values.end(), values.begin(), values.end());
     for (const int item : batch->items) {
-      features.names.push_back(dataset.items[static_cast<size_t>(item)].name);
-      features.labels.push_back(dataset.items[static_cast<size_t>(item)].label);
+      const DatasetItem& clip = dataset.items[static_cast<size_t>(item)];
+      features.names.push_back(clip.name);
+      features.contents.push_back(contents.of(clip));
+      features.labels.push_back(clip.label);
     }
     if (progress && !progress(static_cast<int64_t>(features.names.size()), loader.clips()))
       return std::nullopt;
@@ -68,6 +73,7 @@ void write_features(const std::filesystem::path& path, const Features& features)
                     {{"format", kFormat},
                      {"version", LABAN_VERSION},
                      {"names", dump(Json(features.names))},
+                     {"contents", dump(Json(features.contents))},
                      {"bad_files", dump(bad_files)},
                      {"config", to_toml(features.config)},
                      {"backbone", features.backbone}});
@@ -83,6 +89,11 @@ Features read_features(const std::filesystem::path& path) {
                       "`laban features` writes such files.");
     return found->second;
   };
+  if (text_of("format") == kWithoutContents)
+    throw FileError(path.string(),
+                    "was written by an older laban, which did not note what the clips held; they might be "
+                    "another dataset's",
+                    "Run `laban features` again.");
   if (text_of("format") != kFormat)
     throw FileError(path.string(),
                     text("is in format '", text_of("format"), "', but features are in ", kFormat),
@@ -102,12 +113,19 @@ Features read_features(const std::filesystem::path& path) {
         text("its config does not suit this version of laban (", LABAN_VERSION, "): ", error.what()),
         text("It was written by laban ", text_of("version"), "."));
   }
-  const Json names = Json::parse(text_of("names"), nullptr, false);
-  if (!names.is_array()) throw damaged("names");
-  for (const Json& name : names) {
-    if (!name.is_string()) throw damaged("names");
-    features.names.push_back(name.get<std::string>());
-  }
+  const auto texts = [&](const char* key) {
+    const Json list = Json::parse(text_of(key), nullptr, false);
+    if (!list.is_array()) throw damaged(key);
+    std::vector<std::string> items;
+    for (const Json& item : list) {
+      if (!item.is_string()) throw damaged(key);
+      items.push_back(item.get<std::string>());
+    }
+    return items;
+  };
+  features.names = texts("names");
+  features.contents = texts("contents");
+  if (features.contents.size() != features.names.size()) throw damaged("contents");
   const Json bad_files = Json::parse(text_of("bad_files"), nullptr, false);
   if (!bad_files.is_array()) throw damaged("bad_files");
   for (const Json& bad : bad_files) {

@@ -2,8 +2,9 @@
 // again and again in seconds, on a CPU.
 //
 // In a file they are a safetensors file: "features" (clips x channels, f32), "labels" (I64), and as metadata
-//   format    "laban.features.1"                    version  laban's
+//   format    "laban.features.2"                    version  laban's
 //   names     a JSON list: the clips by their names in the dataset
+//   contents  a JSON list: what each clip held (feature_content.h), so that another's features are not taken
 //   bad_files a JSON list of [file, reason]: clips that could not be read
 //   config    the TOML under which the clips were made
 //   backbone  digest of the weights and statistics of all layers but the last (backbone_digest)
@@ -23,11 +24,12 @@ namespace laban {
 
 struct Features {
   int64_t channels = 0;
-  std::vector<std::string> names;  // of the clips
-  std::vector<int> labels;         // in the dataset's classes
-  std::vector<float> values;       // names.size() x channels
-  std::vector<BadFile> bad_files;  // left out
-  std::string backbone;            // backbone_digest() of the network that made them
+  std::vector<std::string> names;     // of the clips
+  std::vector<std::string> contents;  // of each clip, as ClipContents tells it
+  std::vector<int> labels;            // in the dataset's classes
+  std::vector<float> values;          // names.size() x channels
+  std::vector<BadFile> bad_files;     // left out
+  std::string backbone;               // backbone_digest() of the network that made them
   Config config;
 };
 

@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/safetensors.h"
 #include "cpu/cpu_backend.h"
+#include "data/image_folder.h"
 #include "train/evaluation.h"
 #include "train/train_fixture.h"
 #include "train/trainer.h"
@@ -151,6 +152,7 @@ TEST_CASE("features go to a file and back") {
   const Features back = read_features(file);
   CHECK(back.channels == features.channels);
   CHECK(back.names == features.names);
+  CHECK(back.contents == features.contents);
   CHECK(back.labels == features.labels);
   CHECK(back.values == features.values);
   CHECK(back.backbone == features.backbone);
@@ -221,6 +223,36 @@ TEST_CASE("features of something else are refused") {
     fewer.names[3] = "elsewhere";
     write_features(file, fewer);
     CHECK(refused("c").find("no features of clip") != std::string::npos);
+  }
+  SUBCASE("another dataset of the same names") {
+    const auto elsewhere = bench.folder.path() / "moved";
+    std::filesystem::copy(bench.config.data.path, elsewhere, std::filesystem::copy_options::recursive);
+    for (DatasetItem& item : bench.dataset.items)
+      item.path = elsewhere / std::filesystem::relative(item.path, bench.config.data.path);
+    CHECK(refused("moved") == "nothing");  // the same
+    const DatasetItem& clip = bench.dataset.items[2];
+    const FolderIndex index = index_folder(clip.path);
+    const std::string first = read_file(index.picture(0)), sixth = read_file(index.picture(5));
+    const std::string begin = "clip " + clip.name +
+                              " is not the one that its features were made of: that was " +
+                              std::to_string(index.count) + " pictures of ";
+    write_file(index.picture(5), sixth + "x");  // one byte more
+    CHECK(refused("longer").find(begin) != std::string::npos);
+    write_file(index.picture(0), sixth);  // as many bytes in all
+    write_file(index.picture(5), first);
+    CHECK(refused("other").find(begin) != std::string::npos);
+    write_file(index.picture(0), first);
+    std::filesystem::remove(index.picture(5));
+    CHECK(refused("fewer").find("this is " + std::to_string(index.count - 1) + " pictures of ") !=
+          std::string::npos);
+  }
+  SUBCASE("features that do not tell their clips") {
+    std::string bytes = read_file(file);
+    const size_t at = bytes.find("laban.features.2");
+    REQUIRE(at != std::string::npos);
+    bytes[at + 15] = '1';
+    write_file(file, bytes);
+    CHECK(refused("older").find("written by an older laban") != std::string::npos);
   }
   SUBCASE("another class") {
     Features moved = features;
