@@ -108,13 +108,6 @@ class Cutter {
   int line_ = 1;
 };
 
-[[noreturn]] void refuse_labels(const std::string& where, const std::string& row) {
-  throw FileError(
-      where, text("the clip has several labels: ", row),
-      "laban puts every clip into one class. Rows read PATH LABEL, PATH NUM_FRAMES LABEL or PATH START "
-      "END LABEL; keep one label a row, and put a path with spaces between quotes.");
-}
-
 /// Two or more numbers where one label should be: "3 17", "3;17".
 bool several_labels(const std::string& label) {
   const size_t other = label.find_first_not_of("0123456789 \t,;|");
@@ -237,7 +230,7 @@ std::string first_row(const std::string& all) {
   return "";
 }
 
-bool names_columns(const std::string& row) {
+std::vector<std::string> header_cells(const std::string& row) {
   std::vector<std::string> cells{""};
   for (const char c : row) {
     if (c == ',')
@@ -245,7 +238,11 @@ bool names_columns(const std::string& row) {
     else if (c != '\r' && c != '"')
       cells.back() += c;
   }
-  const Columns at = columns_of(cells);
+  return cells;
+}
+
+bool names_columns(const std::string& row) {
+  const Columns at = columns_of(header_cells(row));
   return at.path && at.label;
 }
 
@@ -261,7 +258,68 @@ bool separated_by_commas(const std::string& row, const std::filesystem::path& fi
   return comma && (!space || file.extension() == ".csv");
 }
 
+/// Of a row under a header: understood where it has a path and a label.
+GuessedRow guess_cells(const Words& words, const Columns& at) {
+  const auto cell = [&](size_t column) { return column < words.text.size() ? words.text[column] : ""; };
+  if (cell(*at.path).empty()) return {};
+  return {{cell(*at.path)}, !cell(*at.label).empty()};
+}
+
+/// Of a row without one. A path with spaces, and no label behind it, reads like a path and its label; where
+/// a row is not understood, whatever it begins with may be a path.
+GuessedRow guess_row(const Words& words, const std::string& all, bool commas) {
+  const auto up_to = [&](size_t i) {
+    return all.substr(words.begin.front(), words.end[i] - words.begin.front());
+  };
+  try {
+    return {{understand(words, all, commas, "").path, up_to(words.text.size() - 1)}, true};
+  } catch (const FileError&) {
+    constexpr size_t kMostWords = 8;
+    GuessedRow row{.paths = {words.text.front()}};
+    for (size_t i = 1; i < std::min(words.text.size(), kMostWords); ++i) row.paths.push_back(up_to(i));
+    return row;
+  }
+}
+
 }  // namespace
+
+void refuse_labels(const std::string& where, const std::string& row) {
+  throw FileError(
+      where, text("the clip has several labels: ", row),
+      "laban puts every clip into one class. Rows read PATH LABEL, PATH NUM_FRAMES LABEL or PATH START "
+      "END LABEL; keep one label a row, and put a path with spaces between quotes.");
+}
+
+bool names_several(const std::string& label, const std::set<std::string>& labels) {
+  constexpr const char* kSpaces = " \t";
+  size_t parts = 0, known = 0;
+  for (size_t at = 0; at <= label.size(); ++parts) {
+    const size_t end = std::min(label.find_first_of(",;|", at), label.size());
+    std::string part = label.substr(at, end - at);
+    part.erase(0, std::min(part.find_first_not_of(kSpaces), part.size()));
+    part.erase(part.find_last_not_of(kSpaces) + 1);
+    known += labels.contains(part);
+    at = end + 1;
+  }
+  const bool listing = label.find_first_of(";|") != std::string::npos;
+  return parts > 1 && (known == parts || (listing && known > 0));
+}
+
+std::vector<GuessedRow> guess_rows(const std::string& all) {
+  const std::string first = first_row(all);
+  const bool headed = names_columns(first);
+  const Columns at = columns_of(header_cells(first));
+  const bool commas = headed || separated_by_commas(first, "");
+  std::vector<GuessedRow> rows;
+  bool header_passed = !headed;
+  for (Cutter cutter(all, commas); !cutter.at_end();) {
+    const Words words = cutter.next();
+    if (words.text.empty()) continue;
+    if (header_passed) rows.push_back(headed ? guess_cells(words, at) : guess_row(words, all, commas));
+    header_passed = true;
+  }
+  return rows;
+}
 
 AnnotationList parse_annotation_list(const std::string& all, const std::filesystem::path& file) {
   const std::string first = first_row(all);
@@ -288,10 +346,14 @@ AnnotationList parse_annotation_list(const std::string& all, const std::filesyst
   return list;
 }
 
-AnnotationList read_annotation_list(const std::filesystem::path& file) {
+std::string read_list_text(const std::filesystem::path& file) {
   std::string all = read_file(file);
   if (all.starts_with("\xef\xbb\xbf")) all.erase(0, 3);  // a byte order mark
-  return parse_annotation_list(all, file);
+  return all;
+}
+
+AnnotationList read_annotation_list(const std::filesystem::path& file) {
+  return parse_annotation_list(read_list_text(file), file);
 }
 
 }  // namespace laban

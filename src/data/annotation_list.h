@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,5 +39,24 @@ AnnotationList read_annotation_list(const std::filesystem::path& file);
 
 /// The same, of a text. `file` names it in errors.
 AnnotationList parse_annotation_list(const std::string& text, const std::filesystem::path& file);
+
+/// A list's text, without a byte order mark. FileError where it cannot be read.
+std::string read_list_text(const std::filesystem::path& file);
+
+/// A row of a text that may be a list, looked at by itself.
+struct GuessedRow {
+  std::vector<std::string> paths{};  // what may be its path, the likeliest first
+  bool understood = false;           // it has a path, that one, and a label
+};
+/// Every row that says something, whatever is wrong with it: to tell a list with a bad row from a text that
+/// is none.
+std::vector<GuessedRow> guess_rows(const std::string& text);
+
+/// Is the label evidently several, "tango;waltz", seeing the other labels of the dataset? Where all that
+/// stands between , ; or | are labels by themselves; between ; or | one is enough.
+bool names_several(const std::string& label, const std::set<std::string>& labels);
+
+/// FileError for a clip of several labels: laban puts every clip into one class. `row` is shown.
+[[noreturn]] void refuse_labels(const std::string& where, const std::string& row);
 
 }  // namespace laban

@@ -1,8 +1,10 @@
 // Tables of clips: split.csv, and the index that `laban index` writes.
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "core/error.h"
+#include "data/annotation_list.h"
 #include "data/csv.h"
 #include "data/layouts.h"
 #include "data/shard.h"
@@ -30,6 +32,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
   const fs::path folder = file.parent_path();
   for (const Csv::Row& row : csv.rows) dataset.classes.push_back(row.cells[label]);
   sort_unique(dataset.classes);
+  const std::set<std::string> labels(dataset.classes.begin(), dataset.classes.end());
   MissingClips missing;
   for (const Csv::Row& row : csv.rows) {
     const std::string where = text(file.string(), ", line ", row.line);
@@ -37,6 +40,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
     const fs::path clip = folder / fs::path(row.cells[path]);
     std::error_code failed;
     if (row.cells[label].empty()) throw FileError(where, "the label is empty", "Give every clip a label.");
+    if (names_several(row.cells[label], labels)) refuse_labels(where, row.cells[label]);
     if (row.cells[path].empty())
       throw FileError(where, "the path is empty", "Name the clip's file, counted from the table's folder.");
     if (!fs::exists(clip, failed)) missing.add(file, row.line, row.cells[path]);

@@ -1,6 +1,5 @@
 // Annotation lists: train.txt, val.txt, test.txt as video toolkits write them, or one list of everything.
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 
@@ -9,112 +8,11 @@
 #include "data/annotation_list.h"
 #include "data/image_folder.h"
 #include "data/layouts.h"
+#include "data/list_search.h"
 
 namespace laban {
 namespace fs = std::filesystem;
 namespace {
-
-/// "kinetics_train_list.txt" -> kinetics, train, list. Trailing digits are words of their own.
-std::vector<std::string> words_of(const std::string& name) {
-  std::vector<std::string> words{""};
-  for (const char c : name) {
-    const auto u = static_cast<unsigned char>(c);
-    const bool letter = std::isalpha(u), digit = std::isdigit(u);
-    const std::string& last = words.back();
-    const bool turns =
-        !last.empty() && letter != static_cast<bool>(std::isalpha(static_cast<unsigned char>(last.back())));
-    if ((!letter && !digit) || turns) words.emplace_back();
-    if (letter || digit) words.back() += static_cast<char>(std::tolower(u));
-  }
-  std::erase(words, "");
-  return words;
-}
-
-std::optional<Split> split_of_list(const fs::path& file) {
-  for (const std::string& word : words_of(file.stem().string())) {
-    if (const std::optional<Split> part = split_named(word)) return part;
-    if (word == "trainlist") return Split::train;
-    if (word == "vallist") return Split::validate;
-    if (word == "testlist") return Split::test;
-  }
-  return std::nullopt;
-}
-
-/// The fold that a list belongs to, "train_split_2.txt" or "testlist03.txt"; 0 where its name tells none.
-int fold_of_list(const fs::path& file) {
-  const std::vector<std::string> words = words_of(file.stem().string());
-  for (size_t i = 0; i + 1 < words.size(); ++i)
-    if (words[i] == "split" || words[i] == "fold" || words[i].ends_with("list")) {
-      const std::string digits =
-          words[i + 1].substr(std::min(words[i + 1].find_first_not_of('0'), words[i + 1].size()));
-      if (digits == "1" || digits == "2" || digits == "3") return digits[0] - '0';
-    }
-  return 0;
-}
-
-bool names_classes(const fs::path& file) {
-  const std::vector<std::string> words = words_of(file.stem().string());
-  const std::set<std::string> said{words.begin(), words.end()};
-  for (const char* word : {"classes", "classind", "labels", "categories", "category", "names"})
-    if (said.contains(word)) return true;
-  return said.contains("label") && said.contains("map");
-}
-
-struct Found {
-  fs::path file;
-  AnnotationList list;
-  std::optional<Split> split;
-};
-
-/// Looks at the text files of a folder: which of them are lists whose clips are there.
-struct Search {
-  std::vector<Found> lists;
-  std::vector<std::string> not_lists;  // with the reason
-  std::vector<std::string> meant;      // those of them that are called as if they were
-  bool other_folds = false;
-
-  Search(const fs::path& root, const DatasetSettings& settings) {
-    for (const fs::path& folder : {root, root / "annotations", root / "splits"}) {
-      if (!fs::is_directory(folder)) continue;
-      for (const std::string& name : list_folder(folder).files) look_at(root, folder / name, settings);
-    }
-  }
-
- private:
-  void look_at(const fs::path& root, const fs::path& file, const DatasetSettings& settings) {
-    const std::string extension = lower_extension(file);
-    if (extension != ".txt" && extension != ".csv" && extension != ".lst" && extension != ".list") return;
-    if (file.filename() == kIndexFile || names_classes(file)) return;
-    const int fold = fold_of_list(file);
-    if (fold != 0 && fold != settings.fold) {
-      other_folds = true;
-      return;
-    }
-    try {
-      Found found{file, read_annotation_list(file), split_of_list(file)};
-      std::vector<std::string> paths;
-      for (const AnnotationRow& row : found.list.rows) paths.push_back(row.path);
-      if (MediaFolder media(root, file.parent_path(), settings); media.choose(paths))
-        lists.push_back(std::move(found));
-      else
-        set_aside(file, text("there is no \"", paths.front(), "\" in ", media.tried()));
-    } catch (const FileError& error) {
-      set_aside(file, first_line(error.what(), file));
-    }
-  }
-
-  void set_aside(const fs::path& file, const std::string& why) {
-    not_lists.push_back(text(file.filename().string(), " (", why, ")"));
-    if (split_of_list(file)) meant.push_back(not_lists.back());
-  }
-
-  static std::string first_line(const std::string& what, const fs::path& file) {
-    std::string line = what.substr(0, what.find('\n'));
-    if (line.starts_with(file.string())) line.erase(0, file.string().size());
-    while (!line.empty() && (line[0] == ',' || line[0] == ':' || line[0] == ' ')) line.erase(0, 1);
-    return line;
-  }
-};
 
 // ---- names of classes
 // --------------------------------------------------------------------------------------
@@ -156,8 +54,8 @@ std::map<int64_t, std::string> read_class_names(const fs::path& file) {
 /// label has one of its own, else the numbers themselves.
 class ClassNames {
  public:
-  ClassNames(Dataset& dataset, const std::vector<Found>& lists) {
-    for (const Found& found : lists)
+  ClassNames(Dataset& dataset, const std::vector<FoundList>& lists) {
+    for (const FoundList& found : lists)
       for (const AnnotationRow& row : found.list.rows) {
         labels_.insert(row.label);
         const fs::path folder = fs::path(row.path).parent_path();
@@ -183,9 +81,9 @@ class ClassNames {
   }
 
  private:
-  bool from_file(Dataset& dataset, const std::vector<Found>& lists) {
+  bool from_file(Dataset& dataset, const std::vector<FoundList>& lists) {
     std::vector<fs::path> places{dataset.root};
-    for (const Found& found : lists) places.push_back(found.file.parent_path());
+    for (const FoundList& found : lists) places.push_back(found.file.parent_path());
     std::set<fs::path> seen;
     for (const fs::path& folder : places) {
       if (!seen.insert(folder).second) continue;
@@ -232,8 +130,8 @@ class ClassNames {
 // ---- clips
 // -------------------------------------------------------------------------------------------------
 
-void add_list(Dataset& dataset, const Found& found, const ClassNames& names, const DatasetSettings& settings,
-              MissingClips& missing) {
+void add_list(Dataset& dataset, const FoundList& found, const ClassNames& names,
+              const DatasetSettings& settings, MissingClips& missing) {
   MediaFolder media(dataset.root, found.file.parent_path(), settings);
   std::vector<std::string> paths;
   for (const AnnotationRow& row : found.list.rows) paths.push_back(row.path);
@@ -267,18 +165,62 @@ void add_list(Dataset& dataset, const Found& found, const ClassNames& names, con
   }
 }
 
-void add_lists(Dataset& dataset, const std::vector<Found>& lists, const DatasetSettings& settings) {
+void require_one_label_each(const std::vector<FoundList>& lists) {
+  std::set<std::string> labels;
+  for (const FoundList& found : lists)
+    for (const AnnotationRow& row : found.list.rows) labels.insert(row.label);
+  for (const FoundList& found : lists)
+    for (const AnnotationRow& row : found.list.rows)
+      if (names_several(row.label, labels))
+        refuse_labels(text(found.file.string(), ", line ", row.line), row.label);
+}
+
+/// PATH LABEL LABEL reads like PATH NUM_FRAMES LABEL: where no number of frames is larger than the largest
+/// label, they may be labels.
+void tell_doubtful_counts(Dataset& dataset, const FoundList& found) {
+  int64_t longest = 0, largest = 0;
+  for (const AnnotationRow& row : found.list.rows) {
+    const std::optional<int64_t> label = whole_number(row.label);
+    if (!row.range || row.range->first || !label) return;
+    longest = std::max(longest, row.range->count), largest = std::max(largest, *label);
+  }
+  if (longest <= largest)
+    dataset.notes.push_back(text(found.file.string(),
+                                 ": rows are read as PATH NUM_FRAMES LABEL, of clips of ", longest,
+                                 " frames at most; if they give two labels, keep one"));
+}
+
+void add_lists(Dataset& dataset, const std::vector<FoundList>& lists, const DatasetSettings& settings) {
+  require_one_label_each(lists);
+  for (const FoundList& found : lists) tell_doubtful_counts(dataset, found);
   const ClassNames names(dataset, lists);
   dataset.classes = names.classes();
   MissingClips missing;
-  for (const Found& found : lists) add_list(dataset, found, names, settings, missing);
+  for (const FoundList& found : lists) add_list(dataset, found, names, settings, missing);
   missing.settle(dataset, static_cast<int64_t>(dataset.items.size()), settings);
+}
+
+/// Where lists are told apart by their names, one that cannot be used leaves a split without its clips:
+/// others are not put in their place.
+void require_nothing_lost(const fs::path& root, const ListSearch& search) {
+  std::set<Split> there;
+  std::vector<std::string> used;
+  for (const FoundList& found : search.lists) {
+    if (found.split) there.insert(*found.split);
+    used.push_back(found.file.filename().string());
+  }
+  if (there.empty()) return;
+  for (const auto& [part, why] : search.lost)
+    if (!there.contains(part))
+      throw Error(text(root.string(), ": cannot be used: ", why, ", which is called a list for ",
+                       kSplitNames[static_cast<size_t>(part)], "; there is ", some_of(used)),
+                  "Correct it; move it away if it is no list; or name one list: --data LIST.");
 }
 
 }  // namespace
 
 Look look_for_lists(const fs::path& root, const DatasetSettings& settings) {
-  const Search search(root, settings);
+  const ListSearch search(root, settings);
   if (search.lists.empty()) {
     const std::string none = search.other_folds ? "only lists of other folds" : "no list";
     return {
@@ -287,20 +229,21 @@ Look look_for_lists(const fs::path& root, const DatasetSettings& settings) {
         search.meant.empty() ? "" : "not taken for a list: " + some_of(search.meant)};
   }
   std::vector<std::string> names;
-  for (const Found& found : search.lists) names.push_back(found.file.filename().string());
+  for (const FoundList& found : search.lists) names.push_back(found.file.filename().string());
   return {true, some_of(names)};
 }
 
 void read_lists(Dataset& dataset, const DatasetSettings& settings) {
-  const Search search(dataset.root, settings);
+  const ListSearch search(dataset.root, settings);
   if (search.lists.empty())
     throw Error(
         text(dataset.root.string(), ": there is no annotation list whose clips are there",
              search.not_lists.empty() ? "" : "; looked at " + some_of(search.not_lists)),
         "Rows read PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END LABEL; paths count from the list's "
         "folder, or from --media DIR.");
-  std::map<Split, const Found*> parts;
-  for (const Found& found : search.lists) {
+  require_nothing_lost(dataset.root, search);
+  std::map<Split, const FoundList*> parts;
+  for (const FoundList& found : search.lists) {
     if (search.lists.size() == 1) break;
     if (!found.split)
       throw Error(text(dataset.root.string(), ": there are several lists, and the name of ",
@@ -322,7 +265,7 @@ void read_lists(Dataset& dataset, const DatasetSettings& settings) {
 }
 
 void read_list_file(Dataset& dataset, const fs::path& file, const DatasetSettings& settings) {
-  const std::vector<Found> one{{file, read_annotation_list(file), std::nullopt}};
+  const std::vector<FoundList> one{{file, read_annotation_list(file), std::nullopt}};
   add_lists(dataset, one, settings);
   if (!one.front().list.has_split) assign_splits(dataset, settings.split);
 }

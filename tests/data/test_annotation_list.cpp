@@ -117,3 +117,11 @@ TEST_CASE("what is no list is refused with the line") {
   refuses("a.mp4 0 9223372036854775807 0\n", "the last frame is \"9223372036854775807\"");
   refuses("a.mp4 9223372036854775807 0\n", "the clip is 9223372036854775807 frames long");
 }
+
+TEST_CASE("labels that are evidently several: their parts are labels by themselves") {
+  const std::set<std::string> labels{"a", "b", "paso doble", "a,b", "jazz, modern"};
+  for (const char* several : {"a,b", "a;b", "a | paso doble", "a;unknown", "b,a,b"})
+    CHECK(names_several(several, labels));
+  for (const char* one : {"a", "paso doble", "jazz, modern", "a, modern", "c;d", "c|d", ""})
+    CHECK_FALSE(names_several(one, labels));
+}

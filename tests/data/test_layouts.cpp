@@ -270,6 +270,100 @@ TEST_CASE("annotation lists by split, as Kinetics tools write them; odd names; c
   }
 }
 
+TEST_CASE("a list with a bad row is an error with its line, and nothing else is put in its place") {
+  const test::Folder root("bad_rows");
+  for (int i = 0; i < 6; ++i)
+    for (const char* name : {"tango", "waltz"}) put(root.path() / name / ("v " + std::to_string(i) + ".mp4"));
+  const std::string good =
+      "tango/v 0.mp4 0\nwaltz/v 0.mp4 1\ntango/v 1.mp4 0\nwaltz/v 1.mp4 1\ntango/v 2.mp4 0\n";
+  const auto as_file = [&](const std::string& name) { return reason(root.path() / name); };
+  const char* const bad_rows[] = {"tango/v 3.mp4 0,1\n", "tango/v 3.mp4\n"};
+  SUBCASE("one of several lists") {
+    put(root.path() / "test.txt", "tango/v 4.mp4 0\nwaltz/v 4.mp4 1\n");
+    for (const char* bad : bad_rows) {
+      put(root.path() / "train.txt", good + bad);
+      refuses(root.path(), "train.txt, line 6: ");
+      CHECK(reason(root.path()) == as_file("train.txt"));
+      // One row that names a clip is enough, for what is called a list.
+      put(root.path() / "train.txt", "a 1 2 3 4 5\nb\n" + std::string(bad));
+      refuses(root.path(), "train.txt, line 1: ");
+    }
+    put(root.path() / "train.txt", "path,label\ntango/v 3.mp4,\ntango/v 2.mp4,tango\n");
+    refuses(root.path(), "train.txt, line 2: the label is empty");
+    for (const char* nowhere : {"", "gone/a.mp4 0\ngone/b.mp4 1\n", "v 3.mp4;0\n"}) {
+      put(root.path() / "train.txt", nowhere);
+      refuses(root.path(), "cannot be used: train.txt (");
+      refuses(root.path(), "there is test.txt");
+    }
+    put(root.path() / "train.txt", good);
+    put(root.path() / "train_log.txt", "epoch 1\nloss\n");  // train is there, so this cannot be meant
+    const Dataset d = open_dataset(root.path(), {.split = {.validate = 0}});
+    CHECK(d.of(Split::train).size() == 5);
+    CHECK(d.of(Split::test).size() == 2);
+  }
+  SUBCASE("one list: by its name, or where half of its rows are good") {
+    for (const char* bad : bad_rows) {
+      put(root.path() / "annotations.txt", good + bad);
+      refuses(root.path(), "annotations.txt, line 6: ");
+      CHECK(reason(root.path()) == as_file("annotations.txt"));
+      fs::remove(root.path() / "annotations.txt");
+      put(root.path() / "an.txt", good + bad);
+      refuses(root.path(), "an.txt, line 6: ");
+      fs::remove(root.path() / "an.txt");
+    }
+    put(root.path() / "an.csv", "path,label\ntango/v 3.mp4,\ntango/v 2.mp4,tango\n");
+    refuses(root.path(), "an.csv, line 2: the label is empty");
+  }
+  SUBCASE("what is clearly no list is left aside") {
+    put(root.path() / "README.txt", "Tango and waltz.\n\ntango\nSee tango/v 0.mp4\n");
+    put(root.path() / "classInd.txt", "0 tango\n1 waltz\n");
+    put(root.path() / "labels.txt", "tango\nwaltz\n");
+    put(root.path() / "dances.txt", "tango\nwaltz\n");
+    put(root.path() / "requirements.txt", "numpy==1.2\ntorch\n");
+    put(root.path() / "train_notes.txt", "on tango\nlonger\n");
+    Dataset d = open_dataset(root.path(), {});
+    CHECK(d.layout == "classes");
+    CHECK(d.classes == std::vector<std::string>{"tango", "waltz"});
+    // A file of bare names is no list; that it was not taken for one is told.
+    for (const char* name : {"tango/x.mp4", "tango/y.mp4"}) put(root.path() / name);
+    put(root.path() / "broken.txt", "tango/x.mp4\ntango/y.mp4\n");
+    d = open_dataset(root.path(), {});
+    CHECK(d.layout == "classes");
+    CHECK(noted(d).find("broken.txt (line 1: the row \"tango/x.mp4\" has no label)") != std::string::npos);
+  }
+}
+
+TEST_CASE("labels that are evidently several are refused in lists and tables; doubtful counts are told") {
+  const test::Folder root("several_labels");
+  for (int i = 0; i < 9; ++i) put(root.path() / "media" / (std::to_string(i) + ".mp4"));
+  const std::string rows = "path,label\n0.mp4,a\n1.mp4,b\n2.mp4,\"c, d\"\n3.mp4,a\n4.mp4,b\n";
+  put(root.path() / "all.csv", rows);
+  CHECK(open_dataset(root.path(), {}).classes == std::vector<std::string>{"a", "b", "c, d"});
+  for (const char* several : {"a,b", "a;b", "a|b", "a;e"}) {
+    put(root.path() / "all.csv", rows + "5.mp4,\"" + several + "\"\n");
+    refuses(root.path(), text("all.csv, line 7: the clip has several labels: ", several));
+  }
+  fs::remove(root.path() / "all.csv");
+  // The labels by themselves may stand in another list.
+  put(root.path() / "train.csv", rows);
+  put(root.path() / "test.csv", "path,label\n6.mp4,\"b, a\"\n");
+  refuses(root.path(), "test.csv, line 2: the clip has several labels: b, a");
+  fs::remove(root.path() / "train.csv");
+  fs::remove(root.path() / "test.csv");
+  put(root.path() / "split.csv",
+      "path,label,split\nmedia/0.mp4,a,train\nmedia/1.mp4,b,train\nmedia/2.mp4,a;b,val\n");
+  refuses(root.path(), "split.csv, line 4: the clip has several labels: a;b");
+  fs::remove(root.path() / "split.csv");
+
+  const auto doubts = [&](const std::string& list) {
+    put(root.path() / "all.txt", list);
+    return noted(open_dataset(root.path(), {})).find("read as PATH NUM_FRAMES LABEL") != std::string::npos;
+  };
+  CHECK(doubts("0.mp4 1 2\n1.mp4 2 1\n"));
+  CHECK_FALSE(doubts("0.mp4 30 2\n1.mp4 2 1\n"));
+  CHECK_FALSE(doubts("0.mp4 2\n1.mp4 1\n"));
+}
+
 TEST_CASE("UCF-101's own lists") {
   const test::Folder root("ucf");
   std::map<int, std::string> train, test;
