@@ -50,6 +50,16 @@ bool container_is(const AVFormatContext& input, std::string_view part) {
   return std::string_view(input.iformat->name).find(part) != std::string_view::npos;
 }
 
+/// Packets whose last byte the table places behind the end of the file.
+int64_t packets_beyond(AVStream& stream, int64_t end) {
+  int64_t beyond = 0;
+  for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
+    beyond += entry && entry->pos > end - entry->size;
+  }
+  return beyond;
+}
+
 }  // namespace
 
 bool orientation_of(const int32_t* matrix, int& rotation, bool& mirror) {
@@ -114,7 +124,7 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
       throw NoVideoError(file.string(),
                          "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
                          "Name a file with moving pictures.");
-    const AVStream& stream = *input_->streams[setup->stream];
+    AVStream& stream = *input_->streams[setup->stream];
     setup->parameters.reset(avcodec_parameters_alloc());
     if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)
       throw std::bad_alloc();
@@ -132,6 +142,7 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
     setup->declared_frames = stream.nb_frames;
     if (stream.duration > 0)
       setup->declared_seconds = static_cast<double>(stream.duration) * av_q2d(stream.time_base);
+    if (container_is(*input_, "mp4")) setup->packets_beyond_end = packets_beyond(stream, bytes_);
     setup_ = std::move(setup);
   }
   complaint_ = av::first_complaint();

@@ -26,6 +26,7 @@ struct StreamSetup {
   std::string codec{};                     // "h264"
   int64_t declared_frames = 0;             // what the header claims; 0: nothing
   double declared_seconds = 0;             // of this stream; 0: nothing
+  int64_t packets_beyond_end = 0;  // of MP4: those that the table places behind the last byte (indexing only)
 };
 
 class Demuxer {

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/sha256.h"
 #include "data/clip_reader.h"
+#include "data/container_end.h"
 #include "data/demuxer.h"
 #include "data/shard.h"
 #include "data/watch.h"
@@ -109,10 +110,15 @@ std::string varying_rate(const VideoIndex& index) {
   return "frames are shown for " + milliseconds(shortest) + " to " + milliseconds(longest) + " ms";
 }
 
-std::string shortened(const VideoIndex& index) {
+/// Why the file is taken for one that was cut off; empty where it is whole. The header's count alone says
+/// nothing (container_end.h).
+std::string shortened(const std::filesystem::path& file, const VideoIndex& index) {
   const auto packets = static_cast<int64_t>(index.packets.size());
-  if (index.setup->declared_frames > packets)
-    return text("its header claims ", index.setup->declared_frames, " frames, the file has ", packets);
+  if (const int64_t beyond = index.setup->packets_beyond_end; beyond > 0)
+    return index.setup->declared_frames > packets
+               ? text("its header claims ", index.setup->declared_frames, " frames, the file has ", packets)
+               : text("it ends before its last ", beyond, " frames are complete");
+  if (std::string lacking = part_beyond_end(file, index.setup->container); !lacking.empty()) return lacking;
   if (!index.read_error.empty()) return "reading stopped before its end: " + index.read_error;
   if (index.container_complaint.find("prematurely") != std::string::npos) return index.container_complaint;
   if (index.ends_damaged)
@@ -149,7 +155,7 @@ void examine_video(const DatasetItem& item, const std::atomic<bool>* cancel, Fil
   report.frames = index->frame_count();
   report.fps = index->fps;
   report.content = content.hex();
-  const std::string cut = shortened(*index);
+  const std::string cut = shortened(item.path, *index);
   add(FindingKind::truncated, cut);
   if (cut.empty()) add(FindingKind::damaged, damage(*index));
   if (const std::string kind = mislabelled(item.path, index->setup->container); !kind.empty())

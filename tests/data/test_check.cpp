@@ -8,7 +8,9 @@
 
 #include "core/error.h"
 #include "data/check.h"
+#include "data/demuxer.h"
 #include "data/made_clips.h"
+#include "data/video.h"
 #include "data/watch.h"
 
 using namespace laban;
@@ -39,6 +41,13 @@ void cut(const fs::path& from, const fs::path& to, double share) {
   std::vector<unsigned char> bytes = test::bytes_of(from);
   bytes.resize(static_cast<size_t>(static_cast<double>(bytes.size()) * share));
   test::write_bytes(to, bytes);
+}
+
+/// Where the four letters stand; throws where they do not.
+size_t place_of(const std::vector<unsigned char>& bytes, const std::string& letters) {
+  const auto at = std::search(bytes.begin(), bytes.end(), letters.begin(), letters.end());
+  if (at == bytes.end()) throw std::runtime_error("no " + letters);
+  return static_cast<size_t>(at - bytes.begin());
 }
 
 Dataset folder_of(const fs::path& root) { return open_dataset(root, {.keep_missing = true}); }
@@ -107,6 +116,84 @@ TEST_CASE("one file: cut off, damaged, without pictures, called what it is not")
   finds(folder.path() / "mp4.avi", "wrong-extension", "it is called .avi, but is MP4");
   fs::copy(mp4, folder.path() / "v.unknown");  // an extension that promises nothing
   CHECK(findings_of(folder.path() / "v.unknown").empty());
+}
+
+TEST_CASE("one file: a header that claims more frames than there are does not make a whole file cut off") {
+  const test::Folder folder("claims");
+  const auto is_whole = [&](const fs::path& file, int64_t claimed, int64_t frames) {
+    CAPTURE(file.string());
+    CHECK(index_video(file)->setup->declared_frames == claimed);
+    const FileReport report = examine({.path = file}, nullptr);
+    CHECK(report.frames == frames);
+    CHECK(report.findings.empty());
+  };
+  // AVI: the stream's header ("strh", its length, 32 bytes, then the count) counts ticks.
+  const fs::path avi = folder.path() / "v.avi", mp4 = folder.path() / "v.mp4";
+  test::make_video(avi, {.frames = 60, .gop = 10});
+  std::vector<unsigned char> bytes = test::bytes_of(avi);
+  bytes[place_of(bytes, "strh") + 8 + 32] = 120;
+  test::write_bytes(avi, bytes);
+  is_whole(avi, 120, 60);
+  // MP4: an edit list ("elst", 4 bytes of version, a count, a duration, the first tick that is shown) that
+  // begins at frame 25 leaves out what is not needed for it.
+  test::make_video(mp4, {.frames = 60, .gop = 10, .b_frames = 0, .muxer_options = "movflags=faststart"});
+  bytes = test::bytes_of(mp4);
+  const size_t begins = place_of(bytes, "elst") + 4 + 12, lasts = place_of(bytes, "stts") + 4 + 12;
+  const auto number = [&](size_t at) {
+    return bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+  };
+  const int first = number(begins) + 25 * number(lasts);
+  for (int i = 0; i < 4; ++i) bytes[begins + i] = static_cast<unsigned char>(first >> (24 - 8 * i));
+  test::write_bytes(mp4, bytes);
+  is_whole(mp4, 60, 35);
+  // Cut off, they are told all the same, wherever it was.
+  for (const fs::path& file : {avi, mp4})
+    for (const double share : {0.6, 0.8, 0.99}) {
+      const fs::path part = folder.path() / ("cut" + file.extension().string());
+      cut(file, part, share);
+      CAPTURE(share);
+      CHECK(findings_of(part).contains("truncated"));
+    }
+}
+
+TEST_CASE("one file: cut off between two packets") {
+  const test::Folder folder("between");
+  const auto ends_at = [&](const char* extension, size_t length) {
+    const fs::path part = folder.path() / (std::string("cut") + extension);
+    std::vector<unsigned char> bytes = test::bytes_of(folder.path() / (std::string("v") + extension));
+    bytes.resize(length);
+    test::write_bytes(part, bytes);
+    CAPTURE(part.string());
+    CHECK(findings_of(part).contains("truncated"));
+  };
+  for (const char* extension : {".avi", ".mkv", ".mp4"})
+    test::make_video(folder.path() / (std::string("v") + extension),
+                     {.frames = 60,
+                      .gop = 10,
+                      .b_frames = 0,
+                      .muxer_options = extension == std::string(".mp4") ? "movflags=faststart" : ""});
+  const std::vector<unsigned char> avi = test::bytes_of(folder.path() / "v.avi");
+  const std::string picture = "00dc";
+  const auto chunk = std::find_end(avi.begin(), avi.end() - static_cast<std::ptrdiff_t>(avi.size() / 3),
+                                   picture.begin(), picture.end());
+  ends_at(".avi", static_cast<size_t>(chunk - avi.begin()));
+  ends_at(".avi", place_of(avi, "idx1"));  // all pictures are there, and the rest is not
+  const std::vector<unsigned char> mkv = test::bytes_of(folder.path() / "v.mkv");
+  // The index of key frames; the file's beginning has its name too.
+  const std::string cues = "\x1c\x53\xbb\x6b";
+  ends_at(".mkv", static_cast<size_t>(std::find_end(mkv.begin(), mkv.end(), cues.begin(), cues.end(),
+                                                    [](unsigned char x, char y) {
+                                                      return x == static_cast<unsigned char>(y);
+                                                    }) -
+                                      mkv.begin()));
+  size_t total = 0;
+  const auto index = index_video(folder.path() / "v.mp4");
+  for (size_t i = 0; i < 40; ++i) total += static_cast<size_t>(index->packets[i].bytes);
+  // Behind "mdat" come the packets, one after the other.
+  ends_at(".mp4", place_of(test::bytes_of(folder.path() / "v.mp4"), "mdat") + 4 + total);
+  test::make_video(folder.path() / "v.mov",
+                   {.frames = 60, .gop = 10, .muxer_options = "movflags=frag_keyframe+empty_moov"});
+  ends_at(".mov", test::bytes_of(folder.path() / "v.mov").size() * 2 / 3);
 }
 
 TEST_CASE("one file: unequal times, turned pictures") {
