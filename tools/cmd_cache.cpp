@@ -20,18 +20,23 @@ struct Options {
   ConfigFlags flags;
 };
 
+[[noreturn]] void stopped() {
+  throw Error("stopped; the same command goes on with the shards that are finished");
+}
+
 void make(const Options& options) {
+  install_interrupt_handler();  // before a large dataset is looked for
   Config config;
   options.flags.apply(config);
   choose_threads(config);
   const DatasetSettings how = dataset_settings(config);
   const Dataset dataset = open_dataset(options.data, how);
   print_notes(dataset);
+  if (interrupted()) stopped();
   CacheSettings settings = options.cache;
   settings.coding = options.raw ? ShardCoding::raw : ShardCoding::jpeg;
   settings.workers = static_cast<int>(config.data.workers);
   settings.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
-  install_interrupt_handler();
   Progress progress("caching", static_cast<int64_t>(dataset.items.size()));
   CacheResult result;
   const bool done = make_cache(
@@ -41,8 +46,10 @@ void make(const Options& options) {
         return !interrupted();
       },
       result);
-  if (!done) throw Error("stopped; the same command goes on with the shards that are finished");
+  if (!done) stopped();
   progress.finish();
+  for (const BadFile& shard : result.damaged_shards)
+    std::fprintf(stderr, "made again: %s\n", shard.reason.substr(0, shard.reason.find('\n')).c_str());
   for (const BadFile& bad : result.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
   std::printf("%s: %lld clips in %lld shards (%lld were there), %.1f MiB; use it with --data %s\n",
               options.output.c_str(), static_cast<long long>(result.clips),

@@ -137,6 +137,7 @@ void print(const Dataset& dataset, const CheckResult& result, size_t show) {
 }
 
 void check(const Options& options) {
+  install_interrupt_handler();  // before a large dataset is looked for
   Config config;
   options.flags.apply(config);
   choose_threads(config);
@@ -146,7 +147,6 @@ void check(const Options& options) {
   const Dataset dataset = open_dataset(options.data, settings);
   print_notes(dataset);
 
-  install_interrupt_handler();
   Progress progress("checking", static_cast<int64_t>(dataset.items.size()));
   const CheckResult result = check_dataset(
       dataset,

@@ -78,6 +78,7 @@ void add_sample(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--seed", options->seed, "of what is drawn in training")->capture_default_str();
   command->add_option("--start", options->start, "the number of the video's first frame")
+      ->check(CLI::Range(-(int64_t{1} << 40), int64_t{1} << 40))
       ->capture_default_str();
   command->add_option("--stride", options->stride, "frames from one to the next (dense, uniform-k)")
       ->capture_default_str();

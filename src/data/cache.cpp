@@ -180,7 +180,8 @@ class CacheMaker {
     return {s * per, std::min(dataset_.items.size(), (s + 1) * per)};
   }
 
-  /// Is the shard there already, as it would be made? Clips that were left out are looked at again.
+  /// Is the shard there already, as it would be made, and undamaged? Clips that were left out are looked at
+  /// again.
   bool keep(size_t s) {
     const fs::path file = shard_file(s);
     std::error_code failed;
@@ -193,17 +194,16 @@ class CacheMaker {
         const ShardClip& clip = shard.clips()[i - begin];
         if (clip.name != dataset_.items[i].name || clip.source != source_stamp(dataset_.items[i]))
           return false;
-        shards_[s].items.push_back(i);
       }
-      Sha256 hash;
-      const FileBytes all = map_file(file);
-      hash.update(all.bytes.data(), all.bytes.size());
-      shards_[s].sha256 = hash.hex();
-    } catch (const FileError&) {
-      shards_[s].items.clear();
+      shards_[s].sha256 = shard.verify();
+    } catch (const FileError& error) {
+      if (error.file() != file.string()) return false;  // the clip's, which is looked at again
+      const std::lock_guard lock(mutex_);
+      damaged_.push_back({error.file(), error.what()});
       return false;
     }
     shards_[s].kept = true;
+    for (size_t i = begin; i < end; ++i) shards_[s].items.push_back(i);
     for (size_t i = begin; i < end; ++i) tell();
     return true;
   }
@@ -293,6 +293,8 @@ class CacheMaker {
     std::ranges::sort(bad_, {}, &BadFile::file);
     result.clips = static_cast<int64_t>(written.items.size());
     result.bad_files = bad_;
+    std::ranges::sort(damaged_, {}, &BadFile::file);
+    result.damaged_shards = damaged_;
     if (written.items.empty())
       throw Error(text(dataset_.root.string(), ": none of ", bad_.size(),
                        " files can be read; the first: ", bad_.front().reason));
@@ -309,7 +311,7 @@ class CacheMaker {
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   int64_t done_ = 0;
-  std::vector<BadFile> bad_;
+  std::vector<BadFile> bad_, damaged_;
   std::exception_ptr failure_;
 };
 

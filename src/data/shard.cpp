@@ -159,6 +159,14 @@ std::span<const uint8_t> Shard::frame(const ShardClip& clip, int64_t k) const {
   return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
 }
 
+std::string Shard::verify() const {
+  for (const ShardClip& clip : clips_)
+    for (int64_t k = 0; k < clip.frame_count(); ++k) static_cast<void>(frame(clip, k));
+  Sha256 hash;
+  hash.update(bytes_.bytes.data(), bytes_.bytes.size());
+  return hash.hex();
+}
+
 struct ShardReader::Jpeg {
   struct Free {
     void operator()(void* handle) const { tjDestroy(handle); }

@@ -83,6 +83,9 @@ class Shard {
   const ShardClip& clip(const std::string& name) const;
   /// A frame's bytes. FileError where they are not those that were written.
   std::span<const uint8_t> frame(const ShardClip& clip, int64_t k) const;
+  /// Reads all of the file: compares every frame with its checksum (FileError where one is damaged), and
+  /// returns the file's SHA-256.
+  std::string verify() const;
 
  private:
   FileBytes bytes_;

@@ -139,6 +139,27 @@ TEST_CASE("an interrupted cache goes on where it was; a changed clip is made aga
   CHECK(index_item(open_dataset(copy, {}).items[0], Trust::long_tables, nullptr)->frame_count() == 15);
 }
 
+TEST_CASE("a damaged shard is made again, never kept and given a new checksum") {
+  const Folder folder("cache-again");
+  const fs::path copy = folder.path() / "copy", shard = copy / "shard-00000.labanshard";
+  const Dataset dataset = small_dataset(folder.path() / "videos");
+  CHECK(cached(dataset, copy).damaged_shards.empty());
+  const auto whole = bytes_of(shard), sums = bytes_of(copy / "checksums.sha256");
+  for (const size_t at : {size_t{5}, whole.size() / 3, whole.size() / 2, whole.size() - 60}) {
+    CAPTURE(at);
+    flip_bit(shard, at);
+    const CacheResult result = cached(dataset, copy);
+    CHECK(result.kept_shards == 1);
+    REQUIRE(result.damaged_shards.size() == 1);
+    CHECK(result.damaged_shards[0].file == shard.string());
+    CHECK(result.damaged_shards[0].reason.find("damaged") != std::string::npos);
+    CHECK(result.clips == 4);
+    CHECK(bytes_of(shard) == whole);
+    CHECK(bytes_of(copy / "checksums.sha256") == sums);
+  }
+  CHECK(cached(dataset, copy).kept_shards == 2);
+}
+
 TEST_CASE("bad files stop the cache or are left out") {
   const Folder folder("cache-bad");
   const Dataset dataset = small_dataset(folder.path() / "videos");
@@ -181,6 +202,13 @@ TEST_CASE("a picture that changed makes its folder's shard anew") {
   CHECK(cached(dataset, copy).kept_shards == 2);
   fs::last_write_time(picture, fs::last_write_time(picture) + std::chrono::seconds(2));
   CHECK(cached(dataset, copy).kept_shards == 1);
+  // The second clip of a shard, behind one that is as it was.
+  const fs::path video = folder.path() / "videos/a/two.mp4";
+  fs::last_write_time(video, fs::last_write_time(video) + std::chrono::seconds(2));
+  const CacheResult again = cached(dataset, copy);
+  CHECK(again.kept_shards == 1);
+  CHECK(again.clips == 4);
+  CHECK(open_dataset(copy, {}).items.size() == 4);
 }
 
 TEST_CASE("a cache is checked clip by clip, as the files are") {

@@ -1,10 +1,17 @@
 // laban index, frames, sample and check, run as a person or a script would.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/files.h"
@@ -145,6 +152,47 @@ TEST_CASE("check: exit codes, the table, JSON") {
   CHECK(laban_with({"check", root + "/none"}).code == 1);
 }
 
+TEST_CASE("cache, check: Ctrl-C is heard while the dataset is looked for") {
+  const test::Folder folder("program_interrupted");
+  const fs::path data = folder.path() / "data", table = data / "split.csv", said = folder.path() / "said";
+  fs::create_directories(data);
+  // A table that lets its reader wait: opening the other end succeeds once the program has opened it to read.
+  std::signal(SIGPIPE, SIG_IGN);  // should the program not survive, this test shall
+  REQUIRE(mkfifo(table.c_str(), 0600) == 0);
+  const std::string copy = (folder.path() / "copy").string();
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"cache", data.string(), "-o", copy}, {"check", data.string()}}) {
+    std::vector<std::string> words{LABAN_PROGRAM};
+    words.insert(words.end(), command.begin(), command.end());
+    CAPTURE(words[1]);
+    const pid_t program = fork();
+    REQUIRE(program >= 0);
+    if (program == 0) {
+      std::vector<char*> arguments;
+      for (std::string& word : words) arguments.push_back(word.data());
+      arguments.push_back(nullptr);
+      const int to = open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      if (to >= 0 && dup2(to, STDERR_FILENO) >= 0) execv(arguments[0], arguments.data());
+      _exit(127);
+    }
+    int status = 0;
+    bool interrupted = false;
+    while (waitpid(program, &status, WNOHANG) == 0) {
+      const int end = open(table.c_str(), O_WRONLY | O_NONBLOCK);
+      if (end >= 0) {
+        if (!interrupted) kill(program, SIGINT);
+        interrupted = true;
+        [[maybe_unused]] const auto written = write(end, "# nothing\n", 10);
+        close(end);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    CHECK(interrupted);
+    CHECK(WIFEXITED(status));
+    CHECK(read_file(said).find("Stopping at the next safe point") != std::string::npos);
+  }
+}
+
 TEST_CASE("sample: the definition's table through the program") {
   const auto indices = [](std::vector<std::string> more) {
     std::vector<std::string> arguments{"sample"};
@@ -182,6 +230,11 @@ TEST_CASE("sample: the definition's table through the program") {
         Indices{2, 7, 12, 17});
   CHECK(laban_with({"sample", "--frames", "0"}).code == 2);
   CHECK(laban_with({"sample"}).code == 2);
+  // Their sum must be a number that can be counted to.
+  for (const char* start : {"9223372036854775807", "-9223372036854775808", "1099511627777"})
+    CHECK(laban_with({"sample", "--frames", "5", "--segments", "2", "--start", start}).code == 2);
+  CHECK(indices({"--frames", "5", "--segments", "2", "--mode", "test", "--start", "1099511627776"}) ==
+        Indices{1099511627777, 1099511627779});
   CHECK(laban_with({"sample", "--frames", "9", "--mode", "some"}).code == 2);
   CHECK(laban_with({"sample", "--frames", "9", "--sampler", "none"}).code == 2);
 }
