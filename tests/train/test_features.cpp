@@ -185,7 +185,7 @@ TEST_CASE("features need no last layer") {
   write_safetensors(file, tensors, {});
   const std::string rest = " --weights " + file.string() + " --model " + bench.config.model.name +
                            " --data " + bench.config.data.path +
-                           " --frames 12 --size 20 --threads 2 2>/dev/null";
+                           " --frames 12 --size 20 --threads 2 >/dev/null 2>&1";
   CHECK(std::system((std::string(LABAN_PROGRAM) + " features --output " + output.string() + rest).c_str()) ==
         0);
   const Features features = read_features(output);
