@@ -33,10 +33,10 @@ struct Dataset {
   std::string layout{};                // which of kLayoutNames
   std::vector<std::string> classes{};  // label = position; sorted, numbers by their value
   std::vector<DatasetItem> items{};    // sorted by name
-  std::vector<std::string>
-      ignored{};  // files found beside the clips that are neither video nor picture, by name
-  std::vector<std::string> notes{};  // what a person should know: sentences
-  bool splits_drawn = false;         // assign_splits gave the splits, or some of them
+  std::vector<std::string> ignored{};  // files found beside the clips that are neither video nor picture, and
+                                       // empty folders, by name
+  std::vector<std::string> notes{};    // what a person should know: sentences
+  bool splits_drawn = false;           // assign_splits gave the splits, or some of them
 
   std::vector<int> of(Split split) const;  // positions in items, ascending; may be empty
   /// The same; Error where the split is empty, with how to fill it.

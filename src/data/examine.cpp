@@ -182,23 +182,37 @@ void add_pixels(Sha256& sum, const Frame& frame) {
   }
 }
 
+/// A broken picture does not keep the others from being looked at.
 void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, FileReport& report) {
-  const FolderIndex index = index_folder(item.path, item.frames_named, item.range);
+  FolderIndex index = list_frames(item.path, item.frames_named, item.range);
   Sha256 content;
   PictureReader reader;
-  std::string strange;
-  int64_t strangers = 0;
+  std::string broken, strange;
+  int64_t broken_pictures = 0, strangers = 0;
   for (int64_t k = 0; k < index.frame_count(); ++k) {
     if (cancel && cancel->load(std::memory_order_relaxed)) throw Cancelled{};
-    // One by one, so that each is read once.
-    const std::vector<int64_t> one{k};
-    read_folder(index, one, reader, [&](int64_t, const Frame& frame) { add_pixels(content, frame); });
-    if (const std::string kind = mislabelled_picture(index.picture(k)); !kind.empty() && strangers++ == 0)
-      strange = text(index.picture(k).filename().string(), " is ", kind);
+    const std::filesystem::path picture = index.picture(k);
+    try {
+      if (index.width == 0) {
+        const Frame first = reader.read(picture);
+        index.width = first.width, index.height = first.height;
+      }
+      // One by one, so that each is read once.
+      const std::vector<int64_t> one{k};
+      read_folder(index, one, reader, [&](int64_t, const Frame& frame) { add_pixels(content, frame); });
+    } catch (const FileError& error) {
+      if (broken_pictures++ == 0) broken = error.file() + ": " + reason_of(error);
+    }
+    if (const std::string kind = mislabelled_picture(picture); !kind.empty() && strangers++ == 0)
+      strange = text(picture.filename().string(), " is ", kind);
   }
-  report.readable = true;
-  report.frames = index.frame_count();
-  report.content = content.hex();
+  report.readable = broken_pictures == 0;
+  if (broken_pictures > 1) broken += text(", and ", broken_pictures - 1, " more pictures are broken");
+  if (!broken.empty()) report.findings.push_back({FindingKind::unreadable, broken});
+  if (report.readable) {
+    report.frames = index.frame_count();
+    report.content = content.hex();
+  }
   if (!index.gap.empty()) report.findings.push_back({FindingKind::missing_frames, index.gap});
   if (strangers > 1) strange += text(", and ", strangers - 1, " more pictures are not what they are called");
   if (strangers > 0) report.findings.push_back({FindingKind::wrong_extension, strange});

@@ -144,8 +144,8 @@ bool is_picture_name(const fs::path& path) {
   return std::ranges::find(kExtensions, lower_extension(path)) != kExtensions.end();
 }
 
-FolderIndex index_folder(const fs::path& folder, const std::string& named,
-                         const std::optional<FrameRange>& range) {
+FolderIndex list_frames(const fs::path& folder, const std::string& named,
+                        const std::optional<FrameRange>& range) {
   FolderIndex index{.folder = folder};
   if (range && range->first && !named.empty()) {
     // Known by name: a folder that many clips share need not be listed for each.
@@ -162,6 +162,12 @@ FolderIndex index_folder(const fs::path& folder, const std::string& named,
     index.count = static_cast<int64_t>(index.names.size());
     compress(index);
   }
+  return index;
+}
+
+FolderIndex index_folder(const fs::path& folder, const std::string& named,
+                         const std::optional<FrameRange>& range) {
+  FolderIndex index = list_frames(folder, named, range);
   PictureReader reader;
   const Frame first = reader.read(index.picture(0));
   index.width = first.width, index.height = first.height;

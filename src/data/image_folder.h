@@ -38,6 +38,10 @@ struct FolderIndex {
 FolderIndex index_folder(const std::filesystem::path& folder, const std::string& named = "",
                          const std::optional<FrameRange>& range = {});
 
+/// The same without a look into the first picture: width and height are 0.
+FolderIndex list_frames(const std::filesystem::path& folder, const std::string& named = "",
+                        const std::optional<FrameRange>& range = {});
+
 /// Decodes pictures, keeping its decoder and buffers: one per thread.
 class PictureReader {
  public:

@@ -109,12 +109,28 @@ void add_clips(Dataset& dataset, const fs::path& folder, const Listing& listing,
     item.label = like.label, item.split = like.split;
     dataset.items.push_back(std::move(item));
   };
+  const bool of_pictures = std::ranges::any_of(
+      listing.folders, [&](const std::string& name) { return holds_pictures(folder / name); });
   for (const std::string& name : listing.folders) {
     const fs::path path = folder / name;
-    if (holds_pictures(path))
+    if (holds_pictures(path)) {
       add(path, ItemKind::frame_folder);
-    else
-      add_clips(dataset, path, list_folder(path), like, depth + 1);
+      continue;
+    }
+    const Listing inside = list_folder(path);
+    const size_t before = dataset.items.size();
+    add_clips(dataset, path, inside, like, depth + 1);
+    if (dataset.items.size() > before) continue;
+    // Nothing in it is a clip. What is called like a video, or lies empty among folders of pictures, was
+    // meant as one: as an item it fails where it is read, instead of being overlooked.
+    if (is_video_name(name))
+      add(path, ItemKind::video);
+    else if (inside.folders.empty() && inside.files.empty()) {
+      if (of_pictures)
+        add(path, ItemKind::frame_folder);
+      else
+        dataset.ignored.push_back(name_in(dataset.root, path));
+    }
   }
   for (const std::string& name : listing.files) {
     if (is_video_name(name))

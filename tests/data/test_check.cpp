@@ -226,6 +226,39 @@ TEST_CASE("folders of pictures: gaps, broken pictures, other formats than their 
   test::write_bytes(folder.path() / "c/1.bmp", bmp);
   test::write_bytes(folder.path() / "c/2.bmp", {'B', 'M', 1});
   finds(folder.path() / "c", "unreadable", "2.bmp", ItemKind::frame_folder);
+  // A broken picture, even the first, hides nothing of the others.
+  for (const char* name : {"d/2.bmp", "d/3.jpg", "d/6.bmp"}) test::write_bytes(folder.path() / name, bmp);
+  for (const char* name : {"d/1.bmp", "d/7.bmp"}) test::write_bytes(folder.path() / name, {'B', 'M', 1});
+  auto found = findings_of(folder.path() / "d", ItemKind::frame_folder);
+  CHECK(found.size() == 3);
+  CHECK(found["unreadable"].find("1.bmp: ") != std::string::npos);
+  CHECK(found["unreadable"].ends_with(", and 1 more pictures are broken"));
+  CHECK(found["missing-frames"] == "after 3.jpg comes 6.bmp");
+  CHECK(found["wrong-extension"] == "3.jpg is BMP");
+  CHECK_FALSE(examine({.path = folder.path() / "d", .kind = ItemKind::frame_folder}, nullptr).readable);
+}
+
+TEST_CASE("folders that were meant as clips are told, not overlooked") {
+  const test::Folder root("meant_checked");
+  for (const char* name : {"tango/a.mp4", "waltz/b.mp4", "waltz/dir.mp4/c.mp4"})
+    test::make_video(root.path() / name, {.frames = 9, .first = name[6]});
+  for (const char* name : {"salsa/one/1.bmp", "salsa/deep/two/1.bmp"})
+    test::write_bytes(root.path() / name, test::tiny_bmp());
+  fs::create_directories(root.path() / "tango/dir.mp4");
+  test::write_bytes(root.path() / "tango/x.mkv/notes.txt", {'x'});
+  fs::create_directories(root.path() / "tango/leftover");
+  fs::create_directories(root.path() / "salsa/empty");
+  const Dataset d = folder_of(root.path());
+  CHECK(d.ignored == std::vector<std::string>{"tango/leftover", "tango/x.mkv/notes.txt"});
+  const CheckResult result = check_dataset(d, {.sampler = {.segments = 1}});
+  std::map<std::string, std::string> unreadable;
+  for (const Finding& f : result.findings)
+    if (f.kind == FindingKind::unreadable) unreadable[d.items[static_cast<size_t>(f.item)].name] = f.detail;
+  CHECK(unreadable ==
+        std::map<std::string, std::string>{{"salsa/empty", "the folder holds no JPEG, PNG or BMP picture"},
+                                           {"tango/dir.mp4", "is not a regular file"},
+                                           {"tango/x.mkv", "is not a regular file"}});
+  CHECK(result.files == 8);
 }
 
 TEST_CASE("a dataset: duplicates, leaks, conflicts, short and missing clips, sources in several splits") {
