@@ -8,8 +8,10 @@ logits, loss, every gradient, running statistics, and the weights after five ste
     tools/compare_torch.py --golden tests/golden   writes the expected values of the tests instead
 
 An error is norm(laban - torch64) / norm(torch64), the whole tensor at once. Columns: laban on the reference backend in
-f64; torch in f32; laban on --device in f32. The first must be below 1e-9 for every tensor. The others are compared in
-sum: ReLUs near zero switch with the rounding, so single gradients of deep networks differ by 1e-5 to 1e-2, torch's as
+f64; torch in f32; laban on --device in f32. The first must be below 1e-9 for every tensor; after five updates, where a
+tensor is further off, below what torch's own result moves by when half of the clips' numbers do by one unit in the last
+place of f64 (AdamW divides by the root of squares: where a gradient is nearly 0, so is what rounding is divided by). The
+others are compared in sum: ReLUs near zero switch with the rounding, so single gradients of deep networks differ by 1e-5 to 1e-2, torch's as
 well. Exits with 1 where something is too far off. Needs torch and torchvision.
 """
 import argparse
@@ -68,6 +70,13 @@ def torch_pass(net, dtype, clips, labels, train):
     return {k: t.detach().to(torch.float64) for k, t in out.items()}
 
 
+def nudged(clips, seed):
+    """The same clips in f64, half of their numbers larger by one unit in the last place."""
+    chosen = torch.rand(clips.shape, generator=torch.Generator().manual_seed(seed)) < 0.5
+    clips = clips.to(torch.float64)
+    return torch.where(chosen, torch.nextafter(clips, torch.full_like(clips, torch.inf)), clips)
+
+
 def torch_steps(net, dtype, clips, labels, optimizer):
     net = net.to(dtype).train()
     chosen = OPTIMIZERS[optimizer][1](net.parameters())
@@ -110,9 +119,10 @@ def total(got, want, kind):
     return (sum(error(got[k], want[k]) ** 2 for k in keys) / len(keys)) ** 0.5 if keys else 0.0
 
 
-def compare(title, want, reference, torch32, laban32, brief):
-    """Prints the table of one comparison and returns its complaints."""
-    complaints = []
+def compare(title, want, reference, torch32, laban32, brief, again=None):
+    """Prints the table of one comparison and returns its complaints. `again`: torch's f64 results from clips that were
+    nudged, made where they are needed."""
+    complaints, doubtful = [], []
     for other, who in ((reference, "reference"), (laban32, "f32")):
         if other is not None and set(other) != set(want):
             complaints.append(f"{title}: {who} has other tensors: {sorted(set(other) ^ set(want))[:5]}")
@@ -127,8 +137,15 @@ def compare(title, want, reference, torch32, laban32, brief):
             f32 = f"{error(torch32[k], w):9.1e} {error(laban32[k], w):9.1e}" if laban32 else ""
             print(f"{k:42} {w.numel():10d} {w.norm().item():10.3e} {e:9.1e} {f32}")
         if not e <= LIMIT_F64:
-            complaints.append(f"{title}: {k} is off by {e:.1e} in f64")
+            doubtful.append((k, e))
     print(f"worst in f64: {worst[0]} {worst[1]:.1e}")
+    others = [again(seed) for seed in range(3)] if doubtful and again else []
+    for k, e in doubtful:
+        itself = max((error(other[k], want[k]) for other in others), default=0)
+        if itself:
+            print(f"{k} is off by {e:.1e}; torch from itself, its clips nudged: {itself:.1e}")
+        if not e <= itself:
+            complaints.append(f"{title}: {k} is off by {e:.1e} in f64")
     for kind in ("logits", "loss", "grad.", "weights.", "stats."):
         if laban32 and total(torch32, want, kind):
             ours, theirs = total(laban32, want, kind), total(torch32, want, kind)
@@ -159,7 +176,8 @@ def compare_model(args, name, folder):
         want = torch_steps(new()[0], torch.float64, clips, labels, optimizer)
         flags = ["--mode", "train", "--steps", str(STEPS), *flags]
         complaints += compare(f"{title}, {STEPS} steps of {optimizer}", want, laban.run(*flags, *reference),
-                              torch_steps(new()[0], torch.float32, clips, labels, optimizer), laban.run(*flags, *f32), args.brief)
+                              torch_steps(new()[0], torch.float32, clips, labels, optimizer), laban.run(*flags, *f32), args.brief,
+                              lambda seed: torch_steps(new()[0], torch.float64, nudged(clips, seed), labels, optimizer))
     return complaints
 
 
