@@ -89,7 +89,8 @@ bool is_usable(const VideoIndex& index) {
   if (index.frame_count() == 0 || index.width <= 0 || index.height <= 0 || index.setup->stream < 0 ||
       !turned || !std::isfinite(index.fps) || !std::isfinite(index.tick))
     return false;
-  if (!index.exact_packets) return true;
+  // Frames are found by their packets, or, in a file of which only the beginning was decoded, told by them.
+  if (!index.exact_packets && index.verified) return true;
   std::vector<bool> shown(index.packets.size(), false);
   for (const int32_t packet : index.packet_of_frame) {
     if (packet < 0 || shown[static_cast<size_t>(packet)]) return false;

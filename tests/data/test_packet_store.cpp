@@ -109,6 +109,13 @@ TEST_CASE("an index that says what no video is like is none") {
   CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = v.packet_of_frame[4]; }));
   CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = 9; }));
   CHECK(refused([](VideoIndex& v, StreamSetup&) { v.packet_of_frame[3] = INT32_MIN; }));
+  const auto damaged = [](VideoIndex& v, bool verified) {
+    v.exact_packets = false;
+    v.verified = verified;
+    v.packet_of_frame[3] = -1;
+  };
+  CHECK_FALSE(refused([&](VideoIndex& v, StreamSetup&) { damaged(v, true); }));
+  CHECK(refused([&](VideoIndex& v, StreamSetup&) { damaged(v, false); }));
   CHECK(refused([](VideoIndex&, StreamSetup& s) { s.stream = -1; }));
   CHECK(refused([](VideoIndex&, StreamSetup& s) { s.parameters->codec_type = AVMEDIA_TYPE_AUDIO; }));
   CHECK(refused([](VideoIndex&, StreamSetup& s) { s.parameters->codec_id = AV_CODEC_ID_MP3; }));
