@@ -200,6 +200,8 @@ def compare_draws(args, name, folder):
                 theirs, ours = total(torch32, want, kind), total(laban32, want, kind)
                 if theirs:
                     errors.setdefault((title, kind), []).append((theirs, ours, ours / theirs))
+            last = ", ".join(f"{k} {rows[-1][2]:.2f}" for (t, k), rows in errors.items() if t == title)
+            print(f"{name}, draw {seed - args.seed + 1} of {args.draws}, {title}: times torch's error: {last}", file=sys.stderr, flush=True)
     print(f"\n{name}, {args.clips} clips of {args.frames}x{args.size}x{args.size}, {args.draws} draws: medians in f32")
     print(f"{'':18} {'':9} {'torch':>9} {'laban':>9} {'ratio':>6} {'of ratios':>14}")
     complaints = []

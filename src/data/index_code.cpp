@@ -12,7 +12,7 @@
 namespace laban {
 namespace {
 
-constexpr uint64_t kFormat = 2;
+constexpr uint64_t kFormat = 3;
 
 /// Calls `field` for every number of the parameters that a decoder of pictures looks at.
 template <class Parameters, class Field>

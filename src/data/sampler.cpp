@@ -38,18 +38,20 @@ std::vector<int64_t> even_starts(const SamplerSettings& s, int64_t n, View view)
   return starts;
 }
 
-/// Frames of the video from one sample to the next.
-double dense_step(const SamplerSettings& s, double video_fps) {
-  return s.stride * (s.fps > 0 && video_fps > 0 ? video_fps / s.fps : 1);
+/// Frames of the video from a dense clip's first to its frame i. A thousandth is added before the whole part
+/// is taken: rates are rounded (29.97), and 2.9999 frames are three.
+double dense_offset(const SamplerSettings& s, double video_fps, int i) {
+  const double step = s.stride * (s.fps > 0 && video_fps > 0 ? video_fps / s.fps : 1);
+  return std::floor(i * step + 1e-3);
 }
 /// Frames from a dense clip's first to its last, both included.
-double dense_length(const SamplerSettings& s, double step) {
-  return std::floor(static_cast<double>(s.frames() - 1) * step) + 1;
+double dense_length(const SamplerSettings& s, double video_fps) {
+  return dense_offset(s, video_fps, s.frames() - 1) + 1;
 }
 
 std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, int64_t n, double video_fps,
                                    Rng& rng, View view) {
-  const double step = dense_step(s, video_fps), length = dense_length(s, step);
+  const double length = dense_length(s, video_fps);
   const int64_t room = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
   const int64_t start = mode == SampleMode::train ? rng.integer(0, room)
                         : view.of == 1            ? room / 2
@@ -57,7 +59,7 @@ std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, in
   std::vector<int64_t> indices;
   for (int i = 0; i < s.frames(); ++i)
     indices.push_back(static_cast<int64_t>(
-        std::min(static_cast<double>(start) + std::floor(i * step), static_cast<double>(n - 1))));
+        std::min(static_cast<double>(start) + dense_offset(s, video_fps, i), static_cast<double>(n - 1))));
   return indices;
 }
 
@@ -75,7 +77,7 @@ void check(const SamplerSettings& s) {
 
 int64_t frames_needed(const SamplerSettings& s, double video_fps) {
   if (s.kind != SamplerKind::dense) return int64_t{s.segments} + s.frames_per_segment - 1;
-  return static_cast<int64_t>(std::min(dense_length(s, dense_step(s, video_fps)), 1e15));
+  return static_cast<int64_t>(std::min(dense_length(s, video_fps), 1e15));
 }
 
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,

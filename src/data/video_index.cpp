@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "data/frame_rate.h"
 #include "data/h264_packet.h"
 #include "data/hevc_packet.h"
 #include "data/picture.h"
@@ -190,9 +191,7 @@ double mean_rate(const Pass& pass, const std::vector<int64_t>& frames, double de
     if (time == kNoTime) return declared;
     low = std::min(low, time), high = std::max(high, time);
   }
-  const double seconds =
-      frames.empty() ? 0 : (static_cast<double>(high) - static_cast<double>(low)) * pass.tick;
-  const double rate = seconds > 0 ? static_cast<double>(frames.size() - 1) / seconds : 0;
+  const double rate = likely_frame_rate(std::ssize(frames), low, high, pass.tick, declared);
   return rate > 0.01 && rate < 1000 ? rate : declared;
 }
 
