@@ -60,6 +60,8 @@ std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_s
 
 /// Adds `bench load` (bench_load.h).
 void add_bench_load(CLI::App& bench);
+/// Adds `bench roofline`: the least time that a step can take, from its ops' bytes and arithmetic alone.
+void add_bench_roofline(CLI::App& bench);
 /// Adds `bench ladder`: the rungs of the kernel ladder, on a GPU.
 void add_bench_ladder(CLI::App& bench);
 

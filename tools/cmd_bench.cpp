@@ -165,6 +165,7 @@ void add_bench(CLI::App& app) {
   ops->add_flag("--by-shape", op_options->by_shape, "a row for each shape");
   ops->callback([op_options] { run_ops(*op_options); });
 
+  add_bench_roofline(*bench);
   add_bench_load(*bench);
   add_bench_ladder(*bench);
 }

@@ -72,6 +72,9 @@ struct BatchNormBackward {
   Tensor x, y, dy, dx;  // y is needed only where relu
   Tensor dresidual;     // may be empty; may share memory with dy (in place); never with dx
   Tensor gamma, mean, inv_std, dgamma, dbeta;
+  /// Where y came from x alone (no residual) by BatchNormTrain: its beta. A backend may then tell y > 0 from
+  /// x, which it reads anyway, and leave y unread. Else empty.
+  Tensor beta;
   bool relu = false;
   bool frozen = false;  // mean and inv_std were constants (running statistics)
 };

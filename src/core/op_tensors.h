@@ -63,6 +63,7 @@ void visit_tensors(BatchNormBackward& op, Visit&& visit) {
   visit("gamma", op.gamma, TensorUse::read);
   visit("mean", op.mean, TensorUse::read);
   visit("inv_std", op.inv_std, TensorUse::read);
+  visit("beta", op.beta, TensorUse::read);
   visit("dx", op.dx, TensorUse::written);
   visit("dresidual", op.dresidual, TensorUse::written);
   visit("dgamma", op.dgamma, TensorUse::updated);

@@ -37,7 +37,8 @@ struct View {
 ///                   with one view the middle of every segment.
 ///   tsn_unbiased    in training: start_k = integer in [floor(d*k), floor(d*(k+1))), at most N - F.
 ///                   Else as tsn.
-///   dense           frame i at floor(start + i*step + 1/1000), step = stride * (fps > 0 ? video_fps / fps : 1).
+///   dense           frame i at floor(start + i*step + 1/1000), step = stride * (fps > 0 ? video_fps / fps :
+///   1).
 ///                   Of the starts 0 to R that leave the clip inside: any in training; floor(R*v/(V - 1)) for
 ///                   view v of V; R/2 where V = 1.
 /// From every start F consecutive frames; a frame behind the last is the last. Windows may overlap: all are

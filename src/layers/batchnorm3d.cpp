@@ -65,6 +65,7 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
   if (saves(ctx)) {
     x_ = x;
     if (options_.relu) y_ = y;
+    with_residual_ = !residual.empty();
   } else {
     forget();  // the batch's statistics
   }
@@ -90,6 +91,7 @@ Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor&
                              .inv_std = inv_std_.tensor(),
                              .dgamma = learns() ? gamma_.grad : dgamma.tensor(),
                              .dbeta = learns() ? beta_.grad : dbeta.tensor(),
+                             .beta = frozen || with_residual_ ? Tensor() : beta_.value,
                              .relu = options_.relu,
                              .frozen = frozen});
   forget();

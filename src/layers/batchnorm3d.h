@@ -55,8 +55,9 @@ class BatchNorm3d : public Layer {
   Parameter gamma_, beta_;                // c
   Statistic running_mean_, running_var_;  // c
   Counter batches_tracked_;
-  Value x_;        // n x t x h x w x c
-  Value y_;        // like x; only where relu
+  Value x_;  // n x t x h x w x c
+  Value y_;  // like x; only where relu
+  bool with_residual_ = false;
   Value mean_;     // c; empty after a frozen forward (running_mean_ stands in)
   Value inv_std_;  // c
 };

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "math/hd.h"
+#include "math/multiply_add.h"
 
 namespace laban {
 
@@ -30,12 +31,12 @@ LABAN_HD constexpr Real running_statistic(Real running, Real batch, Real momentu
 }
 
 /// x -> z for one channel. Centred before it is scaled: gamma*inv_std*x + shift would cancel where |mean| >>
-/// std.
+/// std. Bit for bit the same in forward and in backward, which tells from z > 0 what the ReLU let through.
 template <class Real>
 struct BatchNormAffine {
   Real mean, scale, beta;  // scale = gamma * inv_std
 
-  LABAN_HD constexpr Real operator()(Real x) const { return (x - mean) * scale + beta; }
+  LABAN_HD Real operator()(Real x) const { return multiply_add(x - mean, scale, beta); }
 };
 
 /// (x, g = dloss/dz) -> dloss/dx for one channel:

@@ -12,6 +12,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "support/op_cases.h"
+#include "support/relu_mask.h"
 
 using namespace laban;
 using namespace laban::test;
@@ -40,6 +41,12 @@ TEST_CASE("cpu, bf16 by oneDNN's bf16 kernels: convolutions agree with the refer
 TEST_CASE("cpu, f64: is the reference") {
   CpuBackend backend;
   check_ops("", backend, DType::f64, 0);
+}
+
+TEST_CASE("cpu: batch norm's backward tells from x what its forward's ReLU let through") {
+  CpuBackend backend(0, Bf16Compute::widened);
+  check_relu_mask(backend, DType::f32);
+  check_relu_mask(backend, DType::bf16);
 }
 
 TEST_CASE("cpu: any number of threads will do") {

@@ -3,6 +3,7 @@
 
 #include "support/gpu.h"
 #include "support/op_cases.h"
+#include "support/relu_mask.h"
 
 using namespace laban;
 using namespace laban::test;
@@ -32,6 +33,13 @@ TEST_CASE("on the card: every op in f32") {
 
 TEST_CASE("on the card: every op in bf16") {
   if (const auto backend = gpu()) check_ops("", *backend, DType::bf16, bf16_slack);
+}
+
+TEST_CASE("on the card: batch norm's backward tells from x what its forward's ReLU let through") {
+  const auto backend = gpu();
+  if (!backend) return;
+  check_relu_mask(*backend, DType::f32);
+  check_relu_mask(*backend, DType::bf16);
 }
 
 TEST_CASE("on the card: convolutions and matrix products in TF32") {

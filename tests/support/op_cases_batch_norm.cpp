@@ -84,6 +84,36 @@ void add_backward(std::vector<OpCase>& table, const Shape& shape, const Form& fo
                    }});
 }
 
+/// As a layer calls it: what forward has left tells backward which elements the ReLU let through. Deviations
+/// are powers of two, so that they are the same numbers in every type.
+void add_behind_forward(std::vector<OpCase>& table, const Shape& shape, double offset) {
+  const std::string name =
+      text(shape, " + relu, behind its forward", offset != 0 ? text(", mean ", offset) : "");
+  table.push_back({"batch_norm.backward: " + name, [=](OpRig& rig) {
+                     const Shape vector = Shape::vector(shape.c);
+                     BatchNormInfer forward;
+                     forward.x = rig.in("x", shape, rig.compute(), normal(1, offset));
+                     forward.y = rig.out("y", shape, rig.compute());
+                     forward.gamma = rig.in("gamma", vector, rig.master(), normal(0.3, 1));
+                     forward.beta = rig.in("beta", vector, rig.master(), normal(1));
+                     forward.running_mean = rig.in("mean", vector, rig.master(), normal(0.3, offset));
+                     forward.running_var = rig.in("variance", vector, rig.master(), sequence({0.25, 1, 4}));
+                     forward.relu = true;
+                     forward.eps = 0;
+                     rig.run(forward);
+                     BatchNormBackward op;
+                     op.x = forward.x, op.y = forward.y;
+                     op.dy = rig.in("dy", shape, rig.compute(), normal());
+                     op.dx = rig.out("dx", shape, rig.compute());
+                     op.gamma = forward.gamma, op.beta = forward.beta, op.mean = forward.running_mean;
+                     op.inv_std = rig.in("inv_std", vector, rig.master(), sequence({2, 1, 0.5}));
+                     op.dgamma = rig.inout("dgamma", vector, rig.master(), normal());
+                     op.dbeta = rig.inout("dbeta", vector, rig.master(), normal());
+                     op.relu = true;
+                     rig.run(op);
+                   }});
+}
+
 }  // namespace
 
 void add_batch_norm(std::vector<OpCase>& table) {
@@ -100,6 +130,8 @@ void add_batch_norm(std::vector<OpCase>& table) {
         add_backward(table, shape, form, frozen, false);
         if (form.residual) add_backward(table, shape, form, frozen, true);
       }
+  for (const Shape& shape : kShapes) add_behind_forward(table, shape, 0);
+  add_behind_forward(table, kShapes[2], 4);
   for (const Shape& shape : kShapes)
     table.push_back({text("inverse_std: ", shape.c), [&shape](OpRig& rig) {
                        InverseStd op;

@@ -1,53 +1,37 @@
 // laban describe and laban gradcheck, run as a person or a script would.
 #include <doctest/doctest.h>
 
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tools/program.h"
+
 namespace {
 
-struct Result {
-  int code = 0;
-  std::string out;  // with what it says on stderr
-};
-
-Result laban(const std::string& arguments) {
-  const std::string command = std::string(LABAN_PROGRAM) + " " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  Result result;
-  std::array<char, 4096> buffer{};
-  for (size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) result.out.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return result;
-}
+using Result = laban::test::ProgramResult;
+Result laban_with(const std::string& arguments) { return ::laban::test::run_program(arguments); }
 
 bool has(const Result& result, const std::string& text) { return result.out.find(text) != std::string::npos; }
 
 }  // namespace
 
 TEST_CASE("describe prints the published totals") {
-  const Result r3d = laban("describe r3d_18 --frames 16 --size 112");
+  const Result r3d = laban_with("describe r3d_18 --frames 16 --size 112");
   CHECK(r3d.code == 0);
   CHECK(has(r3d, "parameters           33,371,472"));
   CHECK(has(r3d, "40.697 GMAC"));
-  CHECK(has(laban("describe mc3_18 --frames 16 --size 112"), "43.343 GMAC"));
-  CHECK(has(laban("describe r2plus1d_18 --frames 16 --size 112 --batch 2"), "40.519 GMAC"));
-  CHECK(has(laban("describe r2plus1d_18 --classes 10"), "31,305,255"));
-  CHECK(has(laban("describe r2plus1d_34 --midplanes per-conv"), "63,697,175"));
-  CHECK(has(laban("describe resnet3d_18 --shortcut A"),
+  CHECK(has(laban_with("describe mc3_18 --frames 16 --size 112"), "43.343 GMAC"));
+  CHECK(has(laban_with("describe r2plus1d_18 --frames 16 --size 112 --batch 2"), "40.519 GMAC"));
+  CHECK(has(laban_with("describe r2plus1d_18 --classes 10"), "31,305,255"));
+  CHECK(has(laban_with("describe r2plus1d_34 --midplanes per-conv"), "63,697,175"));
+  CHECK(has(laban_with("describe resnet3d_18 --shortcut A"),
             "Hara et al.'s 3D-ResNets-PyTorch, resnet, depth 18, shortcut A"));
   CHECK(has(r3d, "public definition    torchvision.models.video.r3d_18"));
 }
 
 TEST_CASE("clips beyond all counting are called too large") {
   for (const char* size : {"--size 1048576 --frames 1048576", "--size 262144 --frames 65536"}) {
-    const Result result = laban(std::string("describe resnet3d_18 ") + size);
+    const Result result = laban_with(std::string("describe resnet3d_18 ") + size);
     CHECK(result.code == 1);
     CHECK(has(result, "is too large to be computed"));
     CHECK(has(result, "Use fewer frames"));
@@ -55,7 +39,7 @@ TEST_CASE("clips beyond all counting are called too large") {
 }
 
 TEST_CASE("describe --json says the same, layer by layer") {
-  const Result result = laban("describe r2plus1d_18 --frames 16 --size 112 --batch 2 --json");
+  const Result result = laban_with("describe r2plus1d_18 --frames 16 --size 112 --batch 2 --json");
   REQUIRE(result.code == 0);
   const auto report = nlohmann::json::parse(result.out);
   CHECK(report["parameters"] == 31505325);
@@ -73,32 +57,32 @@ TEST_CASE("describe --json says the same, layer by layer") {
   CHECK(report["layers"][0]["output"] == std::array<int, 5>{2, 45, 16, 56, 56});
   CHECK(report["planned_evaluation_bytes"] < report["planned_training_bytes"]);
   const auto half =
-      nlohmann::json::parse(laban("describe r2plus1d_18 --batch 2 --precision bf16 --json").out);
+      nlohmann::json::parse(laban_with("describe r2plus1d_18 --batch 2 --precision bf16 --json").out);
   CHECK(2 * half["activation_bytes"].get<int64_t>() == report["activation_bytes"]);
 }
 
 TEST_CASE("describe and gradcheck refuse in words, with exit code 2") {
-  const Result unknown = laban("describe r3d_19");
+  const Result unknown = laban_with("describe r3d_19");
   CHECK(unknown.code == 2);
   CHECK(has(unknown, "there is no model called \"r3d_19\""));
   CHECK(has(unknown, "Known models: r3d_18"));
-  CHECK(laban("describe r3d_18 --frames 0").code == 2);
-  CHECK(laban("describe r2plus1d_18 --midplanes both").code == 2);
-  const Result layer = laban("gradcheck --layer conv9d");
+  CHECK(laban_with("describe r3d_18 --frames 0").code == 2);
+  CHECK(laban_with("describe r2plus1d_18 --midplanes both").code == 2);
+  const Result layer = laban_with("gradcheck --layer conv9d");
   CHECK(layer.code == 2);
   CHECK(has(layer, "Known layers: conv3d"));
 }
 
 TEST_CASE("gradcheck prints a row for each tensor") {
-  const Result table = laban("gradcheck --layer conv3d");
+  const Result table = laban_with("gradcheck --layer conv3d");
   CHECK(table.code == 0);
   CHECK(has(table, "conv.weight"));
   CHECK(has(table, "All 12 gradients agree"));
-  const Result json = laban("gradcheck --layer linear --json");
+  const Result json = laban_with("gradcheck --layer linear --json");
   REQUIRE(json.code == 0);
   const auto report = nlohmann::json::parse(json.out);
   CHECK(report["pass"] == true);
   REQUIRE(report["rows"].size() == 3);
   for (const auto& row : report["rows"]) CHECK(row["error"].get<double>() < 1e-8);
-  CHECK(laban("gradcheck --layer conv2plus1d --backend cpu").code == 0);
+  CHECK(laban_with("gradcheck --layer conv2plus1d --backend cpu").code == 0);
 }

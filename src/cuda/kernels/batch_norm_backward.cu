@@ -5,11 +5,11 @@
 //   2. finish: dbeta += sum g, dgamma += sum g*xhat; the two means that dx needs.
 //   3. apply: dx.
 //
-// With a residual that is 3 tensors read and 1 written, then 2 read and 1 written; without, 3 (2 without
-// ReLU), then 3 (2) and 1.
+// What the ReLU let through is told by y or, where y came from x alone, by x, which is read anyway. With a
+// residual that is 3 tensors read and 1 written, then 2 read and 1 written; without, 2 read (3 where y is
+// asked), then 2 (3) and 1.
+#include "cuda/kernels/batch_norm_apply.h"
 #include "cuda/kernels/reduce.h"
-#include "math/activation.h"
-#include "math/batch_norm.h"
 
 namespace laban::cuda {
 namespace {
@@ -20,16 +20,24 @@ struct GradientSums {
   float *mean_g, *mean_g_xhat;
 };
 
-template <class T, int n, bool with_relu, bool with_residual>
+/// What tells which elements the ReLU let through.
+enum class Mask : uint8_t { none, from_y, from_x };
+
+template <class T, int n, Mask mask, bool with_residual>
 __global__ void __launch_bounds__(kThreads, 3)
     batch_norm_backward_reduce(int rows, int packs, const T* x, const T* y, const T* dy, T* dresidual,
-                               const float* mean, GradientSums sums) {
+                               BatchNormVectors vectors, GradientSums sums) {
   const int pack = my_pack();
   const int64_t channels = int64_t{packs} * n;
   Floats<2 * n> total{};  // of g, of g*(x - mean)
   if (pack < packs) {
-    Floats<n> centre;
-    for (int v = 0; v < n; ++v) centre[v] = mean[pack * n + v];
+    BatchNormAffine<float> forward[n];  // only the mean, where the mask is not from x
+    for (int v = 0; v < n; ++v) {
+      if constexpr (mask == Mask::from_x)
+        forward[v] = vectors.channel<false>(pack * n + v);
+      else
+        forward[v] = {vectors.mean[pack * n + v], 0, 0};
+    }
     for_each_batch<2>(rows, [&]<int batch>(Batch<batch> row) {
       const auto place = [&](int j) { return row[j] * channels + pack * n; };
       Floats<n> value[batch], g[batch];
@@ -37,10 +45,12 @@ __global__ void __launch_bounds__(kThreads, 3)
       for (int j = 0; j < batch; ++j) {
         value[j] = load<n>(x + place(j));
         g[j] = load<n>(dy + place(j));
-        if constexpr (with_relu) output[j] = load<n>(y + place(j));
+        if constexpr (mask == Mask::from_y) output[j] = load<n>(y + place(j));
       }
       for (int j = 0; j < batch; ++j) {
-        if constexpr (with_relu)
+        if constexpr (mask == Mask::from_x)
+          for (int v = 0; v < n; ++v) g[j][v] = relu_gradient(forward[v](value[j][v]), g[j][v]);
+        if constexpr (mask == Mask::from_y)
           for (int v = 0; v < n; ++v) g[j][v] = relu_gradient(output[j][v], g[j][v]);
         if constexpr (with_residual) store(dresidual + place(j), g[j]);
       }
@@ -48,7 +58,7 @@ __global__ void __launch_bounds__(kThreads, 3)
         float sum = 0, sum_x = 0;  // of a few first: a sum of sums loses less
         for (int j = 0; j < batch; ++j) {
           sum += g[j][v];
-          sum_x += g[j][v] * (value[j][v] - centre[v]);
+          sum_x += g[j][v] * (value[j][v] - forward[v].mean);
         }
         total[v] += sum;
         total[n + v] += sum_x;
@@ -84,20 +94,21 @@ __global__ void __launch_bounds__(kFinishWidth* kFinishHeight)
   sums.mean_g_xhat[c] = static_cast<float>(g_xhat * per_value);
 }
 
-/// `gradient` is g itself, or dy that y has yet to mask. Rows go from the last to the first, as in
+/// `gradient` is g itself, or dy that has yet to be masked. Rows go from the last to the first, as in
 /// batch_norm_apply.h.
-template <class T, int n, bool masked>
+template <class T, int n, Mask mask>
 __global__ void __launch_bounds__(kThreads, 3)
     batch_norm_backward_apply(int rows, int packs, const T* x, const T* y, const T* gradient, T* dx,
-                              const float* gamma, const float* mean, const float* inv_std,
-                              GradientSums sums) {
+                              BatchNormVectors vectors, GradientSums sums) {
   const int pack = my_pack();
   if (pack >= packs) return;
   const int64_t channels = int64_t{packs} * n;
   BatchNormGradient<float> formula[n];
+  [[maybe_unused]] BatchNormAffine<float> forward[n];
   for (int v = 0; v < n; ++v) {
     const int c = pack * n + v;
-    formula[v] = {mean[c], inv_std[c], gamma[c], sums.mean_g[c], sums.mean_g_xhat[c]};
+    formula[v] = {vectors.mean[c], vectors.spread[c], vectors.gamma[c], sums.mean_g[c], sums.mean_g_xhat[c]};
+    if constexpr (mask == Mask::from_x) forward[v] = vectors.channel<false>(c);
   }
   for_each_batch<2>(rows, [&]<int batch>(Batch<batch> row) {
     const auto place = [&](int j) { return (rows - 1 - row[j]) * channels + pack * n; };
@@ -106,11 +117,12 @@ __global__ void __launch_bounds__(kThreads, 3)
     for (int j = 0; j < batch; ++j) {
       value[j] = load<n>(x + place(j));
       g[j] = load<n>(gradient + place(j));
-      if constexpr (masked) output[j] = load<n>(y + place(j));
+      if constexpr (mask == Mask::from_y) output[j] = load<n>(y + place(j));
     }
     for (int j = 0; j < batch; ++j) {
       for (int v = 0; v < n; ++v) {
-        if constexpr (masked) g[j][v] = relu_gradient(output[j][v], g[j][v]);
+        if constexpr (mask == Mask::from_x) g[j][v] = relu_gradient(forward[v](value[j][v]), g[j][v]);
+        if constexpr (mask == Mask::from_y) g[j][v] = relu_gradient(output[j][v], g[j][v]);
         value[j][v] = formula[v](value[j][v], g[j][v]);
       }
       store(dx + place(j), value[j]);
@@ -118,7 +130,7 @@ __global__ void __launch_bounds__(kThreads, 3)
   });
 }
 
-template <class T, int n, bool with_relu, bool with_residual>
+template <class T, int n, Mask mask, bool with_residual>
 void backward(const BatchNormBackward& op, Scratch memory, Stream stream) {
   const Shape& shape = op.x.shape;
   const RowGrid cover = cover_rows(shape, n, kRowsOfThread);
@@ -127,19 +139,23 @@ void backward(const BatchNormBackward& op, Scratch memory, Stream stream) {
   const GradientSums sums{scratch.take_array<float>(blocks * shape.c),
                           scratch.take_array<float>(blocks * shape.c), scratch.take_array<float>(shape.c),
                           scratch.take_array<float>(shape.c)};
-  const T *x = op.x.as<T>(), *y = with_relu ? op.y.as<T>() : nullptr, *dy = op.dy.as<T>();
+  const T *x = op.x.as<T>(), *y = mask == Mask::from_y ? op.y.as<T>() : nullptr, *dy = op.dy.as<T>();
   T* dresidual = optional<T>(op.dresidual);
-  const float *gamma = op.gamma.as<float>(), *mean = op.mean.as<float>(), *inv_std = op.inv_std.as<float>();
+  const BatchNormVectors vectors{.gamma = op.gamma.as<float>(),
+                                 .beta = optional<float>(op.beta),
+                                 .mean = op.mean.as<float>(),
+                                 .spread = op.inv_std.as<float>(),
+                                 .eps = 0};
 
   launch(cover.launch("batch norm backward, sums", stream),
-         batch_norm_backward_reduce<T, n, with_relu, with_residual>, cover.rows, cover.packs, x, y, dy,
-         dresidual, mean, sums);
+         batch_norm_backward_reduce<T, n, mask, with_residual>, cover.rows, cover.packs, x, y, dy, dresidual,
+         vectors, sums);
   launch(finish_launch("batch norm backward, end of sums", shape.c, stream), batch_norm_backward_finish,
-         cover.packs * n, static_cast<int>(blocks), sums, inv_std, op.dgamma.as<float>(),
+         cover.packs * n, static_cast<int>(blocks), sums, vectors.spread, op.dgamma.as<float>(),
          op.dbeta.as<float>(), op.frozen ? 0.0 : 1.0 / static_cast<double>(cover.rows));
   launch(cover_rows(shape, n, 4, kManyBlocks).launch("batch norm backward, apply", stream),
-         batch_norm_backward_apply < T, n, with_relu && !with_residual >, cover.rows, cover.packs, x, y,
-         with_residual ? dresidual : dy, op.dx.as<T>(), gamma, mean, inv_std, sums);
+         batch_norm_backward_apply < T, n, with_residual ? Mask::none : mask >, cover.rows, cover.packs, x, y,
+         with_residual ? dresidual : dy, op.dx.as<T>(), vectors, sums);
 }
 
 }  // namespace
@@ -154,12 +170,14 @@ size_t scratch_bytes(const BatchNormBackward& op) {
 void run(const BatchNormBackward& op, Scratch scratch, Stream stream) {
   with_type(op.x.dtype, [&]<class T>() {
     with_pack<T>(op.x.shape, aligned(op.x, op.y, op.dy, op.dx, op.dresidual), [&]<int n>() {
-      if (op.dresidual)
-        op.relu ? backward<T, n, true, true>(op, scratch, stream)
-                : backward<T, n, false, true>(op, scratch, stream);
+      const auto go = [&]<Mask mask>() {
+        op.dresidual ? backward<T, n, mask, true>(op, scratch, stream)
+                     : backward<T, n, mask, false>(op, scratch, stream);
+      };
+      if (!op.relu)
+        go.template operator()<Mask::none>();
       else
-        op.relu ? backward<T, n, true, false>(op, scratch, stream)
-                : backward<T, n, false, false>(op, scratch, stream);
+        op.beta ? go.template operator()<Mask::from_x>() : go.template operator()<Mask::from_y>();
     });
   });
 }

@@ -9,6 +9,7 @@
 
 #include "emulation/emulated_backend.h"
 #include "support/op_cases.h"
+#include "support/relu_mask.h"
 
 using namespace laban;
 using namespace laban::test;
@@ -27,6 +28,11 @@ void check(std::string_view prefix) {
 TEST_CASE("emulated kernels: batch norm") {
   check("batch_norm");
   check("inverse_std");
+}
+TEST_CASE("emulated kernels: batch norm's backward tells from x what its forward's ReLU let through") {
+  emulation::EmulatedBackend backend;
+  check_relu_mask(backend, DType::f32);
+  check_relu_mask(backend, DType::bf16);
 }
 TEST_CASE("emulated kernels: elementwise") {
   for (const char* op : {"relu", "accumulate", "cast", "set_zero", "dropout", "mix_clips"}) check(op);

@@ -1,0 +1,12 @@
+// Backward may tell from x what the ReLU let through (BatchNormBackward::beta): to the last bit what y says.
+#pragma once
+
+#include "core/backend.h"
+
+namespace laban::test {
+
+/// CHECKs it on values whose z is 0 but for rounding, where a formula that rounds otherwise gives another
+/// sign.
+void check_relu_mask(Backend& backend, DType compute);
+
+}  // namespace laban::test
