@@ -29,7 +29,9 @@ OpCost conv_cost(const char* name, const Tensor& x, const Tensor& w, const Tenso
 
 OpCost cost_of(const ConvForward& op) { return conv_cost("conv.forward", op.x, op.w, op.y, op.window); }
 OpCost cost_of(const ConvBackwardData& op) {
-  return conv_cost("conv.backward_data", op.dx, op.w, op.dy, op.window);
+  OpCost cost = conv_cost("conv.backward_data", op.dx, op.w, op.dy, op.window);
+  if (op.accumulate) cost.gbyte += gbytes({op.dx});
+  return cost;
 }
 OpCost cost_of(const ConvBackwardWeights& op) {
   return conv_cost("conv.backward_weights", op.x, op.dw, op.dy, op.window);

@@ -39,6 +39,7 @@ struct ConvBackwardData {
   Tensor dy, w, dx;
   Window window;
   uint64_t weights_version = 0;
+  bool accumulate = false;  // dx += the gradient, instead of dx = it
 };
 struct ConvBackwardWeights {
   Tensor x, dy, dw, dbias;  // dw, dbias: master dtype, accumulated; dbias may be empty

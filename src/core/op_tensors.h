@@ -24,7 +24,7 @@ template <class Visit>
 void visit_tensors(ConvBackwardData& op, Visit&& visit) {
   visit("dy", op.dy, TensorUse::read);
   visit("w", op.w, TensorUse::read);
-  visit("dx", op.dx, TensorUse::written);
+  visit("dx", op.dx, op.accumulate ? TensorUse::updated : TensorUse::written);
 }
 template <class Visit>
 void visit_tensors(ConvBackwardWeights& op, Visit&& visit) {

@@ -10,14 +10,21 @@
 namespace laban::cpu {
 namespace {
 
-void cast(int threads, const Tensor& from, const Tensor& to) {
+/// to = from, or to += from.
+void cast(int threads, const Tensor& from, const Tensor& to, bool accumulate = false) {
   with_type(from.dtype, [&]<class From>() {
     with_type(to.dtype, [&]<class To>() {
       const From* source = from.as<From>();
       To* target = to.as<To>();
       for_each_range(threads, from.count(), [&](Range range) {
+        if (accumulate) {
 #pragma omp simd
-        for (int64_t i = range.begin; i < range.end; ++i) target[i] = narrow<To>(widen(source[i]));
+          for (int64_t i = range.begin; i < range.end; ++i)
+            target[i] = narrow<To>(widen(target[i]) + widen(source[i]));
+        } else {
+#pragma omp simd
+          for (int64_t i = range.begin; i < range.end; ++i) target[i] = narrow<To>(widen(source[i]));
+        }
       });
     });
   });
@@ -144,22 +151,29 @@ class Convolutions::TransformPlan {
     if (stored != computed) scratch_ += bytes_as(geometry.x, computed) + bytes_as(geometry.y, computed);
   }
 
-  size_t scratch_bytes() const { return scratch_; }
+  /// `accumulated`: the result's bytes where run() will be asked to add it; else 0.
+  size_t scratch_bytes(size_t accumulated) const {
+    const bool in_place = winograd_ || stored_ != computed_;
+    return scratch_ + (in_place ? 0 : line_bytes(accumulated));
+  }
   /// Null where the weights serve as they are.
   const std::shared_ptr<WeightLayout>& layout() const { return layout_; }
 
+  /// out = the result, or out += it: oneDNN does not add gradients of data.
   void run(const OneDnn& dnn, const Tensor& in, const void* packed, const Tensor& bias, const Tensor& out,
-           Scratch memory) {
+           bool accumulate, Scratch memory) {
     if (winograd_) {
-      run_winograd(*winograd_, in, static_cast<const float*>(packed), optional<float>(bias), out, memory);
+      run_winograd(*winograd_, in, static_cast<const float*>(packed),
+                   {.out = out, .bias = optional<float>(bias), .accumulate = accumulate}, memory);
       return;
     }
     ScratchCutter scratch(memory);
     void* scratchpad = take_bytes(scratch, scratchpad_);
     const Tensor from = converted(threads_, scratch, in, computed_);
-    const Tensor to = stored_ == computed_ ? out : take_as(scratch, out, computed_);
+    const bool direct = stored_ == computed_ && !accumulate;
+    const Tensor to = direct ? out : take_as(scratch, out, computed_);
     primitive_.execute(dnn, {from.data, packed, bias.data, to.data, scratchpad});
-    if (stored_ != computed_) cast(threads_, to, out);
+    if (!direct) cast(threads_, to, out, accumulate);
   }
 
  private:
@@ -277,8 +291,10 @@ Convolutions::GradientPlan& Convolutions::plan(const ConvBackwardWeights& op) {
   return *plan;
 }
 
-size_t Convolutions::scratch_bytes(const ConvForward& op) { return plan(op).scratch_bytes(); }
-size_t Convolutions::scratch_bytes(const ConvBackwardData& op) { return plan(op).scratch_bytes(); }
+size_t Convolutions::scratch_bytes(const ConvForward& op) { return plan(op).scratch_bytes(0); }
+size_t Convolutions::scratch_bytes(const ConvBackwardData& op) {
+  return plan(op).scratch_bytes(op.accumulate ? op.dx.bytes() : 0);
+}
 size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) { return plan(op).scratch_bytes(); }
 
 void Convolutions::prepare(const ConvForward& op) {
@@ -293,13 +309,13 @@ void Convolutions::run(const ConvForward& op, Scratch scratch) {
   const ThreadCountScope scope(threads_);
   TransformPlan& p = plan(op);
   const void* weights = p.layout() ? packed_.get(op.w.data, op.weights_version, p.layout()) : op.w.data;
-  p.run(dnn_, op.x, weights, op.bias, op.y, scratch);
+  p.run(dnn_, op.x, weights, op.bias, op.y, false, scratch);
 }
 void Convolutions::run(const ConvBackwardData& op, Scratch scratch) {
   const ThreadCountScope scope(threads_);
   TransformPlan& p = plan(op);
   const void* weights = p.layout() ? packed_.get(op.w.data, op.weights_version, p.layout()) : op.w.data;
-  p.run(dnn_, op.dy, weights, {}, op.dx, scratch);
+  p.run(dnn_, op.dy, weights, {}, op.dx, op.accumulate, scratch);
 }
 void Convolutions::run(const ConvBackwardWeights& op, Scratch scratch) {
   const ThreadCountScope scope(threads_);

@@ -88,11 +88,13 @@ void transform_weights_of(const WinogradPlan& plan, bool mirrored, const T* weig
   });
 }
 
-/// Y = A^T M A (+ bias) of one tile, written to its places; a tile at the edge may have one row or column
-/// only.
+/// Y = A^T M A (+ bias) (+ what was there) of one tile, written to its places; a tile at the edge may have
+/// one row or column only.
 template <class T>
 void write_tile(const WinogradPlan& plan, const Tile& tile, const float* m, int64_t element_stride,
-                int64_t first, int64_t width, const float* bias, T* out) {
+                int64_t first, int64_t width, const WinogradTarget& target) {
+  T* out = target.out.as<T>();
+  const float* bias = target.bias;
   const int64_t channels = std::min(width, plan.out.c - first);
   T* places[2][2];
   for (int64_t r = 0; r < 2; ++r)
@@ -117,10 +119,11 @@ void write_tile(const WinogradPlan& plan, const Tile& tile, const float* m, int6
                            half[r][1] - half[r][2] - half[r][3] + b};
       for (int c = 0; c < 2; ++c) {
         if (!places[r][c]) continue;
+        T* place = places[r][c] + i;
         if (real == kLanes)
-          store(places[r][c] + i, y[c]);
+          store(place, target.accumulate ? load(place) + y[c] : y[c]);
         else
-          store_some(places[r][c] + i, y[c], real);
+          store_some(place, target.accumulate ? load_some(place, real) + y[c] : y[c], real);
       }
     }
   }
@@ -147,7 +150,7 @@ struct BlockSizes {
 /// One block of tiles: transform the inputs; then, for each tile of outputs, 16 products and the way back.
 template <int vectors, class T>
 void run_block(const WinogradPlan& plan, Range tiles, const T* in, const T* zeros, const float* transformed,
-               const float* bias, T* out, float* inputs, float* products) {
+               const WinogradTarget& target, float* inputs, float* products) {
   constexpr int kRows = rows_of_tile(vectors);
   const BlockSizes sizes(plan);
   // inputs: [element][tile][frame, input]; products: [element][tile][output]
@@ -165,8 +168,8 @@ void run_block(const WinogradPlan& plan, Range tiles, const T* in, const T* zero
                           products + e * element_products + b * sizes.width);
     }
     for (int64_t b = 0; b < tiles.size(); ++b)
-      write_tile(plan, tile_at(plan, tiles.begin + b), products + b * sizes.width, element_products,
-                 o * sizes.width, sizes.width, bias, out);
+      write_tile<T>(plan, tile_at(plan, tiles.begin + b), products + b * sizes.width, element_products,
+                    o * sizes.width, sizes.width, target);
   }
 }
 
@@ -221,8 +224,8 @@ size_t winograd_scratch_bytes(const WinogradPlan& plan) {
          ScratchCutter::bytes_for<float>((sizes.inputs() + sizes.products()) * plan.threads);
 }
 
-void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* transformed, const float* bias,
-                  const Tensor& out, Scratch memory) {
+void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* transformed,
+                  const WinogradTarget& target, Scratch memory) {
   const BlockSizes sizes(plan);
   const int vectors = ChannelTiles::of(plan.out.c).vectors;
   ScratchCutter scratch(memory);
@@ -231,14 +234,12 @@ void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* trans
     std::fill_n(zeros, plan.in.c, T{});
     float* blocks = scratch.take<float>((sizes.inputs() + sizes.products()) * plan.threads);
     const T* from = in.as<T>();
-    T* to = out.as<T>();
     with_vectors(vectors, [&]<int vectors_>() {
       for_each_part(plan.threads, [&](int part) {
         float* inputs = blocks + (sizes.inputs() + sizes.products()) * part;
         clear_for_padding(inputs, sizes.inputs());
         for_each_block(part_of(plan.tiles(), plan.threads, part), plan.block, [&](Range tiles) {
-          run_block<vectors_>(plan, tiles, from, zeros, transformed, bias, to, inputs,
-                              inputs + sizes.inputs());
+          run_block<vectors_>(plan, tiles, from, zeros, transformed, target, inputs, inputs + sizes.inputs());
         });
       });
     });

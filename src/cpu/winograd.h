@@ -53,9 +53,13 @@ void transform_weights(const WinogradPlan& plan, ConvDirection direction, const 
                        float* transformed);
 
 size_t winograd_scratch_bytes(const WinogradPlan& plan);
-/// `bias` (f32) may be null.
-void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* transformed, const float* bias,
-                  const Tensor& out, Scratch scratch);
+struct WinogradTarget {
+  Tensor out;
+  const float* bias = nullptr;  // may be null
+  bool accumulate = false;      // out += the result, instead of out = it
+};
+void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* transformed,
+                  const WinogradTarget& target, Scratch scratch);
 
 // ---- the gradient of the weights (winograd_gradient.cpp) ----
 

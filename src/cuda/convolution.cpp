@@ -52,22 +52,39 @@ void Convolutions::run(const ConvForward& op, Scratch scratch, Libraries& librar
 
 // ---- gradient of the data ------------------------------------------------------------------------------
 
+Convolutions::DataWay Convolutions::data_way(const ConvBackwardData& op) {
+  ConvProblem alone = problem(ConvPass::data, op.dx, op.dy, op.window), added = alone;
+  added.epilogue = ConvEpilogue::accumulate;
+  if (op.accumulate)
+    if (const ConvPlan* plan = plans_.find(added)) return {added, plan, 0};
+  return {alone, &plans_.get(alone), op.accumulate ? op.dx.bytes() : 0};
+}
+
 size_t Convolutions::scratch_bytes(const ConvBackwardData& op) {
-  const ConvProblem p = problem(ConvPass::data, op.dx, op.dy, op.window);
-  return ScratchCutter::bytes_for({is_product(p) ? kProductWorkspace : plans_.get(p).plan.workspace_bytes()});
+  if (is_product(problem(ConvPass::data, op.dx, op.dy, op.window)))
+    return ScratchCutter::bytes_for({kProductWorkspace});
+  const DataWay way = data_way(op);
+  return ScratchCutter::bytes_for({way.plan->plan.workspace_bytes(), way.alone_bytes});
 }
 
 void Convolutions::run(const ConvBackwardData& op, Scratch scratch, Libraries& libraries, Stream stream) {
-  const ConvProblem p = problem(ConvPass::data, op.dx, op.dy, op.window);
   ScratchCutter cutter(scratch);
-  if (is_product(p)) {
-    const MatrixProduct product{
-        .a = as_matrix(op.dy), .b = as_matrix(op.w), .c = as_matrix(op.dx), .tf32 = settings_.tf32};
+  if (is_product(problem(ConvPass::data, op.dx, op.dy, op.window))) {
+    const MatrixProduct product{.a = as_matrix(op.dy),
+                                .b = as_matrix(op.w),
+                                .c = as_matrix(op.dx),
+                                .accumulate = op.accumulate,
+                                .tf32 = settings_.tf32};
     return cuda::run(product, cutter.take(kProductWorkspace), libraries, stream);
   }
-  const Plan& plan = plans_.get(p).plan;
-  const Binding tensors[] = {{kX, op.dx.data}, {kW, op.w.data}, {kY, op.dy.data}};
-  plan.run(libraries.cudnn(stream), tensors, cutter.take(plan.workspace_bytes()), p);
+  const DataWay way = data_way(op);
+  const Plan& plan = way.plan->plan;
+  void* workspace = cutter.take(plan.workspace_bytes());
+  Tensor dx = op.dx;
+  if (way.alone_bytes > 0) dx.data = cutter.take(way.alone_bytes);
+  const Binding tensors[] = {{kX, dx.data}, {kW, op.w.data}, {kY, op.dy.data}};
+  plan.run(libraries.cudnn(stream), tensors, workspace, way.problem);
+  if (way.alone_bytes > 0) cuda::run(Accumulate{.from = dx, .into = op.dx}, stream);
 }
 
 // ---- gradient of the weights ---------------------------------------------------------------------------

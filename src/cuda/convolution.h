@@ -37,12 +37,18 @@ class Convolutions {
   const ConvPlans& plans() const { return plans_; }
 
  private:
+  struct DataWay {
+    ConvProblem problem;
+    const ConvPlan* plan;
+    size_t alone_bytes;  // of a dx that is added afterwards; 0: none
+  };
   struct WeightsWay {
     ConvProblem problem;
     const ConvPlan* plan;
     size_t rounded_bytes;  // of the bf16 gradient; 0: exact
   };
   ConvProblem problem(ConvPass pass, const Tensor& x, const Tensor& y, const Window& window) const;
+  DataWay data_way(const ConvBackwardData& op);
   WeightsWay weights_way(const ConvBackwardWeights& op);
 
   ConvPlans plans_;

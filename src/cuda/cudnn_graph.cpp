@@ -33,7 +33,7 @@ class Builder {
       : problem_(problem), geometry_(problem.geometry), planar_(is_planar(problem.geometry)) {}
 
   Descriptor graph() {
-    const bool fused_sum = problem_.epilogue == ConvEpilogue::accumulate && problem_.math == MathMode::bf16;
+    const bool fused_sum = accumulates() && !accumulates_by_itself();
     const DType storage = storage_of(problem_.math);
     const Descriptor x = tensor(kX, storage, geometry_.x), y = tensor(kY, storage, geometry_.y);
     const Shape weights{geometry_.y.c, geometry_.x.c, geometry_.window.kernel[0], geometry_.window.kernel[1],
@@ -59,6 +59,13 @@ class Builder {
   }
 
  private:
+  bool accumulates() const { return problem_.epilogue == ConvEpilogue::accumulate; }
+  /// The operation itself adds, result = product + beta * result, where the result has its operands' type:
+  /// not bf16 gradients of weights, which go to f32.
+  bool accumulates_by_itself() const {
+    return problem_.pass == ConvPass::data || problem_.math != MathMode::bf16;
+  }
+
   Descriptor tensor(TensorId id, DType dtype, const Shape& shape, bool is_virtual = false) const {
     Descriptor d(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     d.set(CUDNN_ATTR_TENSOR_DATA_TYPE, cudnn_type(dtype))
@@ -84,9 +91,7 @@ class Builder {
         .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, std::vector<int64_t>(padding.size(), 1));
     c.finalize(text("the window of ", problem_));
 
-    // f32 gradients of weights accumulate by the operation itself: dw = product + beta * dw.
-    const float beta =
-        problem_.epilogue == ConvEpilogue::accumulate && problem_.math != MathMode::bf16 ? 1.0f : 0.0f;
+    const float beta = accumulates() && accumulates_by_itself() ? 1.0f : 0.0f;
     const auto operation = [&](cudnnBackendDescriptorType_t type, cudnnBackendAttributeName_t x_name,
                                cudnnBackendAttributeName_t w_name, cudnnBackendAttributeName_t y_name,
                                cudnnBackendAttributeName_t conv_name, cudnnBackendAttributeName_t alpha_name,

@@ -50,7 +50,8 @@ std::string_view name_of(ConvPass pass);
 /// What the same kernel does with a convolution's result.
 enum class ConvEpilogue : uint8_t {
   none,
-  accumulate,  // weights: added to dw, in f32. For bf16 a fused addition: cuDNN has no other way to an f32 dw
+  accumulate,  // weights: added to dw, in f32. For bf16 a fused addition: cuDNN has no other way to an f32
+               // dw. data: added to dx
   statistics,  // forward: sums over all places of y and of its squares, by channel, in f32
 };
 

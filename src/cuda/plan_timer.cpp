@@ -72,7 +72,8 @@ class Timer {
       memory_.push_back(std::move(memory));
     };
     const DType storage = storage_of(problem_.math);
-    const bool accumulates = problem_.epilogue == ConvEpilogue::accumulate;
+    const bool accumulates =
+        problem_.pass == ConvPass::weights && problem_.epilogue == ConvEpilogue::accumulate;
     bind(kX, elements(g.x.count(), storage));
     bind(kY, elements(g.y.count(), storage));
     bind(kW, elements(g.y.c * g.x.c * g.window.volume(), accumulates ? DType::f32 : storage));

@@ -36,6 +36,12 @@ Value Conv2Plus1d::backward(StepContext& ctx, Value dy, bool need_dx) {
   return below_norm ? spatial_.backward(ctx, std::move(d), need_dx) : Value();
 }
 
+Value Conv2Plus1d::backward_onto(StepContext& ctx, Value dy, Value onto) {
+  Value d = temporal_.backward(ctx, std::move(dy), true);
+  d = norm_.backward(ctx, std::move(d), true);
+  return spatial_.backward_onto(ctx, std::move(d), std::move(onto));
+}
+
 bool Conv2Plus1d::learns() const { return spatial_.learns() || norm_.learns() || temporal_.learns(); }
 
 void Conv2Plus1d::forget() {

@@ -24,6 +24,7 @@ class Conv2Plus1d : public Layer {
 
   Value forward(StepContext& ctx, const Value& x) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
+  Value backward_onto(StepContext& ctx, Value dy, Value onto) override;
   void forget() override;
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;

@@ -59,7 +59,13 @@ Value Conv3d::forward(StepContext& ctx, const Value& x) {
   return y;
 }
 
-Value Conv3d::backward(StepContext& ctx, Value dy, bool need_dx) {
+Value Conv3d::backward(StepContext& ctx, Value dy, bool need_dx) { return backward(ctx, dy, need_dx, {}); }
+
+Value Conv3d::backward_onto(StepContext& ctx, Value dy, Value onto) {
+  return backward(ctx, dy, true, std::move(onto));
+}
+
+Value Conv3d::backward(StepContext& ctx, const Value& dy, bool need_dx, Value onto) {
   require_forward(!x_.empty());
   const Value x = std::move(x_);
   if (learns())
@@ -67,12 +73,14 @@ Value Conv3d::backward(StepContext& ctx, Value dy, bool need_dx) {
         ConvBackwardWeights{
             .x = x.tensor(), .dy = dy.tensor(), .dw = weight_.grad, .dbias = bias_.grad, .window = window_});
   if (!need_dx) return {};
-  Value dx = ctx.take(x.shape());
+  const bool accumulate = !onto.empty();
+  Value dx = accumulate ? std::move(onto) : ctx.take(x.shape());
   run(ctx, ConvBackwardData{.dy = dy.tensor(),
                             .w = weight_.working,
                             .dx = dx.tensor(),
                             .window = window_,
-                            .weights_version = ctx.weights_version});
+                            .weights_version = ctx.weights_version,
+                            .accumulate = accumulate});
   return dx;
 }
 

@@ -25,6 +25,7 @@ class Conv3d : public Layer {
 
   Value forward(StepContext& ctx, const Value& x) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
+  Value backward_onto(StepContext& ctx, Value dy, Value onto) override;
   void forget() override { x_.reset(); }
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
@@ -33,6 +34,9 @@ class Conv3d : public Layer {
   int trace(Graph& graph, int x) const override;
 
  private:
+  /// Into a new dx, or added to `onto` where that is not empty.
+  Value backward(StepContext& ctx, const Value& dy, bool need_dx, Value onto);
+
   Shape checked_output(const Shape& x, int64_t in, int64_t out) const;
 
   Window window_;

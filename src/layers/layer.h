@@ -50,6 +50,13 @@ class Layer {
   virtual Value forward(StepContext& ctx, const Value& x) = 0;
   /// Not called for a layer that has saved nothing (see saves()).
   virtual Value backward(StepContext& ctx, Value dy, bool need_dx) = 0;
+  /// The same, added to `onto`, the gradient of the same input by another way, which nobody else uses. Layers
+  /// that can add while they write override it.
+  virtual Value backward_onto(StepContext& ctx, Value dy, Value onto) {
+    const Value dx = backward(ctx, std::move(dy), true);
+    run(ctx, Accumulate{.from = dx.tensor(), .into = onto.tensor()});
+    return onto;
+  }
   /// Forgets saved tensors of a pass that will have no backward (after an error).
   virtual void forget() = 0;
 

@@ -20,11 +20,10 @@ Value ResidualBlock::forward(StepContext& ctx, const Value& x) {
 
 Value ResidualBlock::backward(StepContext& ctx, Value dy, bool need_dx) {
   auto [dh, g] = last_->backward_add(ctx, std::move(dy));
-  Value dx;
-  if (need_dx || main_->learns()) dx = main_->backward(ctx, std::move(dh), need_dx);
   if (shortcut_ && (need_dx || shortcut_->learns())) g = shortcut_->backward(ctx, std::move(g), need_dx);
-  if (need_dx) run(ctx, Accumulate{.from = g.tensor(), .into = dx.tensor()});
-  return dx;
+  if (need_dx) return main_->backward_onto(ctx, std::move(dh), std::move(g));
+  if (main_->learns()) main_->backward(ctx, std::move(dh), false);
+  return {};
 }
 
 bool ResidualBlock::learns() const {

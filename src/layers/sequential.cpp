@@ -25,6 +25,12 @@ Value Sequential::backward_part(StepContext& ctx, Value dy, bool need_dx, size_t
   return need_dx ? std::move(dy) : Value();
 }
 
+Value Sequential::backward_onto(StepContext& ctx, Value dy, Value onto) {
+  if (layers_.empty()) return Layer::backward_onto(ctx, std::move(dy), std::move(onto));
+  dy = backward_part(ctx, std::move(dy), true, 1);
+  return layers_.front()->backward_onto(ctx, std::move(dy), std::move(onto));
+}
+
 bool Sequential::learns() const {
   return std::ranges::any_of(layers_, [](const auto& layer) { return layer->learns(); });
 }

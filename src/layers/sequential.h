@@ -26,6 +26,7 @@ class Sequential : public Layer {
   Value backward(StepContext& ctx, Value dy, bool need_dx) override {
     return backward_part(ctx, std::move(dy), need_dx, 0);
   }
+  Value backward_onto(StepContext& ctx, Value dy, Value onto) override;
   /// The layers from `begin` up to, not including, `end`; and backward from the last one down to `begin`.
   Value forward_part(StepContext& ctx, const Value& x, size_t begin, size_t end);
   Value backward_part(StepContext& ctx, Value dy, bool need_dx, size_t begin);

@@ -82,7 +82,7 @@ void backward_data(const ConvBackwardData& op, Scratch scratch) {
             }
           }
           T* out = dx + xs.index(n, t, h, wx, 0);
-          for (int64_t i = 0; i < xs.c; ++i) store(out[i], sums[i]);
+          for (int64_t i = 0; i < xs.c; ++i) store(out[i], op.accumulate ? load(out[i]) + sums[i] : sums[i]);
         }
 }
 

@@ -103,7 +103,8 @@ double winograd_error(const Case& c, ConvDirection direction, int threads, bool 
   PoisonedScratch scratch(winograd_scratch_bytes(plan));
   float* packed = static_cast<float*>(transformed.get().data);
   transform_weights(plan, direction, weights.narrow.data(), DType::f32, packed);
-  run_winograd(plan, in.f32(), packed, with_bias ? bias.narrow.data() : nullptr, out.f32(), scratch.get());
+  run_winograd(plan, in.f32(), packed, {.out = out.f32(), .bias = with_bias ? bias.narrow.data() : nullptr},
+               scratch.get());
   CHECK(transformed.guard_holds());
   CHECK(scratch.guard_holds());
   if (forward)
@@ -202,7 +203,7 @@ TEST_CASE("a kernel with one wrong tap is caught") {
   PoisonedScratch scratch(winograd_scratch_bytes(plan));
   float* packed = static_cast<float*>(transformed.get().data);
   transform_weights(plan, ConvDirection::forward, weights.narrow.data(), DType::f32, packed);
-  run_winograd(plan, x.f32(), packed, nullptr, y.f32(), scratch.get());
+  run_winograd(plan, x.f32(), packed, {.out = y.f32()}, scratch.get());
   weights.wide[5] += 1e-2;
   run_reference(ConvForward{x.f64(), weights.f64(), {}, y.f64(), c.window});
   CHECK(y.error() > 10 * kTolerance);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include "core/backend_decorator.h"
@@ -14,8 +15,10 @@ namespace laban::test {
 struct CollectedConv {
   enum class Pass { forward, data, weights } pass;
   ConvGeometry geometry;
+  bool accumulate = false;  // data: dx += the gradient
   friend bool operator<(const CollectedConv& a, const CollectedConv& b) {
-    return std::pair(a.pass, a.geometry.key()) < std::pair(b.pass, b.geometry.key());
+    return std::tuple(a.pass, a.geometry.key(), a.accumulate) <
+           std::tuple(b.pass, b.geometry.key(), b.accumulate);
   }
 };
 
@@ -44,15 +47,16 @@ class ConvCollector : public BackendDecorator {
     note(CollectedConv::Pass::forward, op.x.shape, op.y.shape, op.window);
   }
   void prepare_for(const ConvBackwardData& op) override {
-    note(CollectedConv::Pass::data, op.dx.shape, op.dy.shape, op.window);
+    note(CollectedConv::Pass::data, op.dx.shape, op.dy.shape, op.window, op.accumulate);
   }
   void prepare_for(const ConvBackwardWeights& op) override {
     note(CollectedConv::Pass::weights, op.x.shape, op.dy.shape, op.window);
   }
 
  private:
-  void note(CollectedConv::Pass pass, const Shape& x, const Shape& y, const Window& window) {
-    convolutions_.insert({pass, {x, y, window}});
+  void note(CollectedConv::Pass pass, const Shape& x, const Shape& y, const Window& window,
+            bool accumulate = false) {
+    convolutions_.insert({pass, {x, y, window}, accumulate});
   }
 
   ReferenceBackend reference_;

@@ -31,7 +31,8 @@ std::set<ConvProblem> problems(const std::set<CollectedConv>& convolutions, Math
   for (const CollectedConv& conv : convolutions) {
     if (is_pointwise(conv.geometry)) continue;
     const auto pass = static_cast<ConvPass>(conv.pass);
-    const bool accumulates = pass == ConvPass::weights && math != MathMode::bf16;
+    const bool accumulates =
+        pass == ConvPass::weights ? math != MathMode::bf16 : pass == ConvPass::data && conv.accumulate;
     all.insert({.pass = pass,
                 .geometry = folded(conv.geometry),
                 .math = math,

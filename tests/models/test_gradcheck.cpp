@@ -50,6 +50,7 @@ class Saboteur : public BackendDecorator {
   void run(const ConvBackwardData& op, Scratch scratch) override {
     ConvBackwardData wrong = op;
     if (is(Mistake::conv_data_off_by_one)) ++wrong.window.padding[2];
+    if (is(Mistake::shortcut_dropped)) wrong.accumulate = false;
     inner().run(wrong, scratch);
     if (is(Mistake::conv_data_scaled)) scale(op.dx, 1 + 1e-6);
   }
@@ -105,9 +106,6 @@ class Saboteur : public BackendDecorator {
     inner().run(op, scratch);
     double* dx = op.dx.as<double>();
     if (is(Mistake::subsample_off_by_one)) std::rotate(dx, dx + 1, dx + op.dx.count());
-  }
-  void run(const Accumulate& op, Scratch scratch) override {
-    if (!is(Mistake::shortcut_dropped)) inner().run(op, scratch);
   }
   void run(const SoftmaxCrossEntropy& op, Scratch scratch) override {
     inner().run(op, scratch);

@@ -69,6 +69,16 @@ void add_conv(std::vector<OpCase>& table) {
                        op.weights_version = OpRig::new_weights_version();
                        rig.run(op);
                      }});
+    table.push_back({"conv.backward_data: added, " + name, [&g](OpRig& rig) {
+                       ConvBackwardData op;
+                       op.dy = rig.in("dy", g.window.output(g.x, g.outputs), rig.compute(), normal());
+                       op.w = rig.in("w", weight_shape(g), rig.compute(), weights(g));
+                       op.dx = rig.inout("dx", g.x, rig.compute(), normal());
+                       op.window = g.window;
+                       op.weights_version = OpRig::new_weights_version();
+                       op.accumulate = true;
+                       rig.run(op);
+                     }});
     table.push_back({"conv.backward_weights: " + name, [&g](OpRig& rig) {
                        ConvBackwardWeights op;
                        op.x = rig.in("x", g.x, rig.compute(), normal());
