@@ -7,8 +7,11 @@
 namespace laban::tools {
 namespace {
 
-double conv_gflop(const Shape& x, const Shape& y, const Window& window) {
-  return 2e-9 * static_cast<double>(y.count() * window.volume() * x.c);
+/// Channels that pad are multiplied, too: tensor cores take whole packs. But nobody need multiply a clip's 3
+/// channels as 8 (cuda/unfolded.h).
+double conv_gflop(const Shape& x, const Shape& y, const Window& window, int64_t own_channels) {
+  const int64_t channels = own_channels > 0 && 2 * own_channels <= x.c ? own_channels : x.c;
+  return 2e-9 * static_cast<double>(y.count() * window.volume() * channels);
 }
 double linear_gflop(const Shape& x, const Shape& w) { return 2e-9 * static_cast<double>(x.n * w.count()); }
 
@@ -20,21 +23,24 @@ double gbytes(std::initializer_list<Tensor> tensors) {
   return sum;
 }
 
-OpCost conv_cost(const char* name, const Tensor& x, const Tensor& w, const Tensor& y, const Window& window) {
+OpCost conv_cost(const char* name, const Tensor& x, const Tensor& w, const Tensor& y, const Window& window,
+                 int64_t own_channels = 0) {
   return {name, text(window, ", ", x.shape, " -> ", y.shape.c), gbytes({x, w, y}),
-          conv_gflop(x.shape, y.shape, window)};
+          conv_gflop(x.shape, y.shape, window, own_channels)};
 }
 
 }  // namespace
 
-OpCost cost_of(const ConvForward& op) { return conv_cost("conv.forward", op.x, op.w, op.y, op.window); }
+OpCost cost_of(const ConvForward& op) {
+  return conv_cost("conv.forward", op.x, op.w, op.y, op.window, op.own_channels);
+}
 OpCost cost_of(const ConvBackwardData& op) {
   OpCost cost = conv_cost("conv.backward_data", op.dx, op.w, op.dy, op.window);
   if (op.accumulate) cost.gbyte += gbytes({op.dx});
   return cost;
 }
 OpCost cost_of(const ConvBackwardWeights& op) {
-  return conv_cost("conv.backward_weights", op.x, op.dw, op.dy, op.window);
+  return conv_cost("conv.backward_weights", op.x, op.dw, op.dy, op.window, op.own_channels);
 }
 // Batch norm must see all of its input before it can write the first output: twice the reading.
 OpCost cost_of(const BatchNormTrain& op) {

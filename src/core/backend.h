@@ -28,12 +28,13 @@ namespace laban {
 // ---- convolution -------------------------------------------------------------------------------------
 // y[n,to,ho,wo,o] = bias[o] + sum_{kt,kh,kw,i} w[o,kt,kh,kw,i] * x[n, to*st-pt+kt, ho*sh-ph+kh, wo*sw-pw+kw,
 // i] `weights_version` changes whenever the weights do: a backend may keep a packed copy per (w.data,
-// version).
+// version). `own_channels` of x and w come first, zeros that pad behind them; 0: all are its own.
 
 struct ConvForward {
   Tensor x, w, bias, y;  // bias (vector, master dtype) may be empty
   Window window;
   uint64_t weights_version = 0;
+  int64_t own_channels = 0;
 };
 struct ConvBackwardData {
   Tensor dy, w, dx;
@@ -44,6 +45,7 @@ struct ConvBackwardData {
 struct ConvBackwardWeights {
   Tensor x, dy, dw, dbias;  // dw, dbias: master dtype, accumulated; dbias may be empty
   Window window;
+  int64_t own_channels = 0;
 };
 
 // ---- batch normalisation (+ residual add) (+ ReLU), fused ----------------------------------------------

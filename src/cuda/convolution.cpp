@@ -2,6 +2,7 @@
 
 #include "cuda/matrix_product.h"
 #include "cuda/scratch.h"
+#include "cuda/unfolded.h"
 
 namespace laban::cuda {
 namespace {
@@ -13,6 +14,37 @@ Tensor as_matrix(const Tensor& tensor) {
 bool is_product(const ConvProblem& problem) { return is_pointwise(problem.geometry); }
 
 AccumulateColumnSums column_sums(const ConvBackwardWeights& op) { return {.x = op.dy, .sums = op.dbias}; }
+
+/// An op whose convolution is to be unfolded, and the op on the unfolded tensors, which lie in scratch.
+template <class Op>
+struct UnfoldedOp {
+  Op inner;
+  size_t x_bytes, w_bytes;
+};
+/// `y` and `w` are y and w, or their gradients: `inner` has what is to be in scratch without memory.
+template <class Op>
+std::optional<UnfoldedOp<Op>> unfold(const Op& op, const Tensor& y, Tensor Op::*w) {
+  if (op.x.dtype != DType::bf16) return std::nullopt;  // others are padded to 4
+  const auto geometry = unfolded({op.x.shape, y.shape, op.window}, op.own_channels, 8);
+  if (!geometry) return std::nullopt;
+  Op inner = op;
+  const auto& kernel = geometry->window.kernel;
+  inner.x = Tensor(nullptr, op.x.dtype, geometry->x, op.x.device);
+  inner.*w = Tensor(nullptr, (op.*w).dtype, {y.shape.c, geometry->x.c, kernel[0], kernel[1], kernel[2]},
+                    op.x.device);
+  inner.window = geometry->window;
+  inner.own_channels = 0;
+  return UnfoldedOp<Op>{inner, inner.x.bytes(), (inner.*w).bytes()};
+}
+template <class Op>
+UnfoldRows unfold_input(const Op& op, const Op& inner) {
+  return {.x = op.x,
+          .to = inner.x,
+          .channels = op.own_channels,
+          .taps = op.window.kernel[2],
+          .stride = op.window.stride[2],
+          .padding = op.window.padding[2]};
+}
 
 }  // namespace
 
@@ -28,13 +60,29 @@ ConvProblem Convolutions::problem(ConvPass pass, const Tensor& x, const Tensor& 
 // ---- forward -------------------------------------------------------------------------------------------
 
 size_t Convolutions::scratch_bytes(const ConvForward& op) {
+  if (const auto u = unfold(op, op.y, &ConvForward::w))
+    return ScratchCutter::bytes_for({u->x_bytes, u->w_bytes, scratch_bytes(u->inner)});
   const ConvProblem p = problem(ConvPass::forward, op.x, op.y, op.window);
   return ScratchCutter::bytes_for({is_product(p) ? kProductWorkspace : plans_.get(p).plan.workspace_bytes()});
 }
 
 void Convolutions::run(const ConvForward& op, Scratch scratch, Libraries& libraries, Stream stream) {
-  const ConvProblem p = problem(ConvPass::forward, op.x, op.y, op.window);
   ScratchCutter cutter(scratch);
+  if (auto u = unfold(op, op.y, &ConvForward::w)) {
+    u->inner.x.data = cutter.take(u->x_bytes);
+    u->inner.w.data = cutter.take(u->w_bytes);
+    cuda::run(unfold_input(op, u->inner), stream);
+    cuda::run(UnfoldRows{.x = op.w,
+                         .to = u->inner.w,
+                         .channels = op.own_channels,
+                         .taps = op.window.kernel[2],
+                         .stride = 1,
+                         .padding = 0},
+              stream);
+    const size_t bytes = scratch_bytes(u->inner);
+    return run(u->inner, Scratch{cutter.take(bytes), bytes}, libraries, stream);
+  }
+  const ConvProblem p = problem(ConvPass::forward, op.x, op.y, op.window);
   if (is_product(p)) {
     const MatrixProduct product{.a = as_matrix(op.x),
                                 .b = as_matrix(op.w),
@@ -100,6 +148,8 @@ Convolutions::WeightsWay Convolutions::weights_way(const ConvBackwardWeights& op
 }
 
 size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) {
+  if (const auto u = unfold(op, op.dy, &ConvBackwardWeights::dw))
+    return ScratchCutter::bytes_for({u->x_bytes, u->w_bytes, scratch_bytes(u->inner)});
   const size_t sums = op.dbias ? cuda::scratch_bytes(column_sums(op)) : 0;
   if (is_product(problem(ConvPass::weights, op.x, op.dy, op.window)))
     return ScratchCutter::bytes_for({kProductWorkspace, sums});
@@ -109,6 +159,15 @@ size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) {
 
 void Convolutions::run(const ConvBackwardWeights& op, Scratch scratch, Libraries& libraries, Stream stream) {
   ScratchCutter cutter(scratch);
+  if (auto u = unfold(op, op.dy, &ConvBackwardWeights::dw)) {
+    u->inner.x.data = cutter.take(u->x_bytes);
+    u->inner.dw.data = cutter.take(u->w_bytes);
+    cuda::run(unfold_input(op, u->inner), stream);
+    cuda::run(SetZero{u->inner.dw}, stream);  // the inner op adds to it
+    const size_t bytes = scratch_bytes(u->inner);
+    run(u->inner, Scratch{cutter.take(bytes), bytes}, libraries, stream);
+    return cuda::run(FoldRows{.from = u->inner.dw, .into = op.dw, .channels = op.own_channels}, stream);
+  }
   if (is_product(problem(ConvPass::weights, op.x, op.dy, op.window))) {
     const MatrixProduct product{.a = as_matrix(op.dy),
                                 .b = as_matrix(op.x),

@@ -54,7 +54,8 @@ Value Conv3d::forward(StepContext& ctx, const Value& x) {
                        .bias = bias_.value,  // empty where there is none
                        .y = y.tensor(),
                        .window = window_,
-                       .weights_version = ctx.weights_version});
+                       .weights_version = ctx.weights_version,
+                       .own_channels = weight_.shape.c});
   if (saves(ctx)) x_ = x;
   return y;
 }
@@ -69,9 +70,12 @@ Value Conv3d::backward(StepContext& ctx, const Value& dy, bool need_dx, Value on
   require_forward(!x_.empty());
   const Value x = std::move(x_);
   if (learns())
-    run(ctx,
-        ConvBackwardWeights{
-            .x = x.tensor(), .dy = dy.tensor(), .dw = weight_.grad, .dbias = bias_.grad, .window = window_});
+    run(ctx, ConvBackwardWeights{.x = x.tensor(),
+                                 .dy = dy.tensor(),
+                                 .dw = weight_.grad,
+                                 .dbias = bias_.grad,
+                                 .window = window_,
+                                 .own_channels = weight_.shape.c});
   if (!need_dx) return {};
   const bool accumulate = !onto.empty();
   Value dx = accumulate ? std::move(onto) : ctx.take(x.shape());

@@ -16,9 +16,10 @@ struct CollectedConv {
   enum class Pass { forward, data, weights } pass;
   ConvGeometry geometry;
   bool accumulate = false;  // data: dx += the gradient
+  int64_t own_channels = 0;
   friend bool operator<(const CollectedConv& a, const CollectedConv& b) {
-    return std::tuple(a.pass, a.geometry.key(), a.accumulate) <
-           std::tuple(b.pass, b.geometry.key(), b.accumulate);
+    return std::tuple(a.pass, a.geometry.key(), a.accumulate, a.own_channels) <
+           std::tuple(b.pass, b.geometry.key(), b.accumulate, b.own_channels);
   }
 };
 
@@ -44,19 +45,19 @@ class ConvCollector : public BackendDecorator {
   using BackendDecorator::prepare_for;
   using BackendDecorator::scratch_for;
   void prepare_for(const ConvForward& op) override {
-    note(CollectedConv::Pass::forward, op.x.shape, op.y.shape, op.window);
+    note(CollectedConv::Pass::forward, op.x.shape, op.y.shape, op.window, false, op.own_channels);
   }
   void prepare_for(const ConvBackwardData& op) override {
     note(CollectedConv::Pass::data, op.dx.shape, op.dy.shape, op.window, op.accumulate);
   }
   void prepare_for(const ConvBackwardWeights& op) override {
-    note(CollectedConv::Pass::weights, op.x.shape, op.dy.shape, op.window);
+    note(CollectedConv::Pass::weights, op.x.shape, op.dy.shape, op.window, false, op.own_channels);
   }
 
  private:
-  void note(CollectedConv::Pass pass, const Shape& x, const Shape& y, const Window& window,
-            bool accumulate = false) {
-    convolutions_.insert({pass, {x, y, window}, accumulate});
+  void note(CollectedConv::Pass pass, const Shape& x, const Shape& y, const Window& window, bool accumulate,
+            int64_t own_channels = 0) {
+    convolutions_.insert({pass, {x, y, window}, accumulate, own_channels});
   }
 
   ReferenceBackend reference_;

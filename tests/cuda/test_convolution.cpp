@@ -78,6 +78,32 @@ TEST_CASE("bf16 gradients of weights: rounded in scratch unless exact ones are w
         ScratchCutter::bytes_for({f32.plan.workspace_bytes()}));
 }
 
+TEST_CASE("bf16: a stem of 3 channels padded to 8 is unfolded, forward and for its weights") {
+  if (!cudnn_can_load()) return;
+  const Case stem{{2, 8, 8, 56, 56}, 64, {{7, 7, 7}, {1, 2, 2}, {3, 3, 3}}};
+  const Case flat{{2, 24, 8, 56, 28}, 64, {{7, 7, 1}, {1, 2, 1}, {3, 3, 0}}};  // 7*3 channels, padded
+  Convolutions all = convolutions({});
+  const auto forward = [&](const Case& c, DType dtype, int64_t own) {
+    ConvForward op;
+    op.x = tensor(dtype, c.x);
+    op.w = tensor(dtype, {64, c.x.c, c.window.kernel[0], c.window.kernel[1], c.window.kernel[2]});
+    op.y = tensor(dtype, c.window.output(c.x, 64));
+    op.window = c.window;
+    op.own_channels = own;
+    return all.scratch_bytes(op);
+  };
+  const size_t u = size_t{2} * 8 * 56 * 28 * 24 * 2, taps = size_t{64} * 7 * 7 * 24;
+  CHECK(forward(stem, DType::bf16, 3) ==
+        ScratchCutter::bytes_for({u, taps * 2, forward(flat, DType::bf16, 0)}));
+  ConvBackwardWeights gradient = weights(stem, DType::bf16);
+  gradient.own_channels = 3;
+  CHECK(all.scratch_bytes(gradient) ==
+        ScratchCutter::bytes_for({u, taps * 4, all.scratch_bytes(weights(flat, DType::bf16))}));
+  // f32 is padded to 4 only: 24 of 28 products would be left.
+  const Case narrow{{2, 4, 8, 56, 56}, 64, stem.window};
+  CHECK(forward(narrow, DType::f32, 3) == forward(narrow, DType::f32, 0));
+}
+
 TEST_CASE("a pointwise convolution is a matrix product, in all three passes") {
   // No plan is asked for: on a card that cuDNN knows nothing of there is none.
   if (!cudnn_can_load()) return;

@@ -9,6 +9,7 @@
 
 #include "conv_collector.h"
 #include "cuda/conv_plan.h"
+#include "cuda/unfolded.h"
 #include "cuda_fixture.h"
 #include "models/families.h"
 #include "models/network.h"
@@ -25,7 +26,13 @@ std::vector<MathMode> modes_of(DType compute) {
   return {MathMode::f32, MathMode::tf32};
 }
 
-/// As cuda/convolution.cpp asks: folded, without what cuBLAS does, weights accumulated where cuDNN can.
+ConvGeometry unfolded_in(MathMode math, const CollectedConv& conv) {
+  if (math != MathMode::bf16) return conv.geometry;
+  return unfolded(conv.geometry, conv.own_channels, 8).value_or(conv.geometry);
+}
+
+/// As cuda/convolution.cpp asks: stems unfolded, folded, without what cuBLAS does, weights accumulated where
+/// cuDNN can.
 std::set<ConvProblem> problems(const std::set<CollectedConv>& convolutions, MathMode math) {
   std::set<ConvProblem> all;
   for (const CollectedConv& conv : convolutions) {
@@ -34,7 +41,7 @@ std::set<ConvProblem> problems(const std::set<CollectedConv>& convolutions, Math
     const bool accumulates =
         pass == ConvPass::weights ? math != MathMode::bf16 : pass == ConvPass::data && conv.accumulate;
     all.insert({.pass = pass,
-                .geometry = folded(conv.geometry),
+                .geometry = folded(unfolded_in(math, conv)),
                 .math = math,
                 .epilogue = accumulates ? ConvEpilogue::accumulate : ConvEpilogue::none,
                 .deterministic = true});

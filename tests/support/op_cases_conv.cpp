@@ -45,6 +45,11 @@ Fill weights(const Geometry& g) {
   return normal(1 / std::sqrt(static_cast<double>(g.window.volume() * g.x.c)));
 }
 
+/// `fill` for the first `own` of `channels`, zeros behind.
+Fill in_first_channels(int64_t own, int64_t channels, Fill fill) {
+  return [=, i = int64_t{0}](Rng& rng) mutable { return i++ % channels < own ? fill(rng) : 0.0; };
+}
+
 }  // namespace
 
 void add_conv(std::vector<OpCase>& table) {
@@ -90,6 +95,29 @@ void add_conv(std::vector<OpCase>& table) {
                        rig.run(op);
                      }});
   }
+  // A clip's 3 channels, padded to 8: a backend is told so.
+  static const Geometry stem{{2, 8, 4, 11, 14}, 16, {{3, 7, 7}, {1, 2, 2}, {1, 3, 3}}};
+  table.push_back({"conv.forward: a stem, 3 channels padded to 8", [](OpRig& rig) {
+                     ConvForward op;
+                     op.x = rig.in("x", stem.x, rig.compute(), in_first_channels(3, stem.x.c, normal()));
+                     op.w = rig.in("w", weight_shape(stem), rig.compute(),
+                                   in_first_channels(3, stem.x.c, weights(stem)));
+                     op.y = rig.out("y", stem.window.output(stem.x, stem.outputs), rig.compute());
+                     op.window = stem.window;
+                     op.weights_version = OpRig::new_weights_version();
+                     op.own_channels = 3;
+                     rig.run(op);
+                   }});
+  table.push_back({"conv.backward_weights: a stem, 3 channels padded to 8", [](OpRig& rig) {
+                     ConvBackwardWeights op;
+                     op.x = rig.in("x", stem.x, rig.compute(), in_first_channels(3, stem.x.c, normal()));
+                     op.dy = rig.in("dy", stem.window.output(stem.x, stem.outputs), rig.compute(), normal());
+                     op.dw = rig.inout("dw", weight_shape(stem), rig.master(),
+                                       in_first_channels(3, stem.x.c, normal()));
+                     op.window = stem.window;
+                     op.own_channels = 3;
+                     rig.run(op);
+                   }});
   // Weights that change in place, as an optimizer changes them: a packed copy of the old ones must not be
   // used.
   static const Geometry g{{1, 8, 2, 4, 4}, 8, {{3, 3, 3}, {1, 1, 1}, {1, 1, 1}}};

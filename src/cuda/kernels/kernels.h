@@ -62,6 +62,17 @@ size_t scratch_bytes(const SumOfSquares& op);
 struct AccumulateWidened {
   Tensor from, into;
 };
+/// to[n,t,h,wo, tap*channels + c] = x[n,t,h, wo*stride + tap - padding, c] for the first `channels` of x, 0
+/// outside of it and in what is left of to's channels (unfolded.h).
+struct UnfoldRows {
+  Tensor x, to;
+  int64_t channels, taps, stride, padding;
+};
+/// into (f32) [n,t,h, tap, c] += from[n,t,h,0, tap*channels + c].
+struct FoldRows {
+  Tensor from, into;
+  int64_t channels;
+};
 /// y[..., c] += bias[c]: forward.
 struct AddBias {
   Tensor y, bias;
@@ -71,6 +82,8 @@ struct AccumulateColumnSums {
   Tensor x, sums;
 };
 void run(const AccumulateWidened& op, Stream stream);
+void run(const UnfoldRows& op, Stream stream);
+void run(const FoldRows& op, Stream stream);
 void run(const AddBias& op, Stream stream);
 void run(const AccumulateColumnSums& op, Scratch scratch, Stream stream);
 size_t scratch_bytes(const AccumulateColumnSums& op);
