@@ -61,3 +61,10 @@ TEST_CASE("roofline: whichever is more, memory or arithmetic, and the gap of eve
   CHECK(op(arithmetic, "conv.forward")["arithmetic_bound_share"] == 1.0);
   CHECK(op(arithmetic, "batch_norm.train")["arithmetic_bound_share"] == 0.0);
 }
+
+TEST_CASE("roofline: f32 has no speed of its own unless one is said") {
+  const auto result =
+      laban::test::run_program("bench roofline --precision f32 --batch 1 --frames 4 --size 32");
+  CHECK(result.code == 2);
+  CHECK(result.out.find("--tflops") != std::string::npos);
+}
