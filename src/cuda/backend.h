@@ -96,9 +96,9 @@ class CudaBackend : public OwnKernels<OwnOps> {
   size_t scratch_for(const ConvForward& op) override;
   size_t scratch_for(const ConvBackwardData& op) override;
   size_t scratch_for(const ConvBackwardWeights& op) override;
-  size_t scratch_for(const LinearForward& op) override { return scratch_bytes(op); }
-  size_t scratch_for(const LinearBackwardData& op) override { return scratch_bytes(op); }
-  size_t scratch_for(const LinearBackwardWeights& op) override { return scratch_bytes(op); }
+  size_t scratch_for(const LinearForward& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const LinearBackwardData& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const LinearBackwardWeights& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const BatchNormTrain& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const BatchNormBackward& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const SumOfSquares& op) override { return cuda::scratch_bytes(op); }

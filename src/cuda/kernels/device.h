@@ -83,13 +83,16 @@ template <class... Parameters, class... Arguments>
 void launch(const Launch& at, void (*kernel)(Parameters...), const Arguments&... arguments) {
   if (at.grid.x == 0 || at.grid.y == 0) return;
   const std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
-  emulation::run_grid(at.kernel, at.grid, at.block, at.dynamic_bytes, [&] { std::apply(kernel, values); });
+  emulation::look_at(values);
+  emulation::put_on(at.stream, [at, kernel, values] {
+    emulation::run_grid(at.kernel, at.grid, at.block, at.dynamic_bytes, [&] { std::apply(kernel, values); });
+  });
 }
 
 #endif
 
 /// All bytes of a piece of memory become 0.
-inline void zero(void* memory, size_t bytes, [[maybe_unused]] Stream stream) {
+inline void zero(void* memory, size_t bytes, Stream stream) {
 #if defined(__CUDACC__)
   const cudaError_t status = cudaMemsetAsync(memory, 0, bytes, stream);
   if (status != cudaSuccess)
@@ -97,12 +100,12 @@ inline void zero(void* memory, size_t bytes, [[maybe_unused]] Stream stream) {
                      cudaGetErrorString(status)),
                 "Where this follows another CUDA error, that one is the cause.");
 #else
-  std::memset(memory, 0, bytes);
+  emulation::put_on(stream, [=] { std::memset(memory, 0, bytes); });
 #endif
 }
 
 /// A copy within the device's memory.
-inline void copy(void* to, const void* from, size_t bytes, [[maybe_unused]] Stream stream) {
+inline void copy(void* to, const void* from, size_t bytes, Stream stream) {
 #if defined(__CUDACC__)
   const cudaError_t status = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
   if (status != cudaSuccess)
@@ -110,7 +113,7 @@ inline void copy(void* to, const void* from, size_t bytes, [[maybe_unused]] Stre
                      cudaGetErrorString(status)),
                 "Where this follows another CUDA error, that one is the cause.");
 #else
-  std::memmove(to, from, bytes);
+  emulation::put_on(stream, [=] { std::memmove(to, from, bytes); });
 #endif
 }
 

@@ -23,7 +23,7 @@ struct SegmentTable {
     float weight_decay;
     double lr_scale;
   };
-  Row rows[kMost];
+  Row rows[kMost] = {};
   int count = 0, chunks = 0;
 
   static int chunks_of(const ParameterSegment& s) {

@@ -19,7 +19,8 @@ namespace laban::emulation {
 namespace {
 
 constexpr unsigned kWarp = 32;
-constexpr std::byte kPoison{0xFF};  // NaN in every float type, far outside as an index
+constexpr size_t kSharedBytes = 48 * 1024;  // of a block, unless more is asked for in so many words
+constexpr std::byte kPoison{0xFF};          // NaN in every float type, far outside as an index
 
 std::string describe(const Place& place) {
   const std::string_view path = place.file_name();
@@ -156,6 +157,12 @@ void Multiprocessor::prepare_threads(Extent block) {
 void Multiprocessor::run(std::string_view kernel, Extent grid, Extent block, size_t dynamic_bytes,
                          const std::function<void()>& body) {
   require(!body_, "a kernel cannot launch a kernel here");
+  // The limits of every card that laban is built for.
+  if (grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffff)
+    throw Error(text("emulated kernel ", kernel, ": no card takes a grid of ", grid));
+  if (dynamic_bytes > kSharedBytes)
+    throw Error(
+        text("emulated kernel ", kernel, ": ", dynamic_bytes, " bytes of shared memory are too many"));
   kernel_ = kernel;
   dynamic_bytes_ = dynamic_bytes;
   rng_.emplace(launches_++, Purpose::test);

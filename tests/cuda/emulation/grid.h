@@ -17,7 +17,10 @@
 #include <functional>
 #include <ostream>
 #include <source_location>
+#include <span>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 namespace laban::emulation {
 
@@ -36,6 +39,33 @@ struct Extent {
 
 /// False: blocks, warps and lanes run in ascending order, for whoever walks through a kernel in a debugger.
 inline bool shuffled = true;
+
+/// What becomes of work that a host function puts on a stream: it is done at once, unless somebody keeps
+/// streams (tests/cuda/standin).
+struct Streams {
+  virtual ~Streams() = default;
+  virtual void put(void* stream, std::function<void()> work) = 0;
+  /// What a kernel is given, argument by argument, as it lies in memory.
+  virtual void look_at(std::span<const std::byte> argument) = 0;
+};
+inline Streams* streams = nullptr;
+
+template <class Work>
+void put_on(void* stream, Work&& work) {
+  if (streams)
+    streams->put(stream, std::forward<Work>(work));
+  else
+    work();
+}
+template <class... Parameters>
+void look_at(const std::tuple<Parameters...>& arguments) {
+  if (!streams) return;
+  const auto look = [](auto argument) {
+    __builtin_clear_padding(&argument);  // whatever lies there is not an argument
+    streams->look_at(std::as_bytes(std::span(&argument, 1)));
+  };
+  std::apply([&](const Parameters&... argument) { (look(argument), ...); }, arguments);
+}
 
 /// Runs `thread` once for each thread of each block. `dynamic_bytes` of dynamic shared memory for a block.
 void run_grid(std::string_view kernel, Extent grid, Extent block, size_t dynamic_bytes,

@@ -1,0 +1,255 @@
+#include "standin/card.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+#include "emulation/grid.h"
+
+namespace laban::standin {
+namespace {
+
+constexpr size_t kAlignment = 512;  // what cudaMalloc gives
+
+/// The emulation's kernels, zeros and copies go on the card's streams.
+struct CardStreams : emulation::Streams {
+  void put(void* stream, Work work) override {
+    Card::the_one().put(static_cast<CUstream_st*>(stream), std::move(work));
+  }
+  void look_at(std::span<const std::byte> arguments) override {
+    Card::the_one().require_no_host_address(arguments.data(), arguments.size());
+  }
+};
+
+Schedule schedule_from_environment() {
+  const char* name = std::getenv("LABAN_STANDIN_SCHEDULE");
+  if (!name || std::string_view(name) == "late") return Schedule::late;
+  if (std::string_view(name) == "early") return Schedule::early;
+  if (std::string_view(name) == "random") return Schedule::random;
+  throw Error(text("LABAN_STANDIN_SCHEDULE is ", name), "It is early, late or random.");
+}
+
+/// Whether an address of this process can be read.
+bool is_mapped(uintptr_t address) {
+  static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  return msync(reinterpret_cast<void*>(address / page * page), 1, MS_ASYNC) == 0;
+}
+
+size_t rounded_up(size_t bytes, size_t multiple) { return (bytes + multiple - 1) / multiple * multiple; }
+const size_t kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Card& Card::the_one() {
+  static Card card;  // CUDA's calls bring no object with them
+  return card;
+}
+
+Card::Card() : schedule_(schedule_from_environment()), rng_(1, Purpose::test) {
+  void* const at = mmap(nullptr, kMemory, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  require(at != MAP_FAILED, "the stand-in card: no addresses for its memory");
+  memory_ = static_cast<std::byte*>(at);
+  static CardStreams streams;
+  emulation::streams = &streams;
+}
+
+cudaError_t Card::begin_call(const char* call) {
+  const auto at = failures_.find(call);
+  if (at == failures_.end()) return cudaSuccess;
+  const cudaError_t status = at->second;
+  failures_.erase(at);
+  return status;
+}
+
+// ---- memory --------------------------------------------------------------------------------------------
+
+void* Card::allocate(size_t bytes) {
+  // First fit; one unused piece between two allocations, for whoever runs over the end of his.
+  const size_t wanted = rounded_up(bytes, kAlignment) + kAlignment;
+  size_t begin = 0;
+  for (const auto& [at, size] : on_card_) {
+    if (at - begin >= wanted) break;
+    begin = at + rounded_up(size, kAlignment) + kAlignment;
+  }
+  if (begin + wanted > kMemory) return nullptr;
+  on_card_[begin] = bytes;
+  used_ += wanted;
+  std::byte* const first_page = memory_ + begin / kPage * kPage;
+  const size_t pages = rounded_up(begin % kPage + bytes, kPage);
+  mprotect(first_page, pages, PROT_READ | PROT_WRITE);
+  std::memset(memory_ + begin, 0xFF, bytes);
+  mprotect(first_page, pages, PROT_NONE);
+  return memory_ + begin;
+}
+
+void Card::free(void* data) {
+  const auto at = on_card_.find(static_cast<size_t>(static_cast<std::byte*>(data) - memory_));
+  require(at != on_card_.end(), "cudaFree: not a beginning of memory of the card");
+  used_ -= rounded_up(at->second, kAlignment) + kAlignment;
+  const size_t first = rounded_up(at->first, kPage), last = (at->first + at->second) / kPage * kPage;
+  if (first < last) madvise(memory_ + first, last - first, MADV_DONTNEED);
+  on_card_.erase(at);
+}
+
+void* Card::allocate_host(size_t bytes) {
+  void* const data = std::aligned_alloc(kAlignment, rounded_up(bytes, kAlignment));
+  if (!data) return nullptr;
+  std::memset(data, 0xFF, bytes);
+  on_host_[static_cast<std::byte*>(data)] = bytes;
+  return data;
+}
+
+void Card::free_host(void* data) {
+  require(on_host_.erase(static_cast<std::byte*>(data)) == 1, "not a beginning of page-locked memory");
+  std::free(data);
+}
+
+bool Card::is_on_card(const void* data) const {
+  const auto* at = static_cast<const std::byte*>(data);
+  return at >= memory_ && at < memory_ + kMemory;
+}
+
+std::optional<Card::Allocation> Card::allocation(const void* data) const {
+  const auto* const at = static_cast<const std::byte*>(data);
+  if (is_on_card(data)) {
+    auto next = on_card_.upper_bound(static_cast<size_t>(at - memory_));
+    if (next == on_card_.begin()) return std::nullopt;
+    --next;
+    const Allocation found{memory_ + next->first, next->second};
+    return at < found.begin + std::max<size_t>(found.bytes, 1) ? std::optional(found) : std::nullopt;
+  }
+  auto next = on_host_.upper_bound(at);
+  if (next == on_host_.begin()) return std::nullopt;
+  --next;
+  if (at >= next->first + next->second) return std::nullopt;
+  return Allocation{next->first, next->second};
+}
+
+void Card::require_piece(const void* data, size_t bytes, const std::string& what) const {
+  const std::optional<Allocation> found = allocation(data);
+  if (!found) throw Error(text(what, ": ", data, " is no memory of the card"));
+  const auto left = static_cast<size_t>(found->begin + found->bytes - static_cast<const std::byte*>(data));
+  if (bytes > left)
+    throw Error(text(what, ": ", bytes, " bytes at ", data, ", whose allocation has ", left, " left"));
+}
+
+void Card::require_no_host_address(const void* words, size_t bytes) const {
+  for (size_t i = 0; i + sizeof(uintptr_t) <= bytes; i += sizeof(uintptr_t)) {
+    uintptr_t word = 0;
+    std::memcpy(&word, static_cast<const std::byte*>(words) + i, sizeof word);
+    // No program has anything below 4 GiB here; above, two numbers side by side seldom are an address.
+    const auto* const address = reinterpret_cast<const void*>(word);
+    if (word >> 32 == 0 || is_on_card(address) || is_reachable(address)) continue;
+    if (is_mapped(word))
+      throw Error(text("a kernel was given an address of the host's memory, in bytes ", i, " to ", i + 7,
+                       " of an argument"));
+  }
+}
+
+// ---- streams -------------------------------------------------------------------------------------------
+
+Card::Unlocked::Unlocked(Card& card) : card_(card) {
+  if (card_.running_++ == 0) mprotect(card_.memory_, kMemory, PROT_READ | PROT_WRITE);
+}
+Card::Unlocked::~Unlocked() {
+  if (--card_.running_ == 0) mprotect(card_.memory_, kMemory, PROT_NONE);
+}
+
+void Card::add(CUstream_st* stream) { streams_[stream]; }
+void Card::remove(CUstream_st* stream) {
+  finish(stream);
+  streams_.erase(stream);
+}
+
+std::deque<Item>& Card::items(CUstream_st* stream) {
+  const auto at = streams_.find(stream);
+  if (at == streams_.end()) throw Error("work was put on a stream that does not exist");
+  return at->second;
+}
+
+void Card::put(CUstream_st* stream, Work work) {
+  const std::lock_guard lock(mutex_);
+  if (recording(stream)) {
+    recorded_->work.push_back(std::move(work));
+    return;
+  }
+  items(stream).push_back({std::move(work), nullptr, nullptr});
+  run_some();
+}
+
+std::shared_ptr<Mark> Card::put_mark(CUstream_st* stream) {
+  auto mark = std::make_shared<Mark>();
+  mark->stream = stream;
+  items(stream).push_back({nullptr, mark, nullptr});
+  run_some();
+  return mark;
+}
+
+void Card::put_wait(CUstream_st* stream, std::shared_ptr<Mark> mark) {
+  items(stream).push_back({nullptr, nullptr, std::move(mark)});
+  run_some();
+}
+
+void Card::run_front(CUstream_st* stream) {
+  const Item item = std::move(items(stream).front());
+  items(stream).pop_front();
+  if (item.wait) return finish(*item.wait);
+  if (item.mark) {
+    item.mark->reached = true;
+    item.mark->seconds = now();
+    return;
+  }
+  const Unlocked unlocked(*this);
+  item.work();
+}
+
+/// What the schedule runs when something has been put on a stream.
+void Card::run_some() {
+  if (running_ > 0 || schedule_ == Schedule::late) return;
+  if (schedule_ == Schedule::early) return finish_all();
+  for (auto& [stream, waiting] : streams_)
+    for (auto left = rng_.integer(0, 3); left > 0 && !waiting.empty(); --left) run_front(stream);
+}
+
+void Card::finish(CUstream_st* stream) {
+  const Unlocked unlocked(*this);
+  while (!items(stream).empty()) run_front(stream);
+}
+void Card::finish(const Mark& mark) {
+  const Unlocked unlocked(*this);
+  while (!mark.reached) {
+    require(!items(mark.stream).empty(), "a stream waits for a mark that will not come");
+    run_front(mark.stream);
+  }
+}
+void Card::finish_all() {
+  const Unlocked unlocked(*this);
+  for (auto& [stream, waiting] : streams_)
+    while (!waiting.empty()) run_front(stream);
+}
+
+// ---- recording -----------------------------------------------------------------------------------------
+
+void Card::begin_recording(CUstream_st* stream) {
+  recording_stream_ = stream;
+  recorded_.emplace();
+  spoiled_ = false;
+}
+
+std::optional<Recorded> Card::end_recording() {
+  std::optional<Recorded> result = std::exchange(recorded_, std::nullopt);
+  recording_stream_ = nullptr;
+  if (spoiled_) return std::nullopt;
+  return result;
+}
+
+}  // namespace laban::standin
