@@ -299,6 +299,11 @@ class Backend {
   /// where this backend does not record; `body` has then not been called.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& /*body*/) { return nullptr; }
 
+  /// Whether this op rounds the gradient of the batch to the compute type before it adds it to what was
+  /// there: what a check of its result must allow for.
+  virtual bool rounds_before_adding(const ConvBackwardWeights&) { return false; }
+  virtual bool rounds_before_adding(const ConvBackwardData&) { return false; }
+
   virtual std::unique_ptr<OpClock> clock() { return std::make_unique<HostClock>(); }
 
   /// Bytes of scratch that run(op) needs. Called for every op in a dry run, then again in every step: cheap.

@@ -41,6 +41,10 @@ class Holder : public Backend {
   std::unique_ptr<Memory> allocate_staging(size_t bytes) override { return inner_.allocate_staging(bytes); }
   void begin_upload(const Tensor& to, const void* from) override { inner_.begin_upload(to, from); }
   void await_uploads() override { inner_.await_uploads(); }
+  bool rounds_before_adding(const ConvBackwardWeights& op) override {
+    return inner_.rounds_before_adding(op);
+  }
+  bool rounds_before_adding(const ConvBackwardData& op) override { return inner_.rounds_before_adding(op); }
   std::string note() const override { return inner_.note(); }
   // record() is not passed on: a decorator wants to see every op in every step.
 

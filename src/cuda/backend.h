@@ -76,6 +76,12 @@ class CudaBackend : public OwnKernels<OwnOps> {
   void await_uploads() override;
   void synchronize() override { stream_.synchronize(); }
   std::unique_ptr<Recording> record(const std::function<void()>& body) override;
+  bool rounds_before_adding(const ConvBackwardWeights& op) override {
+    return convolutions_.rounds_before_adding(op);
+  }
+  bool rounds_before_adding(const ConvBackwardData& op) override {
+    return convolutions_.rounds_before_adding(op);
+  }
   std::unique_ptr<OpClock> clock() override { return make_op_clock(stream_.get()); }
 
   using OwnKernels::run;

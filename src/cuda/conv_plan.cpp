@@ -27,8 +27,10 @@ ConvPlans::Entry& ConvPlans::entry(const ConvProblem& problem) {
   const auto [at, is_new] = entries_.try_emplace(problem);
   Entry& entry = at->second;
   if (!is_new) return entry;
-  const ConvGraph graph(problem);
-  entry.plan = remembered(graph);
+  const ConvGraph graph(problem, device_);
+  // What was remembered was found by timing, and counts only where that is asked for: or else a run would
+  // compute other bits once somebody has timed.
+  if (settings_.timer) entry.plan = remembered(graph);
   if (!entry.plan && settings_.timer) entry.plan = fastest(graph, &entry.refusal);
   if (!entry.plan) entry.plan = first(graph, Search::quick, &entry.refusal);
   if (!entry.plan || entry.plan->plan.workspace_bytes() > settings_.workspace_limit) {

@@ -22,8 +22,8 @@ using PlanTimer = std::function<double(const Plan&)>;
 /// where memory is short.
 using MakePlanTimer = std::function<PlanTimer(const ConvProblem&)>;
 
-/// Chooses among cuDNN's engines, in this order: what the file remembers; the fastest by `timer`, where there
-/// is one; what cuDNN's heuristics put first. Nothing here needs a card but the timer.
+/// Chooses among cuDNN's engines, in this order: where there is a `timer`, what the file remembers, then the
+/// fastest; what cuDNN's heuristics put first. Nothing here needs a card but the timer.
 class ConvPlans {
  public:
   struct Settings {

@@ -135,6 +135,11 @@ void Convolutions::run(const ConvBackwardData& op, Scratch scratch, Libraries& l
   if (way.alone_bytes > 0) cuda::run(Accumulate{.from = dx, .into = op.dx}, stream);
 }
 
+bool Convolutions::rounds_before_adding(const ConvBackwardData& op) {
+  if (is_product(problem(ConvPass::data, op.dx, op.dy, op.window))) return false;
+  return op.dx.dtype == DType::bf16 && data_way(op).alone_bytes > 0;
+}
+
 // ---- gradient of the weights ---------------------------------------------------------------------------
 
 Convolutions::WeightsWay Convolutions::weights_way(const ConvBackwardWeights& op) {
@@ -197,6 +202,12 @@ void Convolutions::run(const ConvBackwardWeights& op, Scratch scratch, Libraries
     const size_t bytes = cuda::scratch_bytes(column_sums(op));
     cuda::run(column_sums(op), Scratch{cutter.take(bytes), bytes}, stream);
   }
+}
+
+bool Convolutions::rounds_before_adding(const ConvBackwardWeights& op) {
+  if (const auto u = unfold(op, op.dy, &ConvBackwardWeights::dw)) return rounds_before_adding(u->inner);
+  if (is_product(problem(ConvPass::weights, op.x, op.dy, op.window))) return false;
+  return weights_way(op).rounded_bytes > 0;
 }
 
 }  // namespace laban::cuda

@@ -36,6 +36,11 @@ class Convolutions {
   void run(const ConvBackwardData& op, Scratch scratch, Libraries& libraries, Stream stream);
   void run(const ConvBackwardWeights& op, Scratch scratch, Libraries& libraries, Stream stream);
 
+  /// Whether the gradient of the batch alone is in bf16 before it is added: the rounded way above, or a dx
+  /// that cuDNN cannot add to.
+  bool rounds_before_adding(const ConvBackwardWeights& op);
+  bool rounds_before_adding(const ConvBackwardData& op);
+
   const ConvPlans& plans() const { return plans_; }
 
  private:

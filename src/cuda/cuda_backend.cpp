@@ -25,7 +25,7 @@ ConvPlans make_plans(const CudaSettings& settings, const DeviceInfo& info, Libra
   if (!settings.plans.empty())
     plans.file = PlanFile(settings.plans, text(info.name, ", cuDNN ", cudnn_version()));
   if (settings.autotune) plans.timer = make_plan_timer(libraries, stream);
-  return ConvPlans(DeviceProperties::of_device(info.index), std::move(plans));
+  return ConvPlans(DeviceProperties::of_handle(libraries.cudnn(stream), info.name), std::move(plans));
 }
 
 /// Runs the smallest kernel there is: a program that was built for other cards has none that this one can

@@ -56,6 +56,10 @@ struct AttributeType<void*> {
   static constexpr auto tag = CUDNN_TYPE_VOID_PTR;
 };
 template <>
+struct AttributeType<cudnnHandle_t> {
+  static constexpr auto tag = CUDNN_TYPE_HANDLE;
+};
+template <>
 struct AttributeType<cudnnConvolutionMode_t> {
   static constexpr auto tag = CUDNN_TYPE_CONVOLUTION_MODE;
 };

@@ -26,14 +26,23 @@ std::vector<int64_t> axes(const std::array<int64_t, 3>& values, bool planar) {
   return {values.begin() + (planar ? 1 : 0), values.end()};
 }
 
+/// Whether a convolution that accumulates adds by itself, result = product + beta * result: where the result
+/// has its operands' type. Not bf16 gradients of weights, which go to f32.
+bool adds_by_itself(const ConvProblem& problem) {
+  return problem.pass == ConvPass::data || problem.math != MathMode::bf16;
+}
+
 /// Makes the descriptors of one graph.
 class Builder {
  public:
-  explicit Builder(const ConvProblem& problem)
-      : problem_(problem), geometry_(problem.geometry), planar_(is_planar(problem.geometry)) {}
+  Builder(const ConvProblem& problem, const DeviceProperties& device)
+      : problem_(problem),
+        device_(device),
+        geometry_(problem.geometry),
+        planar_(is_planar(problem.geometry)) {}
 
   Descriptor graph() {
-    const bool fused_sum = accumulates() && !accumulates_by_itself();
+    const bool fused_sum = accumulates() && !adds_by_itself(problem_);
     const DType storage = storage_of(problem_.math);
     const Descriptor x = tensor(kX, storage, geometry_.x), y = tensor(kY, storage, geometry_.y);
     const Shape weights{geometry_.y.c, geometry_.x.c, geometry_.window.kernel[0], geometry_.window.kernel[1],
@@ -54,17 +63,13 @@ class Builder {
     }
     Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
     graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, std::span<const Descriptor>(operations_));
+    device_.tell(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, std::nullopt);
     graph.finalize(text("the graph of ", problem_));
     return graph;
   }
 
  private:
   bool accumulates() const { return problem_.epilogue == ConvEpilogue::accumulate; }
-  /// The operation itself adds, result = product + beta * result, where the result has its operands' type:
-  /// not bf16 gradients of weights, which go to f32.
-  bool accumulates_by_itself() const {
-    return problem_.pass == ConvPass::data || problem_.math != MathMode::bf16;
-  }
 
   Descriptor tensor(TensorId id, DType dtype, const Shape& shape, bool is_virtual = false) const {
     Descriptor d(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
@@ -91,7 +96,7 @@ class Builder {
         .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, std::vector<int64_t>(padding.size(), 1));
     c.finalize(text("the window of ", problem_));
 
-    const float beta = accumulates() && accumulates_by_itself() ? 1.0f : 0.0f;
+    const float beta = accumulates() && adds_by_itself(problem_) ? 1.0f : 0.0f;
     const auto operation = [&](cudnnBackendDescriptorType_t type, cudnnBackendAttributeName_t x_name,
                                cudnnBackendAttributeName_t w_name, cudnnBackendAttributeName_t y_name,
                                cudnnBackendAttributeName_t conv_name, cudnnBackendAttributeName_t alpha_name,
@@ -154,6 +159,7 @@ class Builder {
   }
 
   const ConvProblem& problem_;
+  const DeviceProperties& device_;
   const ConvGeometry& geometry_;
   bool planar_;
   std::vector<Descriptor> operations_;
@@ -187,13 +193,9 @@ EngineConfig described(Descriptor config) {
 
 }  // namespace
 
-DeviceProperties DeviceProperties::of_device(int32_t device) {
-  require_sound_cudnn(cudnnGetVersion());
-  cudaDeviceProp properties{};
-  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties", "GPU ", device);
-  Descriptor d(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  d.set(CUDNN_ATTR_DEVICEPROP_DEVICE_ID, device).finalize(text("the properties of GPU ", device));
-  return {std::move(d), properties.name};
+DeviceProperties DeviceProperties::of_handle(cudnnHandle_t handle, std::string name) {
+  require(handle != nullptr, "DeviceProperties: no handle");
+  return {std::move(name), handle, std::nullopt};
 }
 
 DeviceProperties DeviceProperties::from_json(std::string_view json) {
@@ -205,7 +207,13 @@ DeviceProperties DeviceProperties::from_json(std::string_view json) {
   Descriptor d(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
   d.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::span<const char>(json));
   d.finalize("the description of a GPU");
-  return {std::move(d), parsed["deviceName"].get<std::string>()};
+  return {parsed["deviceName"].get<std::string>(), nullptr, std::move(d)};
+}
+
+void DeviceProperties::tell(Descriptor& descriptor, std::optional<cudnnBackendAttributeName_t> handle_name,
+                            std::optional<cudnnBackendAttributeName_t> description_name) const {
+  if (handle_ && handle_name) descriptor.set(*handle_name, handle_);
+  if (!handle_ && description_name) descriptor.set(*description_name, *description_);
 }
 
 std::string_view name_of(ConvPass pass) {
@@ -237,11 +245,23 @@ std::ostream& operator<<(std::ostream& out, const ConvProblem& problem) {
   return out << (problem.deterministic ? ", deterministic" : "");
 }
 
-ConvGraph::ConvGraph(const ConvProblem& problem) : problem_(problem), graph_(Builder(problem).graph()) {}
+ConvGraph::ConvGraph(const ConvProblem& problem, const DeviceProperties& device)
+    : problem_(problem), graph_(Builder(problem, device).graph()) {}
+
+namespace {
+/// More than one operation: the convolution does not add by itself, or is followed by something.
+bool is_fused(const ConvProblem& problem) {
+  if (problem.epilogue == ConvEpilogue::accumulate) return !adds_by_itself(problem);
+  return problem.epilogue != ConvEpilogue::none;
+}
+}  // namespace
 
 bool allowed(const ConvProblem& problem, const EngineNotes& notes) {
   if (notes.rounds_inputs || notes.rounds_sums) return false;
   if (problem.deterministic && notes.nondeterministic) return false;
+  // Some of the kernels that are compiled at run time add up in another order each time, and no note says
+  // which. A fused graph has no others.
+  if (problem.deterministic && notes.compiled && !is_fused(problem)) return false;
   // With f32 tensors, tensor cores multiply in TF32; cuDNN tells by this note alone.
   return problem.math != MathMode::f32 || !notes.tensor_cores;
 }
@@ -253,8 +273,8 @@ std::vector<EngineConfig> engines(const ConvGraph& graph, const DeviceProperties
     if (search == Search::quick && !found.empty()) break;
     Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph.descriptor())
-        .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode)
-        .set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device.descriptor());
+        .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
+    device.tell(heuristics, std::nullopt, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
     if (heuristics.try_finalize() != CUDNN_STATUS_SUCCESS) continue;  // this mode has nothing to say
     for (Descriptor& config : heuristics.get_descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS,
                                                          CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, kMost)) {
@@ -265,6 +285,10 @@ std::vector<EngineConfig> engines(const ConvGraph& graph, const DeviceProperties
       if (!known && allowed(graph.problem(), candidate.notes)) found.push_back(std::move(candidate));
     }
   }
+  // For some small convolutions cuDNN's model of the card puts a kernel without tensor cores first.
+  if (graph.problem().math != MathMode::f32)
+    std::stable_partition(found.begin(), found.end(),
+                          [](const EngineConfig& config) { return config.notes.tensor_cores; });
   return found;
 }
 
@@ -272,8 +296,8 @@ std::optional<EngineConfig> engine(const ConvGraph& graph, const DevicePropertie
                                    const EngineChoice& choice) {
   Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   engine.set(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph.descriptor())
-      .set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, choice.engine)
-      .set(CUDNN_ATTR_ENGINE_DEVICEPROP, device.descriptor());
+      .set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, choice.engine);
+  device.tell(engine, std::nullopt, CUDNN_ATTR_ENGINE_DEVICEPROP);
   if (engine.try_finalize() != CUDNN_STATUS_SUCCESS) return std::nullopt;
   std::vector<Descriptor> knobs;
   for (const auto& [type, value] : choice.knobs) {
@@ -293,8 +317,8 @@ std::optional<EngineConfig> engine(const ConvGraph& graph, const DevicePropertie
 
 std::optional<Plan> Plan::make(EngineConfig config, const DeviceProperties& device, std::string* why) {
   Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-  plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config.config)
-      .set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.descriptor());
+  plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config.config);
+  device.tell(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
   if (const cudnnStatus_t status = plan.try_finalize(); status != CUDNN_STATUS_SUCCESS) {
     if (why) *why = text(cudnnGetErrorString(status), " (", last_cudnn_message(), ")");
     return std::nullopt;

@@ -23,24 +23,28 @@
 
 namespace laban::cuda {
 
-/// What cuDNN needs to know of a card to plan for it.
+/// The card that cuDNN plans for: one of this machine, by a handle that works on it, or one that is only
+/// described.
 class DeviceProperties {
  public:
-  /// Of a card of this machine. Throws Error where there is none.
-  static DeviceProperties of_device(int32_t device);
+  /// `handle` must outlive what is planned with it. `name`: of the card, for messages.
+  static DeviceProperties of_handle(cudnnHandle_t handle, std::string name);
   /// As cuDNN writes them (CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION); `json` must name the device.
   static DeviceProperties from_json(std::string_view json);
 
   /// "NVIDIA H200"
   const std::string& name() const { return name_; }
-  const Descriptor& descriptor() const { return descriptor_; }
+  /// Tells a graph or a plan: a handle under the one attribute, a description under the other.
+  void tell(Descriptor& descriptor, std::optional<cudnnBackendAttributeName_t> handle_name,
+            std::optional<cudnnBackendAttributeName_t> description_name) const;
 
  private:
-  DeviceProperties(Descriptor descriptor, std::string name)
-      : descriptor_(std::move(descriptor)), name_(std::move(name)) {}
+  DeviceProperties(std::string name, cudnnHandle_t handle, std::optional<Descriptor> description)
+      : name_(std::move(name)), handle_(handle), description_(std::move(description)) {}
 
-  Descriptor descriptor_;
   std::string name_;
+  cudnnHandle_t handle_;  // null: described
+  std::optional<Descriptor> description_;
 };
 
 enum class ConvPass : uint8_t { forward, data, weights };
@@ -85,8 +89,8 @@ enum TensorId : int64_t {
 
 class ConvGraph {
  public:
-  /// Throws Error where cuDNN refuses the graph itself.
-  explicit ConvGraph(const ConvProblem& problem);
+  /// For plans on `device`. Throws Error where cuDNN refuses the graph itself.
+  ConvGraph(const ConvProblem& problem, const DeviceProperties& device);
   const ConvProblem& problem() const { return problem_; }
   const Descriptor& descriptor() const { return graph_; }
 
@@ -122,7 +126,8 @@ enum class Search : uint8_t {
   quick,     // what cuDNN's model of the card thinks best; only where that is nothing, what works at all
   thorough,  // everything it knows, to be timed: ten times as slow to ask for
 };
-/// What the heuristics offer and `allowed` lets through, best first. May be empty.
+/// What the heuristics offer and `allowed` lets through, best first, those with tensor cores before the
+/// others where the arithmetic has any. May be empty.
 std::vector<EngineConfig> engines(const ConvGraph& graph, const DeviceProperties& device, Search search);
 /// One that was chosen before; nothing where this cuDNN does not know it for this graph.
 std::optional<EngineConfig> engine(const ConvGraph& graph, const DeviceProperties& device,

@@ -97,7 +97,14 @@ class Timer {
 MakePlanTimer make_plan_timer(Libraries& libraries, Stream stream) {
   return [&libraries, stream](const ConvProblem& problem) -> PlanTimer {
     const auto timer = std::make_shared<Timer>(libraries, stream, problem);
-    return [timer](const Plan& plan) { return (*timer)(plan); };
+    return [timer](const Plan& plan) {
+      try {
+        return (*timer)(plan);
+      } catch (const Error&) {
+        cudaGetLastError();  // else the next engine's launch might be blamed for this one's
+        throw;
+      }
+    };
   };
 }
 

@@ -49,7 +49,9 @@ struct FramePlacement {
 template <class Real>
 struct TriangleWindow {
   int first, last;
-  Real center, scale;  // scale = 1 / half-width
+  // scale = 1 / half-width. The centre counts from `first`: a place in a large picture would leave few bits
+  // of a float for the fraction, on which the weights depend.
+  Real center, scale;
 
   LABAN_HD TriangleWindow(int scaled, double ratio, int samples) {
     const double middle = (scaled + 0.5) * ratio, half = ratio > 1 ? ratio : 1;
@@ -57,11 +59,11 @@ struct TriangleWindow {
     first = low < 0 || middle < half ? 0 : low;
     last = high > samples - 1 ? samples - 1 : high;
     if (first > last) first = last;
-    center = static_cast<Real>(middle - 0.5);
+    center = static_cast<Real>(middle - 0.5 - first);
     scale = static_cast<Real>(1 / half);
   }
   LABAN_HD Real weight(int sample) const {
-    const Real distance = (static_cast<Real>(sample) - center) * scale;
+    const Real distance = (static_cast<Real>(sample - first) - center) * scale;
     const Real height = Real(1) - (distance < Real(0) ? -distance : distance);
     return height > Real(0) ? height : Real(0);
   }

@@ -159,12 +159,17 @@ void Checker::compare(std::string_view op, const Copy& copy, Arithmetic arithmet
     if (difference[i] > difference[worst]) worst = i;
   }
   arithmetic.results = is_float(copy.original.dtype) ? unit_roundoff(copy.original.dtype) : 0;
+  std::vector<double> added;
+  if (arithmetic.addends > 0 && copy.use == TensorUse::updated) {
+    added = right;
+    for (size_t i = 0; i < added.size(); ++i) added[i] -= copy.before[i];
+  }
   // Of the whole tensor, and of its worst element, which would drown in a large one.
   double share = difference[worst] == kInfinity ? kInfinity : 0;
   for (double (*const size)(const std::vector<double>&) : {&norm, &largest})
     if (const double found = size(difference); found > 0)
-      share = std::max(
-          share, found / allowed(arithmetic, terms, size(right), size(copy.magnitude), size(copy.spread)));
+      share = std::max(share, found / allowed(arithmetic, terms, size(right), size(copy.magnitude),
+                                              size(copy.spread), size(added)));
   const double error = share > 0 ? norm(difference) / norm(right) : 0;
 
   CheckedOp& checked = checked_[std::string(op)];

@@ -75,7 +75,9 @@ class Checker {
       to_magnitudes(mirror);
       keep(&Copy::magnitude);
     }
-    const Arithmetic arithmetic = arithmetic_of(sums_products<Op>);
+    Arithmetic arithmetic = arithmetic_of(sums_products<Op>);
+    if constexpr (requires { backend_.rounds_before_adding(op); })
+      if (backend_.rounds_before_adding(op)) arithmetic.addends = 0x1p-8;  // of bf16
     for (const Copy& copy : copies_)
       if (copy.use != TensorUse::read) compare(op_name(op), copy, arithmetic, terms(op));
     ++checked_[std::string(op_name(op))].runs;

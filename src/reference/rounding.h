@@ -69,18 +69,21 @@ struct Arithmetic {
   double sums = 0x1p-24;  // what it accumulates in
   double products = 0;    // what it rounds factors to before it multiplies; 0: not at all
   double results = 0;     // what it stores
+  double addends = 0;     // what it rounds a result to before it adds it to what was there; 0: not at all
 };
 
 /// Beside the sum itself there are a few roundings: of a transform (Winograd's), of exp, of a division.
 constexpr double kFewRoundings = 16;
 
-/// The largest difference allowed, of one element or, all four as norms, of a tensor. `spread`: the root of
-/// the sum of the products' squares. Rounded factors move each product by its own 2u at random, which adds up
-/// as `spread` does, and where they are cut off instead of rounded, all of them by up to 2u one way.
+/// The largest difference allowed, of one element or, all of them as norms, of a tensor. `spread`: the root
+/// of the sum of the products' squares. Rounded factors move each product by its own 2u at random, which adds
+/// up as `spread` does, and where they are cut off instead of rounded, all of them by up to 2u one way.
+/// `added`: the result without what was there before.
 inline double allowed(const Arithmetic& arithmetic, int64_t terms, double result, double magnitude,
-                      double spread) {
+                      double spread, double added) {
   const double sums = (kFewRoundings + std::sqrt(static_cast<double>(terms))) * arithmetic.sums * magnitude;
-  return sums + 4 * arithmetic.products * (result + spread) + 2 * arithmetic.results * result;
+  return sums + 4 * arithmetic.products * (result + spread) + 2 * arithmetic.results * result +
+         2 * arithmetic.addends * added;
 }
 
 }  // namespace laban::opcheck

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/files.h"
@@ -118,6 +119,46 @@ TEST_CASE("the fastest engine wins, and is not searched for again") {
   CHECK(calls == searched);
 }
 
+TEST_CASE("what was found by timing is not used where nobody asks for timing") {
+  if (!cudnn_can_load()) return;
+  const TemporaryFile file;
+  ConvPlans heuristics(h200(), {});
+  const EngineChoice first = heuristics.get(kProblem).plan.choice();
+  double last = 100;  // the clock runs down: the last engine wins
+  ConvPlans timed(h200(), {.file = PlanFile(file.path(), "card"),
+                           .timer = timer_of([&](const Plan&) { return last -= 1; })});
+  REQUIRE_FALSE(timed.get(kProblem).plan.choice() == first);
+  ConvPlans untimed(h200(), {.file = PlanFile(file.path(), "card"), .timer = {}});
+  CHECK(untimed.get(kProblem).plan.choice() == first);
+}
+
+TEST_CASE(
+    "where the same bits are asked for in every run, nothing is compiled at run time that need not be") {
+  if (!cudnn_can_load()) return;
+  const DeviceProperties device = h200();
+  const auto compiled = [&](ConvPass pass, ConvEpilogue epilogue, bool deterministic) {
+    const ConvGraph graph({pass, kGeometry, MathMode::bf16, epilogue, deterministic}, device);
+    const std::vector<EngineConfig> found = engines(graph, device, Search::thorough);
+    REQUIRE(!found.empty());
+    return std::any_of(found.begin(), found.end(), [](const EngineConfig& c) { return c.notes.compiled; });
+  };
+  CHECK_FALSE(compiled(ConvPass::forward, ConvEpilogue::none, true));
+  CHECK(compiled(ConvPass::forward, ConvEpilogue::none, false));
+  CHECK(compiled(ConvPass::weights, ConvEpilogue::accumulate, true));
+}
+
+TEST_CASE("in bf16 the first engine has tensor cores wherever one has") {
+  if (!cudnn_can_load()) return;
+  // For this one cuDNN's model of the card begins with an engine that has none.
+  const ConvGeometry strided{{128, 64, 1, 56, 56}, {128, 128, 1, 28, 28}, {{1, 1, 1}, {1, 2, 2}, {0, 0, 0}}};
+  for (const ConvGeometry& geometry : {kGeometry, strided}) {
+    ConvPlans plans(h200(), {});
+    CHECK(plans.get({ConvPass::forward, geometry, MathMode::bf16, ConvEpilogue::none, true})
+              .plan.notes()
+              .tensor_cores);
+  }
+}
+
 TEST_CASE("engines that cannot be run are passed over; with none timed, the heuristics decide") {
   if (!cudnn_can_load()) return;
   int calls = 0;
@@ -143,18 +184,19 @@ TEST_CASE("a remembered engine that this cuDNN does not have is searched for ane
   if (!cudnn_can_load()) return;
   const TemporaryFile file;
   PlanFile(file.path(), "card").remember(kProblem, {{99999, {{2, 5}}}, 0.1});
-  ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"), .timer = {}});
+  const auto timer = timer_of([](const Plan&) { return 1.0; });
+  ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"), .timer = timer});
   CHECK(plans.get(kProblem).plan.choice().engine != 99999);
 
   // Nor is one taken that may not serve: tensor cores for f32.
   ConvProblem tf32{ConvPass::forward, kGeometry, MathMode::tf32, ConvEpilogue::none, true}, f32 = tf32;
   f32.math = MathMode::f32;
   const DeviceProperties device = h200();
-  const ConvGraph graph(tf32);
+  const ConvGraph graph(tf32, device);
   for (const EngineConfig& config : engines(graph, device, Search::thorough))
     if (config.notes.tensor_cores) {
       CHECK(engine(graph, device, config.choice).has_value());
-      CHECK_FALSE(engine(ConvGraph(f32), device, config.choice).has_value());
+      CHECK_FALSE(engine(ConvGraph(f32, device), device, config.choice).has_value());
     }
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("f32 never meets a tensor core, TF32 does; what changes from run to ru
   const DeviceProperties device = h200();
   const ConvGeometry geometry{{8, 64, 16, 56, 56}, {8, 64, 16, 56, 56}, {{3, 3, 3}, {1, 1, 1}, {1, 1, 1}}};
   const auto any = [&](MathMode math, bool deterministic, auto&& member) {
-    const ConvGraph graph({ConvPass::data, geometry, math, ConvEpilogue::none, deterministic});
+    const ConvGraph graph({ConvPass::data, geometry, math, ConvEpilogue::none, deterministic}, device);
     const std::vector<EngineConfig> found = engines(graph, device, Search::thorough);
     REQUIRE(!found.empty());
     return std::any_of(found.begin(), found.end(),
@@ -125,7 +125,7 @@ TEST_CASE("fused graphs have engines: gradients added in f32, and statistics of 
     CAPTURE(geometry.y);
     CAPTURE(geometry.window);
     const auto count = [&](ConvPass pass, ConvEpilogue epilogue, bool deterministic) {
-      const ConvGraph graph({pass, geometry, MathMode::bf16, epilogue, deterministic});
+      const ConvGraph graph({pass, geometry, MathMode::bf16, epilogue, deterministic}, device);
       return engines(graph, device, Search::quick).size();
     };
     if (conv.pass == CollectedConv::Pass::weights)

@@ -22,7 +22,7 @@ namespace {
 /// Compiling takes a second or so.
 std::string offer(const DeviceProperties& device, ConvPass pass, const ConvGeometry& geometry,
                   ConvEpilogue epilogue, bool deterministic) {
-  const ConvGraph graph({pass, geometry, MathMode::bf16, epilogue, deterministic});
+  const ConvGraph graph({pass, geometry, MathMode::bf16, epilogue, deterministic}, device);
   std::vector<EngineConfig> found = engines(graph, device, Search::thorough);
   if (found.empty() || !found.front().notes.compiled) return std::to_string(found.size());
   // Without a card the last step, loading what NVRTC has compiled, must fail: so far it may come.

@@ -47,13 +47,37 @@ std::shared_ptr<Node> node_of(cudnnBackendDescriptor_t descriptor) {
   return at->second;
 }
 
-const std::string& card_description() {
-  static const std::string description = [] {
+/// The card's description, as a descriptor of cuDNN's own.
+cudnnBackendDescriptor_t card_description() {
+  static const cudnnBackendDescriptor_t description = [] {
     std::ifstream file(LABAN_SOURCE_DIR "/tests/cuda/h200-device.json");
     require(file.good(), "the stand-in cuDNN: h200-device.json is missing");
-    return std::string(std::istreambuf_iterator<char>(file), {});
+    const std::string json(std::istreambuf_iterator<char>(file), {});
+    cudnnBackendDescriptor_t made = nullptr;
+    const bool well =
+        real<decltype(cudnnBackendCreateDescriptor)>("cudnnBackendCreateDescriptor")(
+            CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &made) == CUDNN_STATUS_SUCCESS &&
+        real<decltype(cudnnBackendSetAttribute)>("cudnnBackendSetAttribute")(
+            made, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+            static_cast<int64_t>(json.size()), json.data()) == CUDNN_STATUS_SUCCESS &&
+        real<decltype(cudnnBackendFinalize)>("cudnnBackendFinalize")(made) == CUDNN_STATUS_SUCCESS;
+    require(well, "the stand-in cuDNN: h200-device.json is not taken");
+    return made;
   }();
   return description;
+}
+
+/// What plans with a handle asks the handle's card, which is not there: it is described instead.
+void describe_card(cudnnBackendDescriptor_t descriptor, const Node& node) {
+  static const std::map<cudnnBackendDescriptorType_t, cudnnBackendAttributeName_t> names{
+      {CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP},
+      {CUDNN_BACKEND_ENGINE_DESCRIPTOR, CUDNN_ATTR_ENGINE_DEVICEPROP},
+      {CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP}};
+  const auto name = names.find(node.type);
+  if (name == names.end() || node.children.contains(name->second)) return;
+  const cudnnBackendDescriptor_t card = card_description();
+  real<decltype(cudnnBackendSetAttribute)>("cudnnBackendSetAttribute")(
+      descriptor, name->second, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &card);
 }
 
 size_t bytes_of(cudnnBackendAttributeType_t type) {
@@ -108,11 +132,7 @@ cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t descriptor)
 cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t type, int64_t count, const void* values) {
   const auto set = real<decltype(cudnnBackendSetAttribute)>("cudnnBackendSetAttribute");
-  if (name == CUDNN_ATTR_DEVICEPROP_DEVICE_ID) {  // it would ask the driver
-    const std::string& json = card_description();
-    return set(descriptor, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
-               static_cast<int64_t>(json.size()), json.data());
-  }
+  if (type == CUDNN_TYPE_HANDLE) return CUDNN_STATUS_SUCCESS;  // in its place: describe_card()
   const std::shared_ptr<Node> node = node_of(descriptor);
   if (type == CUDNN_TYPE_BACKEND_DESCRIPTOR) {
     auto& children = node->children[name];
@@ -148,6 +168,7 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, cudn
 
 cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
   if (node_of(descriptor)->type == CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR) return CUDNN_STATUS_SUCCESS;
+  describe_card(descriptor, *node_of(descriptor));
   const auto status = real<decltype(cudnnBackendFinalize)>("cudnnBackendFinalize")(descriptor);
   // A kernel that was compiled for this graph, and which only a driver could load: the plan is sound.
   if (status != CUDNN_STATUS_EXECUTION_FAILED_CUDA_DRIVER) return status;
