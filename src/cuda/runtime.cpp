@@ -124,6 +124,9 @@ DeviceInfo open_device(int index) {
     throw Error(text("--device cuda: there is no GPU number ", index, "; this machine has ", count),
                 text("Numbers go from 0 to ", count - 1, "."));
   check(cudaSetDevice(index), "cudaSetDevice", "GPU ", index);
+  // The host waits once a step, for milliseconds: a processor that spins meanwhile is one that does not
+  // decode.
+  check(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync), "cudaSetDeviceFlags");
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties", "GPU ", index);
   DeviceInfo info;

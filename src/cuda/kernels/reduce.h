@@ -40,9 +40,11 @@ struct AddAll {
   }
 };
 
-// ---- the second stage: blocks of 16 channels, so that a warp reads whole sectors, by 32 rows -----------
+// ---- the second stage: blocks of 8 channels, so that a warp reads whole sectors of 32 bytes, by 64 rows.
+// Few channels and many partial results are the usual case, and what counts then is how many loads are on
+// their way.
 
-constexpr int kFinishWidth = 16, kFinishHeight = 32;
+constexpr int kFinishWidth = 8, kFinishHeight = 64, kFinishAhead = 4;
 
 inline Launch finish_launch(std::string_view kernel, int64_t channels, Stream stream) {
   return {.kernel = kernel,
@@ -65,7 +67,14 @@ __device__ double total_of_partials(bool has_channel, int blocks, Term&& term) {
   const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
   double sum = 0;
   if (has_channel)
-    for (int b = y; b < blocks; b += kFinishHeight) sum += term(b);
+    for (int b = y; b < blocks; b += kFinishAhead * kFinishHeight) {
+      double terms[kFinishAhead];  // loaded together, added one after another
+      for (int k = 0; k < kFinishAhead; ++k) {
+        const int at = b + k * kFinishHeight;
+        terms[k] = at < blocks ? term(at) : 0;
+      }
+      for (const double value : terms) sum += value;
+    }
   shared[y][x] = sum;
   for (int half = kFinishHeight / 2; half > 0; half /= 2) {
     __syncthreads();

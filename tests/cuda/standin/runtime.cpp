@@ -89,6 +89,9 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaSetDevice(int device) {
   return call("cudaSetDevice", [&](Card&) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; });
 }
+cudaError_t cudaSetDeviceFlags(unsigned) {
+  return call("cudaSetDeviceFlags", [&](Card&) { return cudaSuccess; });
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return call("cudaGetDeviceProperties", [&](Card&) {
     if (device != 0) return cudaErrorInvalidDevice;
