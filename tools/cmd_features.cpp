@@ -10,6 +10,7 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "train/features.h"
+#include "train/staging_memory.h"
 #include "trained_network.h"
 
 namespace laban::tools {
@@ -36,7 +37,8 @@ void extract(const Options& options) {
   install_interrupt_handler();
   Progress progress("computing features", static_cast<int64_t>(all.size()));
   LoaderSettings settings = loader_settings(config, SampleMode::test);
-  settings.placed = trained.network->backend().device() != Device::cpu;
+  StagingMemory staging(trained.network->backend());
+  staging.serve(settings);
   Loader loader(dataset, all, settings);
   std::optional<Features> features =
       extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {

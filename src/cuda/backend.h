@@ -68,7 +68,7 @@ class CudaBackend : public OwnKernels<OwnOps> {
   std::unique_ptr<Memory> allocate(size_t bytes) override {
     return settings_.managed ? allocate_managed(bytes) : allocate_device(bytes);
   }
-  std::unique_ptr<Memory> allocate_staging(size_t bytes) override { return allocate_pinned(bytes); }
+  std::unique_ptr<Memory> allocate_staging(size_t bytes) override;
   std::optional<size_t> free_bytes() override { return free_device_bytes(); }
   void upload(const Tensor& to, const void* from) override;
   void download(void* to, const Tensor& from) override;

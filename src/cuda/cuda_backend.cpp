@@ -59,6 +59,11 @@ CudaBackend::CudaBackend(const CudaSettings& settings)
   require_code_for(info_, *this);
 }
 
+std::unique_ptr<Memory> CudaBackend::allocate_staging(size_t bytes) {
+  use_device(info_.index);  // a loader's threads come here, too
+  return allocate_pinned(bytes);
+}
+
 void CudaBackend::upload(const Tensor& to, const void* from) {
   // The labels of a step must not make the host wait for the step before. With managed memory the host may
   // touch `to` next.

@@ -144,6 +144,8 @@ DeviceInfo open_device(int index) {
   return info;
 }
 
+void use_device(int index) { check(cudaSetDevice(index), "cudaSetDevice", "GPU ", index); }
+
 StreamOwner::StreamOwner() {
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
 }

@@ -30,6 +30,9 @@ struct DeviceInfo {
 /// card, or none of that number.
 DeviceInfo open_device(int index);
 
+/// Makes an opened card the calling thread's.
+void use_device(int index);
+
 /// A queue of work. It never waits for the default stream, nor that for it.
 class StreamOwner {
  public:

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <string>
 #include <vector>
 
@@ -18,19 +19,20 @@ struct BadFile {
 
 /// A clip as decoded, for a device that makes its pixels (ClipsFromFrames in core/backend.h).
 struct PlacedClip {
-  std::vector<uint8_t> bytes;
+  std::pmr::vector<uint8_t> bytes;
   std::vector<FramePlacement> frames;  // t; their planes begin at places in `bytes`
 };
 
 struct Batch {
-  int64_t epoch = 0, index = 0;                     // position: resume with start(epoch, index + 1)
-  Shape shape;                                      // n, 3, t, h, w; of features: n, c
-  std::vector<float> clips;                         // NTHWC; empty where there are `placed` ones
-  std::vector<PlacedClip> placed;                   // n, or none
-  std::array<float, 3> scale{}, shift{};            // of `placed`: the network sees value*scale + shift
-  std::vector<int32_t> labels;                      // n
-  std::vector<int> items;                           // n: positions in Dataset::items
-  std::vector<std::vector<int64_t>> frame_indices;  // n: which frames were taken
+  int64_t epoch = 0, index = 0;                       // position: resume with start(epoch, index + 1)
+  Shape shape{};                                      // n, 3, t, h, w; of features: n, c
+  std::pmr::vector<float> clips{};                    // NTHWC; empty where there are `placed` ones
+  std::vector<PlacedClip> placed{};                   // n, or none
+  bool staged = false;                                // both lie in memory of a backend's allocate_staging()
+  std::array<float, 3> scale{}, shift{};              // of `placed`: the network sees value*scale + shift
+  std::vector<int32_t> labels{};                      // n
+  std::vector<int> items{};                           // n: positions in Dataset::items
+  std::vector<std::vector<int64_t>> frame_indices{};  // n: which frames were taken
 };
 
 class BatchSource {

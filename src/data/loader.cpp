@@ -34,9 +34,13 @@ void check(const LoaderSettings& s) {
 /// Batches at rest. Outlives the loader where a batch does.
 class Pool {
  public:
+  explicit Pool(std::pmr::memory_resource* staging) : staging_(staging) {}
+
   std::unique_ptr<Batch> take() {
     const std::lock_guard lock(mutex_);
-    if (resting_.empty()) return std::make_unique<Batch>();
+    if (resting_.empty())
+      return std::unique_ptr<Batch>(
+          new Batch{.clips = std::pmr::vector<float>(memory()), .staged = staging_ != nullptr});
     std::unique_ptr<Batch> batch = std::move(resting_.back());
     resting_.pop_back();
     return batch;
@@ -46,7 +50,10 @@ class Pool {
     resting_.push_back(std::move(batch));
   }
 
+  std::pmr::memory_resource* memory() const { return staging_ ? staging_ : std::pmr::new_delete_resource(); }
+
  private:
+  std::pmr::memory_resource* staging_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Batch>> resting_;
 };
@@ -83,7 +90,7 @@ struct Loader::State {
   LoaderSettings settings;
   IndexCache cache;
   std::vector<BadFile> bad;
-  std::shared_ptr<Pool> pool = std::make_shared<Pool>();
+  std::shared_ptr<Pool> pool = std::make_shared<Pool>(settings.staging);
 
   std::mutex mutex;
   std::condition_variable work, ready;
@@ -173,7 +180,12 @@ struct Loader::State {
     batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames(), .h = crop, .w = crop};
     const bool placed = settings.placed && !augments(settings.mode, settings.transform);
     batch.clips.resize(placed ? 0 : static_cast<size_t>(batch.shape.count()));
-    batch.placed.resize(placed ? static_cast<size_t>(n) : 0);
+    if (placed) {
+      // A shorter last batch keeps what the others need.
+      while (static_cast<int64_t>(batch.placed.size()) < n)
+        batch.placed.push_back({.bytes = std::pmr::vector<uint8_t>(pool->memory()), .frames = {}});
+      batch.placed.erase(batch.placed.begin() + n, batch.placed.end());
+    }
     const TransformSettings& transform = settings.transform;
     for (size_t c = 0; c < 3; ++c) {
       batch.scale[c] = 1 / (255 * transform.std[c]);

@@ -47,6 +47,9 @@ struct LoaderSettings {
   /// Hand out frames as decoded (Batch::placed), where the device makes pixels faster than these threads.
   /// Where colours are augmented, batches hold pixels all the same.
   bool placed = false;
+  /// Where the clips of batches lie: memory of a backend's (train/staging_memory.h), which must outlive all
+  /// batches; null: the heap.
+  std::pmr::memory_resource* staging = nullptr;
   OnBadFile on_bad_file = OnBadFile::stop;
   /// Where the indices of videos are kept from run to run (PacketStore): `packets`, or, where that is empty,
   /// packet_store_file(the dataset's root).

@@ -20,7 +20,8 @@ Stretch stretch_of(int begin, int outputs, double ratio, int samples) {
 
 }  // namespace
 
-FramePlacement place_frame(const Frame& frame, const ClipGeometry& geometry, std::vector<uint8_t>& bytes) {
+FramePlacement place_frame(const Frame& frame, const ClipGeometry& geometry,
+                           std::pmr::vector<uint8_t>& bytes) {
   const StoredCrop crop = stored_crop(frame, geometry);
   const Walk walk = walk_of(frame, geometry, crop.columns);
   const Subsampling sub = subsampling_of(frame.layout);

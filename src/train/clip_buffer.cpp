@@ -19,34 +19,45 @@ std::byte* room(std::unique_ptr<Memory>& memory, size_t bytes, Allocate allocate
 
 }  // namespace
 
-void ClipBuffer::begin(const Batch& batch) {
+void ClipBuffer::begin(std::shared_ptr<const Batch> batch) {
   Place& place = places_[next_];
-  place.shape = batch.shape;
-  place.made_of_frames = !batch.placed.empty();
-  if (place.made_of_frames) return begin_frames(place, batch);
+  place.shape = batch->shape;
+  place.made_of_frames = !batch->placed.empty();
+  place.made_of_frames ? begin_frames(place, *batch) : begin_pixels(place, *batch);
+  place.batch = std::move(batch);
+}
+
+void ClipBuffer::begin_pixels(Place& place, const Batch& batch) {
   Tensor pixels(nullptr, DType::f32, batch.shape, backend_.device());
   pixels.data = room(place.uploaded, pixels.bytes(), [&](size_t n) { return backend_.allocate(n); });
   if (backend_.device() == Device::cpu) {
     backend_.upload(pixels, batch.clips.data());
     return;
   }
+  if (batch.staged) return backend_.begin_upload(pixels, batch.clips.data());
   void* const staging =
       room(place.staging, pixels.bytes(), [&](size_t n) { return backend_.allocate_staging(n); });
   std::memcpy(staging, batch.clips.data(), pixels.bytes());
   backend_.begin_upload(pixels, staging);
 }
 
-/// All clips' frames in one piece: first where each lies and how it is seen, then the bytes.
+/// All clips' frames in one piece of the backend's memory: first where each lies and how it is seen, then the
+/// bytes, clip after clip.
 void ClipBuffer::begin_frames(Place& place, const Batch& batch) {
   const Shape placements = placements_shape(batch.shape.n * batch.shape.t);
   int64_t count = 0;
   for (const PlacedClip& clip : batch.placed) count += static_cast<int64_t>(clip.bytes.size());
   const auto bytes_at = static_cast<size_t>(placements.count()), all = bytes_at + static_cast<size_t>(count);
+  const size_t copied = batch.staged ? bytes_at : all;
   // Batches differ a little in size: with some to spare, hardly any after the first needs new room.
-  const size_t ample = all + all / 4;
   std::byte* const staging =
-      room(place.staging, all, [&](size_t) { return backend_.allocate_staging(ample); });
-  std::byte* const uploaded = room(place.uploaded, all, [&](size_t) { return backend_.allocate(ample); });
+      room(place.staging, copied, [&](size_t n) { return backend_.allocate_staging(n + n / 4); });
+  std::byte* const uploaded =
+      room(place.uploaded, all, [&](size_t n) { return backend_.allocate(n + n / 4); });
+  const auto upload = [&](size_t at, const void* from, size_t bytes) {
+    const Shape shape = Shape::vector(static_cast<int64_t>(bytes));
+    if (bytes > 0) backend_.begin_upload(Tensor(uploaded + at, DType::u8, shape, backend_.device()), from);
+  };
 
   std::byte* to_frame = staging;
   size_t begin = 0;
@@ -56,16 +67,18 @@ void ClipBuffer::begin_frames(Place& place, const Batch& batch) {
       std::memcpy(to_frame, &frame, sizeof frame);
       to_frame += sizeof frame;
     }
-    std::memcpy(staging + bytes_at + begin, clip.bytes.data(), clip.bytes.size());
+    if (batch.staged)
+      upload(bytes_at + begin, clip.bytes.data(), clip.bytes.size());
+    else
+      std::memcpy(staging + bytes_at + begin, clip.bytes.data(), clip.bytes.size());
     begin += clip.bytes.size();
   }
+  upload(0, staging, copied);
   place.frames = {.bytes = Tensor(uploaded + bytes_at, DType::u8, Shape::vector(count), backend_.device()),
                   .placements = Tensor(uploaded, DType::u8, placements, backend_.device()),
                   .y = {},
                   .scale = batch.scale,
                   .shift = batch.shift};
-  backend_.begin_upload(
-      Tensor(uploaded, DType::u8, Shape::vector(static_cast<int64_t>(all)), backend_.device()), staging);
 }
 
 Tensor ClipBuffer::take() {

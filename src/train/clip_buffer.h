@@ -16,26 +16,28 @@ class ClipBuffer {
  public:
   ClipBuffer(Backend& backend, DType compute) : backend_(backend), compute_(compute) {}
 
-  /// Begins to bring `batch` in. The results of all but the last batch taken must have been waited for: its
-  /// place is taken over.
-  void begin(const Batch& batch);
+  /// Begins to bring `batch` in, and keeps it for as long as it travels. The results of all but the last
+  /// batch taken must have been waited for: its place is taken over.
+  void begin(std::shared_ptr<const Batch> batch);
   /// The clips of the batch that begin() brought, as Network wants them; valid until the begin() after next.
   Tensor take();
   /// Both at once.
-  Tensor load(const Batch& batch) {
-    begin(batch);
+  Tensor load(std::shared_ptr<const Batch> batch) {
+    begin(std::move(batch));
     return take();
   }
 
  private:
   struct Place {
-    std::unique_ptr<Memory> staging;   // on the host, what is about to travel
-    std::unique_ptr<Memory> uploaded;  // the same in the backend's memory: pixels in f32, or decoded frames
-    std::unique_ptr<Memory> clips;     // converted and padded, where these differ
+    std::shared_ptr<const Batch> batch;  // where it travels from there
+    std::unique_ptr<Memory> staging;     // else a copy of it, on the host; of frames, how they are placed
+    std::unique_ptr<Memory> uploaded;    // the same in the backend's memory: pixels in f32, or decoded frames
+    std::unique_ptr<Memory> clips;       // converted and padded, where these differ
     Shape shape;
     bool made_of_frames = false;
     ClipsFromFrames frames;  // all but y
   };
+  void begin_pixels(Place& place, const Batch& batch);
   void begin_frames(Place& place, const Batch& batch);
 
   Backend& backend_;

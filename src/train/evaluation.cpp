@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "train/clip_buffer.h"
+#include "train/staging_memory.h"
 
 namespace laban {
 
@@ -28,7 +29,7 @@ std::optional<Classified> classify(Network& network, BatchSource& loader, const 
   while (const auto batch = loader.next()) {
     const auto n = batch->labels.size();
     std::vector<double> probabilities(n * classes), losses(n);
-    network.evaluate(buffer.load(*batch), probabilities, batch->labels, losses);
+    network.evaluate(buffer.load(batch), probabilities, batch->labels, losses);
     for (size_t i = 0; i < n; ++i) {
       const auto row = std::span(probabilities).subspan(i * classes, classes);
       const std::vector<int> best = top(row, 5);
@@ -57,7 +58,8 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
                      "1: the centre; 3: the centre and both ends of the longer side.");
   settings.shuffle = settings.drop_last = settings.balance = false;
   settings.views = views.clips;
-  settings.placed = network.backend().device() != Device::cpu;
+  StagingMemory staging(network.backend());
+  staging.serve(settings);
   constexpr std::array kPlaces{CropPlace::centre, CropPlace::first, CropPlace::last};
   std::optional<Classified> result;
   for (int crop = 0, view = 0; crop < views.crops; ++crop) {

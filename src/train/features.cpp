@@ -44,7 +44,7 @@ std::optional<Features> extract_features(Network& network, Loader& loader, const
   loader.start(/*epoch=*/0, /*index=*/0, /*one_epoch=*/true);
   while (const auto batch = loader.next()) {
     values.resize(batch->labels.size() * static_cast<size_t>(features.channels));
-    network.features(buffer.load(*batch), values);
+    network.features(buffer.load(batch), values);
     features.values.insert(features.values.end(), values.begin(), values.end());
     for (const int item : batch->items) {
       const DatasetItem& clip = dataset.items[static_cast<size_t>(item)];

@@ -67,11 +67,11 @@ ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
 }
 
 /// The config's, with somebody who hears how far the files have been looked through.
-LoaderSettings watched(const Config& config, Split split, const Backend& backend,
+LoaderSettings watched(const Config& config, Split split, StagingMemory& staging,
                        TrainingObserver& observer) {
   const bool training = split == Split::train;
   LoaderSettings settings = loader_settings(config, training ? SampleMode::train : SampleMode::validate);
-  settings.placed = backend.device() != Device::cpu;
+  staging.serve(settings);
   settings.on_check = [&observer, name = kSplitNames[static_cast<size_t>(split)]](int64_t done, int64_t of) {
     observer.on_check(name, done, of);
   };
@@ -98,11 +98,12 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       folder_(std::move(folder)),
       observer_(observer),
       stop_(stop),
+      staging_(backend),
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
       optimizer_(learning_parameters(network_, config_), optimizer_settings(config_)),
       features_(open_features(config_)),
       loader_(make_source(features_, dataset, training_items(config_, dataset),
-                          watched(config_, Split::train, backend, observer))),
+                          watched(config_, Split::train, staging_, observer))),
       buffer_(backend, compute_type(config_)),
       mixer_(backend, {config_.train.mixup, config_.train.cutmix}),
       fingerprint_(fingerprint(dataset, loader_->bad_files())),
@@ -117,7 +118,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
   std::vector<int> validation_items = dataset.of(Split::validate);
   if (!validation_items.empty())
     validation_ = make_source(features_, dataset, std::move(validation_items),
-                              watched(config_, Split::validate, backend, observer));
+                              watched(config_, Split::validate, staging_, observer));
   if (features_) network_.begin_at_features();
   network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
   if (config_.train.patience > 0 && !validation_)
@@ -252,7 +253,7 @@ StepReport Trainer::train_step() {
 std::shared_ptr<const Batch> Trainer::next_batch() {
   if (upcoming_) return std::move(upcoming_);
   auto batch = loader_->next();
-  if (batch) buffer_.begin(*batch);
+  if (batch) buffer_.begin(batch);
   return batch;
 }
 

@@ -18,6 +18,7 @@
 #include "train/features.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"
+#include "train/staging_memory.h"
 #include "train/weight_average.h"
 
 namespace laban {
@@ -102,6 +103,7 @@ class Trainer {
   TrainingObserver& observer_;
   const std::atomic<bool>& stop_;
 
+  StagingMemory staging_;  // what batches are made in; goes after all of them
   Network network_;
   Optimizer optimizer_;
   std::unique_ptr<WeightAverage> average_;  // none where the config wants none

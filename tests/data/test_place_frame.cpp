@@ -61,7 +61,7 @@ TEST_CASE("the op makes of a placed frame what ClipWriter makes of the frame") {
           writer.begin(geometry, settings);
           writer.write(frame, expected.data());
 
-          std::vector<uint8_t> bytes(13, 0);  // another frame's, before
+          std::pmr::vector<uint8_t> bytes(13, 0);  // another frame's, before
           FramePlacement placement = place_frame(frame, geometry, bytes);
           copied += bytes.size();
           for (const auto& plane : planes) whole += plane.size();

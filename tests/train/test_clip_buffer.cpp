@@ -4,11 +4,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <numeric>
 
 #include "cpu/cpu_backend.h"
 #include "data/loader.h"
+#include "train/staging_memory.h"
 #include "train_fixture.h"
 
 using namespace laban;
@@ -36,13 +38,17 @@ struct Blobs {
 }  // namespace
 
 TEST_CASE("a batch of placed frames becomes the clips that a batch of pixels holds") {
-  for (const SampleMode mode : {SampleMode::train, SampleMode::test}) {
+  for (const auto& [mode, staged] : {std::pair(SampleMode::train, false), std::pair(SampleMode::train, true),
+                                     std::pair(SampleMode::test, false), std::pair(SampleMode::test, true)}) {
+    CAPTURE(staged);
     Blobs blobs(mode);
+    CpuBackend backend(1);
+    StagingMemory staging(backend);
     Loader pixels(blobs.dataset, blobs.items, blobs.settings);
     blobs.settings.placed = true;
     blobs.settings.workers = 3;
+    if (staged) blobs.settings.staging = &staging;
     Loader frames(blobs.dataset, blobs.items, blobs.settings);
-    CpuBackend backend(1);
     ClipBuffer buffer(backend, DType::f32);
     pixels.start(0, 0, /*one_epoch=*/false);
     frames.start(0, 0, /*one_epoch=*/false);
@@ -51,7 +57,8 @@ TEST_CASE("a batch of placed frames becomes the clips that a batch of pixels hol
       CHECK(batch->items == expected->items);
       CHECK(batch->frame_indices == expected->frame_indices);
       CHECK(batch->clips.empty());
-      const Tensor clips = buffer.load(*batch);
+      CHECK(batch->staged == staged);
+      const Tensor clips = buffer.load(batch);
       REQUIRE(clips.shape == expected->shape);
       double worst = 0;
       for (int64_t k = 0; k < clips.count(); ++k)
@@ -60,6 +67,49 @@ TEST_CASE("a batch of placed frames becomes the clips that a batch of pixels hol
       CHECK(worst < 5e-5);  // a grey level is 0.017
     }
   }
+}
+
+TEST_CASE("a backend's memory serves the loaders of a device, and only those") {
+  CpuBackend host(1);
+  LoaderSettings settings;
+  StagingMemory on_host(host);
+  on_host.serve(settings);
+  CHECK_FALSE(settings.placed);
+  CHECK(settings.staging == nullptr);
+
+  // Batches give their memory back when the last of them goes, which may be after the loader.
+  struct Counting : CpuBackend {
+    struct Counted : Memory {
+      Counted(std::unique_ptr<Memory> memory, std::atomic<int>& live)
+          : memory_(std::move(memory)), live_(live) {
+        ++live_;
+      }
+      ~Counted() override { --live_; }
+      void* data() override { return memory_->data(); }
+      size_t bytes() const override { return memory_->bytes(); }
+      std::unique_ptr<Memory> memory_;
+      std::atomic<int>& live_;
+    };
+    using CpuBackend::CpuBackend;
+    std::unique_ptr<Memory> allocate_staging(size_t bytes) override {
+      return std::make_unique<Counted>(CpuBackend::allocate_staging(bytes), live);
+    }
+    std::atomic<int> live{0};
+  } counting(1);
+  StagingMemory staging(counting);
+  std::shared_ptr<const Batch> last;
+  {
+    Blobs blobs(SampleMode::train);
+    blobs.settings.placed = true;
+    blobs.settings.staging = &staging;
+    Loader loader(blobs.dataset, blobs.items, blobs.settings);
+    loader.start(0, 0, /*one_epoch=*/true);
+    last = loader.next();
+    CHECK(counting.live >= 5);  // a piece a clip, at least
+  }
+  CHECK(counting.live >= 5);
+  last.reset();
+  CHECK(counting.live == 0);
 }
 
 TEST_CASE("pixels and frames by turns, in the compute type") {
@@ -79,12 +129,12 @@ TEST_CASE("pixels and frames by turns, in the compute type") {
       if (std::abs(static_cast<float>(values[k]) - expected->clips[k]) > 0.01f) return false;
     return true;
   };
-  narrow.begin(*batch);
+  narrow.begin(batch);
   const Tensor first = narrow.take();
-  narrow.begin(*expected);  // the next one, while the first is still in use
+  narrow.begin(expected);  // the next one, while the first is still in use
   CHECK(all_close(first));
   CHECK(all_close(narrow.take()));
-  CHECK(all_close(narrow.load(*batch)));
+  CHECK(all_close(narrow.load(batch)));
 }
 
 TEST_CASE("clips whose colours are augmented come as pixels, whatever was asked for") {

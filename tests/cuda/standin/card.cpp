@@ -241,6 +241,7 @@ void Card::finish_all() {
 
 void Card::begin_recording(CUstream_st* stream) {
   recording_stream_ = stream;
+  recording_thread_ = std::this_thread::get_id();
   recorded_.emplace();
   spoiled_ = false;
 }

@@ -27,6 +27,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/rng.h"
@@ -103,6 +104,7 @@ class Card {
 
   // ---- recording: of one stream at a time ----
   bool recording() const { return recorded_.has_value(); }
+  bool recording_here() const { return recording() && recording_thread_ == std::this_thread::get_id(); }
   bool recording(CUstream_st* stream) const { return recording() && recording_stream_ == stream; }
   void begin_recording(CUstream_st* stream);
   /// What was recorded; nothing where it was spoiled.
@@ -141,6 +143,7 @@ class Card {
   std::map<CUstream_st*, std::deque<Item>> streams_;
   int running_ = 0;  // how many Unlocked live
   CUstream_st* recording_stream_ = nullptr;
+  std::thread::id recording_thread_;
   std::optional<Recorded> recorded_;
   bool spoiled_ = false;
   std::map<std::string, cudaError_t> failures_;

@@ -28,11 +28,11 @@ cudaError_t call(const char* name, Body&& body) {
   return status;
 }
 
-/// For what waits or allocates: not while a stream is recorded.
+/// For what waits or allocates: not while this thread records a stream (cudaStreamCaptureModeThreadLocal).
 template <class Body>
 cudaError_t unrecorded(const char* name, Body&& body) {
   return call(name, [&](Card& card) {
-    if (card.recording()) {
+    if (card.recording_here()) {
       card.spoil_recording();
       return cudaErrorStreamCaptureUnsupported;
     }
@@ -259,8 +259,9 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 
 // ---- recorded graphs -----------------------------------------------------------------------------------
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   return call("cudaStreamBeginCapture", [&](Card& card) {
+    require(mode == cudaStreamCaptureModeThreadLocal, "the stand-in card records for one thread");
     if (card.recording()) return cudaErrorIllegalState;
     card.begin_recording(stream);
     return cudaSuccess;
