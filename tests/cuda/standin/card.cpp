@@ -63,6 +63,7 @@ Card::Card() : schedule_(schedule_from_environment()), rng_(1, Purpose::test) {
 }
 
 cudaError_t Card::begin_call(const char* call) {
+  ++calls_[call];
   const auto at = failures_.find(call);
   if (at == failures_.end()) return cudaSuccess;
   const cudaError_t status = at->second;

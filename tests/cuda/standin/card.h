@@ -71,6 +71,8 @@ class Card {
   void set_schedule(Schedule schedule) { schedule_ = schedule; }
   /// The next call of this name fails with `status`; so may a test see what a person would.
   void fail_next(std::string call, cudaError_t status) { failures_[std::move(call)] = status; }
+  /// How often each call of CUDA's runtime was made so far; launches of kernels are not calls here.
+  std::map<std::string, int64_t> calls() const { return calls_; }
   /// What a call begins with: the status that it was told to fail with, else success.
   cudaError_t begin_call(const char* call);
 
@@ -147,6 +149,7 @@ class Card {
   std::optional<Recorded> recorded_;
   bool spoiled_ = false;
   std::map<std::string, cudaError_t> failures_;
+  std::map<std::string, int64_t> calls_;
 };
 
 }  // namespace laban::standin
