@@ -146,8 +146,9 @@ int64_t Network::feature_channels() const {
   return (*weight)->shape.c;
 }
 
-void Network::features(const Tensor& clips, std::span<double> values) {
-  evaluate_pass({.clips = clips, .scores = values, .mode = Mode::evaluate, .features = true});
+void Network::features(const Tensor& clips, std::span<double> values,
+                       const std::function<void()>& meanwhile) {
+  evaluate_pass({.clips = clips, .scores = values, .mode = Mode::evaluate, .features = true}, meanwhile);
 }
 
 void Network::begin_at_features() {
@@ -204,13 +205,14 @@ void Network::results(std::span<double> losses, std::span<double> logits) {
 }
 
 void Network::evaluate(const Tensor& clips, std::span<double> probabilities, std::span<const int32_t> labels,
-                       std::span<double> losses) {
+                       std::span<double> losses, const std::function<void()>& meanwhile) {
   evaluate_pass({.clips = clips,
                  .labels = labels,
                  .losses = losses,
                  .scores = probabilities,
                  .mode = Mode::evaluate,
-                 .probabilities = true});
+                 .probabilities = true},
+                meanwhile);
 }
 
 void Network::infer(const Tensor& clips, std::span<double> logits, std::span<const int32_t> labels,
@@ -219,10 +221,11 @@ void Network::infer(const Tensor& clips, std::span<double> logits, std::span<con
       {.clips = clips, .labels = labels, .losses = losses, .scores = logits, .mode = Mode::evaluate});
 }
 
-void Network::evaluate_pass(const Pass& pass) {
+void Network::evaluate_pass(const Pass& pass, const std::function<void()>& meanwhile) {
   check(pass);
   Plan& chosen = plan(pass);
   replay(chosen, pass);
+  if (meanwhile) meanwhile();
   if (!pass.losses.empty()) copy_out(backend_, chosen.losses, chosen.host, pass.losses);
   const auto n = static_cast<size_t>(pass.clips.shape.n);
   const size_t stored = static_cast<size_t>(chosen.scores.shape.c), wanted = pass.scores.size() / n;

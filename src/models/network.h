@@ -1,6 +1,7 @@
 // A planned, runnable network: layers, parameters, arenas, and the step (forward, loss, backward).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -60,15 +61,16 @@ class Network {
   /// Losses and logits of the last train_step(), once the device has computed them. Either may be empty.
   void results(std::span<double> losses, std::span<double> logits = {});
   /// Class probabilities in evaluation mode (running statistics): `probabilities[n*classes]`, and `losses[n]`
-  /// where labels are given (without label smoothing).
+  /// where labels are given (without label smoothing). `meanwhile` is called when all ops are on their way
+  /// and before their results are waited for: the time to bring in the next clips.
   void evaluate(const Tensor& clips, std::span<double> probabilities, std::span<const int32_t> labels = {},
-                std::span<double> losses = {});
+                std::span<double> losses = {}, const std::function<void()>& meanwhile = {});
   /// The same, but `logits[n*classes]` instead of probabilities.
   void infer(const Tensor& clips, std::span<double> logits, std::span<const int32_t> labels = {},
              std::span<double> losses = {});
   /// What the last layer sees of clips in evaluation: `values[n * feature_channels()]`, averages over places
   /// and time.
-  void features(const Tensor& clips, std::span<double> values);
+  void features(const Tensor& clips, std::span<double> values, const std::function<void()>& meanwhile = {});
   int64_t feature_channels() const;
   /// From now on every pass begins behind the pool: in place of clips it takes features, n x
   /// feature_channels(). Freeze all that lies below.
@@ -95,7 +97,7 @@ class Network {
   void replay(Plan& plan, const Pass& pass);
   void execute(Plan& plan, const Pass& pass);
   void check(const Pass& pass) const;
-  void evaluate_pass(const Pass& pass);
+  void evaluate_pass(const Pass& pass, const std::function<void()>& meanwhile = {});
   void require_room(size_t bytes, const Shape& clips) const;
   void abandon(Arena& arena);
   StepContext context(Arena& arena, const Pass& pass, const Tensor& step) const;

@@ -21,11 +21,6 @@ class ClipBuffer {
   void begin(std::shared_ptr<const Batch> batch);
   /// The clips of the batch that begin() brought, as Network wants them; valid until the begin() after next.
   Tensor take();
-  /// Both at once.
-  Tensor load(std::shared_ptr<const Batch> batch) {
-    begin(std::move(batch));
-    return take();
-  }
 
  private:
   struct Place {

@@ -26,10 +26,16 @@ std::optional<Classified> classify(Network& network, BatchSource& loader, const 
   Classified result;
   result.bad_files = loader.bad_files();
   loader.start(epoch, /*index=*/0, /*one_epoch=*/true);
-  while (const auto batch = loader.next()) {
+  const auto next = [&] {
+    auto batch = loader.next();
+    if (batch) buffer.begin(batch);
+    return batch;
+  };
+  std::shared_ptr<const Batch> upcoming = next();
+  while (const auto batch = std::move(upcoming)) {
     const auto n = batch->labels.size();
     std::vector<double> probabilities(n * classes), losses(n);
-    network.evaluate(buffer.load(batch), probabilities, batch->labels, losses);
+    network.evaluate(buffer.take(), probabilities, batch->labels, losses, [&] { upcoming = next(); });
     for (size_t i = 0; i < n; ++i) {
       const auto row = std::span(probabilities).subspan(i * classes, classes);
       const std::vector<int> best = top(row, 5);

@@ -42,9 +42,15 @@ std::optional<Features> extract_features(Network& network, Loader& loader, const
   ClipContents contents;
   std::vector<double> values;
   loader.start(/*epoch=*/0, /*index=*/0, /*one_epoch=*/true);
-  while (const auto batch = loader.next()) {
+  const auto next = [&] {
+    auto batch = loader.next();
+    if (batch) buffer.begin(batch);
+    return batch;
+  };
+  std::shared_ptr<const Batch> upcoming = next();
+  while (const auto batch = std::move(upcoming)) {
     values.resize(batch->labels.size() * static_cast<size_t>(features.channels));
-    network.features(buffer.load(batch), values);
+    network.features(buffer.take(), values, [&] { upcoming = next(); });
     features.values.insert(features.values.end(), values.begin(), values.end());
     for (const int item : batch->items) {
       const DatasetItem& clip = dataset.items[static_cast<size_t>(item)];

@@ -17,6 +17,11 @@ using namespace laban;
 
 namespace {
 
+Tensor load(ClipBuffer& buffer, const std::shared_ptr<const Batch>& batch) {
+  buffer.begin(batch);
+  return buffer.take();
+}
+
 struct Blobs {
   test::TemporaryFolder folder;
   Dataset dataset;
@@ -58,7 +63,7 @@ TEST_CASE("a batch of placed frames becomes the clips that a batch of pixels hol
       CHECK(batch->frame_indices == expected->frame_indices);
       CHECK(batch->clips.empty());
       CHECK(batch->staged == staged);
-      const Tensor clips = buffer.load(batch);
+      const Tensor clips = load(buffer, batch);
       REQUIRE(clips.shape == expected->shape);
       double worst = 0;
       for (int64_t k = 0; k < clips.count(); ++k)
@@ -134,7 +139,7 @@ TEST_CASE("pixels and frames by turns, in the compute type") {
   narrow.begin(expected);  // the next one, while the first is still in use
   CHECK(all_close(first));
   CHECK(all_close(narrow.take()));
-  CHECK(all_close(narrow.load(batch)));
+  CHECK(all_close(load(narrow, batch)));
 }
 
 TEST_CASE("clips whose colours are augmented come as pixels, whatever was asked for") {
