@@ -170,14 +170,13 @@ size_t scratch_bytes(const BatchNormBackward& op) {
 void run(const BatchNormBackward& op, Scratch scratch, Stream stream) {
   with_type(op.x.dtype, [&]<class T>() {
     with_pack<T>(op.x.shape, aligned(op.x, op.y, op.dy, op.dx, op.dresidual), [&]<int n>() {
+      if (op.relu && op.beta && !op.dresidual)  // there is a beta only where there was no residual
+        return backward<T, n, Mask::from_x, false>(op, scratch, stream);
       const auto go = [&]<Mask mask>() {
         op.dresidual ? backward<T, n, mask, true>(op, scratch, stream)
                      : backward<T, n, mask, false>(op, scratch, stream);
       };
-      if (!op.relu)
-        go.template operator()<Mask::none>();
-      else
-        op.beta ? go.template operator()<Mask::from_x>() : go.template operator()<Mask::from_y>();
+      op.relu ? go.template operator()<Mask::from_y>() : go.template operator()<Mask::none>();
     });
   });
 }
