@@ -2,6 +2,7 @@
 
 #include <boost/context/fiber.hpp>
 #include <boost/context/protected_fixedsize_stack.hpp>
+#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -29,63 +30,61 @@ constexpr size_t kStack = 64 * 1024;
 }  // namespace
 
 struct Fiber::State {
-  boost::context::protected_fixedsize_stack allocator{kStack};
-  boost::context::stack_context stack = allocator.allocate();
-  boost::context::fiber context;  // the fiber while it waits; whoever resumed it while it runs
-  std::function<void()> body;
+  boost::context::fiber context;  // where it goes on; nothing while it runs
   void* fake = nullptr;
-  const void* resumer_bottom = nullptr;
-  size_t resumer_size = 0;
-  State* resumed_by = nullptr;
-  bool finished = false;
+  const void* bottom = nullptr;  // of its stack
+  size_t size = 0;
 
-  const void* bottom() const { return static_cast<const char*>(stack.sp) - stack.size; }
-  void leave_to_resumer() { leaving(&fake, resumer_bottom, resumer_size); }
-  void arrive() { arrived(fake, &resumer_bottom, &resumer_size); }
+  static State *running, *left;  // now; and before that
 
-  static State* running;
+  /// Control has come here. `context` is where the one that was left goes on.
+  void arrive(boost::context::fiber&& context_of_left) {
+    arrived(fake, &left->bottom, &left->size);
+    left->context = std::move(context_of_left);
+  }
+  /// Control will go from what runs now to this one.
+  void announce() {
+    left = std::exchange(running, this);
+    leaving(&left->fake, bottom, size);
+  }
 };
-Fiber::State* Fiber::State::running = nullptr;
+Fiber::State *Fiber::State::running = nullptr, *Fiber::State::left = nullptr;
 
-Fiber::Fiber(std::function<void()> body) : state_(std::make_unique<State>()) {
-  State& self = *state_;
-  self.body = std::move(body);
-  self.context = boost::context::fiber(
-      std::allocator_arg, boost::context::preallocated(self.stack.sp, self.stack.size, self.stack),
-      self.allocator, [&self](boost::context::fiber&& resumer) {
-        self.context = std::move(resumer);
-        self.arrive();
-        self.body();
-        self.finished = true;
+Fiber::Fiber() : state_(std::make_unique<State>()) {}
+Fiber& Fiber::outside() {
+  static Fiber& the_one = *new Fiber;  // for good: fibers may end as late as the program does
+  return the_one;
+}
+
+Fiber::Fiber(std::function<void()> body) : Fiber() {
+  boost::context::protected_fixedsize_stack allocator{kStack};
+  const boost::context::stack_context stack = allocator.allocate();
+  // Tops at the same distance from each other would all want the same few lines of the cache.
+  static size_t made = 0;
+  const size_t left_free = made++ % 61 * 192;
+  char* const top = static_cast<char*>(stack.sp) - left_free;
+  state_->size = stack.size - left_free;
+  state_->bottom = top - state_->size;
+  state_->context = boost::context::fiber(
+      std::allocator_arg, boost::context::preallocated(top, state_->size, stack), allocator,
+      [self = state_.get(), body = std::move(body)](boost::context::fiber&& from) {
+        self->arrive(std::move(from));
+        body();
         // Not for good, as far as AddressSanitizer is told: Boost's frames below this one have yet to return,
         // and may lie in the memory that it would take away.
-        self.leave_to_resumer();
-        return std::move(self.context);
+        State& to = *outside().state_;
+        to.announce();
+        return std::move(to.context);
       });
 }
 Fiber::~Fiber() = default;
-Fiber::Fiber(Fiber&&) noexcept = default;
 
-void Fiber::resume() {
-  State& self = *state_;
-  self.resumed_by = State::running;
-  State::running = &self;
-  void* fake = nullptr;
-  leaving(&fake, self.bottom(), self.stack.size);
-  boost::context::fiber paused = std::move(self.context).resume();
-  arrived(fake, nullptr, nullptr);
-  self.context = std::move(paused);
-  State::running = self.resumed_by;
+void Fiber::go() {
+  if (!State::running) State::running = outside().state_.get();
+  State& from = *State::running;
+  state_->announce();
+  boost::context::fiber context_of_left = std::move(state_->context).resume();
+  from.arrive(std::move(context_of_left));
 }
-
-void Fiber::yield() {
-  State& self = *State::running;
-  self.leave_to_resumer();
-  boost::context::fiber resumer = std::move(self.context).resume();
-  self.arrive();
-  self.context = std::move(resumer);
-}
-
-bool Fiber::finished() const { return state_->finished; }
 
 }  // namespace laban::emulation

@@ -1,5 +1,5 @@
-// A fiber: a thread of control with a stack of its own, which runs when it is told to and gives control back
-// when it wants to. Over Boost.Context; AddressSanitizer is told of every change of stacks.
+// A fiber: a thread of control with a stack of its own, which runs when control goes to it, and until it goes
+// elsewhere. Over Boost.Context; AddressSanitizer is told of every change of stacks.
 #pragma once
 
 #include <functional>
@@ -9,20 +9,21 @@ namespace laban::emulation {
 
 class Fiber {
  public:
-  /// `body` starts at the first resume(). It must not throw.
+  /// `body` starts when control first goes here. It must not throw. When it ends, control goes to outside().
   explicit Fiber(std::function<void()> body);
-  /// A fiber that is neither fresh nor finished must not be destroyed: its stack would never be unwound.
+  /// A fiber that has begun and not ended must not be destroyed: its stack would never be unwound.
   ~Fiber();
-  Fiber(Fiber&&) noexcept;
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
 
-  /// Runs the fiber until it yields or ends.
-  void resume();
-  /// Called from inside the fiber that runs now: back to whoever resumed it.
-  static void yield();
-  bool finished() const;
+  /// Leaves what runs now, for this fiber; returns when control goes back there.
+  void go();
+  /// What was there before any fiber: the stack of whoever first went to one.
+  static Fiber& outside();
 
  private:
   struct State;
+  Fiber();
   std::unique_ptr<State> state_;
 };
 

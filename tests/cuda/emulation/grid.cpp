@@ -27,13 +27,14 @@ std::string describe(const Place& place) {
   return text(path.substr(path.rfind('/') + 1), ':', place.line());
 }
 bool same(const Place& a, const Place& b) {
-  return a.line() == b.line() && std::strcmp(a.file_name(), b.file_name()) == 0;
+  return a.line() == b.line() &&
+         (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
 /// Thrown through a thread whose launch has failed elsewhere.
 struct Abandoned {};
 
-/// One CUDA thread. The fiber is kept from block to block: it runs the thread function again and again.
+/// One CUDA thread.
 struct Thread {
   enum class State { ready, at_barrier, in_warp, ended };
 
@@ -45,7 +46,7 @@ struct Thread {
   unsigned mask = 0;
   Offer offer;
   Answer answer;
-  std::unique_ptr<Fiber> fiber;
+  Fiber* fiber = nullptr;  // where it goes on, once it has waited
 
   unsigned lane() const { return number % kWarp; }
 };
@@ -78,8 +79,7 @@ class Multiprocessor {
  public:
   ~Multiprocessor() {
     closing_ = true;  // fibers end, so that their stacks are unwound
-    for (Thread& thread : threads_)
-      if (thread.fiber) thread.fiber->resume();
+    for (const auto& fiber : fibers_) fiber->go();
   }
 
   void run(std::string_view kernel, Extent grid, Extent block, size_t dynamic_bytes,
@@ -94,19 +94,26 @@ class Multiprocessor {
   void run_block();
   /// Runs the warp's threads as far as they get; true where any of them ran.
   bool run_warp(unsigned warp);
-  void resume(Thread& thread);
+  Thread* next();
+  void go_to(Thread* thread);
+  void run_threads(Fiber& fiber);
+  Fiber& idle_fiber();
   bool release_warp(unsigned warp);
   void release_block();
-  void answer(unsigned warp, Thread& thread);
+  Answer answer(const Thread& thread, unsigned ballot) const;
   void abandon_all();
   std::string where() const { return text("emulated kernel ", kernel_, ", block ", ::blockIdx, ": "); }
   std::string lanes_of(unsigned warp) const;
   std::vector<unsigned> order(unsigned count);
   void prepare_threads(Extent block);
 
-  std::vector<Thread> threads_;  // as many as the largest block so far had
-  unsigned count_ = 0;           // of this block
+  std::vector<Thread> threads_;  // of this block
+  unsigned count_ = 0;
   Thread* running_ = nullptr;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<Fiber*> idle_;          // those that no thread waits in
+  std::vector<unsigned> lanes_;       // the order of lanes in this block's warps
+  unsigned warp_ = 0, turn_ = kWarp;  // whose turn it is, and how many of its lanes have had it
   SharedMemory shared_;
   size_t dynamic_bytes_ = 0;
   std::string_view kernel_;
@@ -133,24 +140,10 @@ std::vector<unsigned> Multiprocessor::order(unsigned count) {
 void Multiprocessor::prepare_threads(Extent block) {
   count_ = block.count();
   require(count_ >= 1 && count_ <= 1024, "a block has 1 to 1024 threads");
-  while (threads_.size() < count_) threads_.emplace_back();
+  threads_.resize(count_);
   for (unsigned i = 0; i < count_; ++i) {
-    Thread& thread = threads_[i];
-    thread.number = i;
-    thread.index = {i % block.x, i / block.x % block.y, i / block.x / block.y};
-    if (thread.fiber) continue;
-    thread.fiber = std::make_unique<Fiber>([this] {
-      while (!closing_) {
-        try {
-          (*body_)();
-        } catch (const Abandoned&) {
-        } catch (...) {
-          if (!failure_) failure_ = std::current_exception();
-        }
-        running_->state = Thread::State::ended;
-        Fiber::yield();
-      }
-    });
+    threads_[i].number = i;
+    threads_[i].index = {i % block.x, i / block.x % block.y, i / block.x / block.y};
   }
 }
 
@@ -166,7 +159,6 @@ void Multiprocessor::run(std::string_view kernel, Extent grid, Extent block, siz
   kernel_ = kernel;
   dynamic_bytes_ = dynamic_bytes;
   rng_.emplace(launches_++, Purpose::test);
-  threads_.reserve(1024);  // fibers hold references
   prepare_threads(block);
   ::gridDim = grid;
   ::blockDim = block;
@@ -188,35 +180,25 @@ void Multiprocessor::run_block() {
   shared_.clear();
   for (unsigned i = 0; i < count_; ++i) threads_[i].state = Thread::State::ready;
   const std::vector<unsigned> warps = order((count_ + kWarp - 1) / kWarp);
+  lanes_ = order(kWarp);
   for (;;) {
     for (const unsigned warp : warps)
       while (run_warp(warp) || release_warp(warp)) {
       }
     const auto ended = [](const Thread& t) { return t.state == Thread::State::ended; };
-    if (std::all_of(threads_.begin(), threads_.begin() + count_, ended)) return;
+    if (std::all_of(threads_.begin(), threads_.end(), ended)) return;
     release_block();
   }
 }
 
 bool Multiprocessor::run_warp(unsigned warp) {
-  const unsigned begin = warp * kWarp, lanes = std::min(kWarp, count_ - begin);
-  bool any = false;
-  for (const unsigned lane : order(lanes)) {
-    Thread& thread = threads_[begin + lane];
-    if (thread.state != Thread::State::ready) continue;
-    resume(thread);
-    any = true;
-  }
-  return any;
-}
-
-void Multiprocessor::resume(Thread& thread) {
-  running_ = &thread;
-  ::threadIdx = thread.index;
-  thread.fiber->resume();
-  running_ = nullptr;
-  if (!failure_ || abandoning_) return;
-  const std::string begin = text(where(), "thread ", thread.index, ": ");
+  warp_ = warp;
+  turn_ = 0;
+  Thread* const first = next();
+  if (!first) return false;
+  go_to(first);
+  if (!failure_) return true;
+  const std::string begin = text(where(), "thread ", running_->index, ": ");
   try {
     std::rethrow_exception(std::exchange(failure_, nullptr));
   } catch (const std::exception& e) {
@@ -224,19 +206,71 @@ void Multiprocessor::resume(Thread& thread) {
   }
 }
 
+/// The thread of this warp whose turn it is; null where all have had theirs.
+Thread* Multiprocessor::next() {
+  while (turn_ < kWarp) {
+    const unsigned i = warp_ * kWarp + lanes_[turn_++];
+    if (i < count_ && threads_[i].state == Thread::State::ready) return &threads_[i];
+  }
+  return nullptr;
+}
+
+/// Leaves the fiber that runs for that of `thread`, or where there is none for the scheduler.
+void Multiprocessor::go_to(Thread* thread) {
+  if (!thread) return Fiber::outside().go();
+  running_ = thread;
+  ::threadIdx = thread->index;
+  (thread->fiber ? *thread->fiber : idle_fiber()).go();
+}
+
+Fiber& Multiprocessor::idle_fiber() {
+  if (idle_.empty()) {
+    fibers_.push_back(std::make_unique<Fiber>([this, at = fibers_.size()] { run_threads(*fibers_[at]); }));
+    idle_.push_back(fibers_.back().get());
+  }
+  Fiber& fiber = *idle_.back();
+  idle_.pop_back();
+  return fiber;
+}
+
+/// What a fiber does: it runs one thread after another, for as long as each ends without waiting for others.
+/// So a kernel that never waits needs one fiber for all of its threads, and no change of stacks between them.
+void Multiprocessor::run_threads(Fiber& fiber) {
+  while (!closing_) {
+    Thread& thread = *running_;
+    thread.fiber = &fiber;
+    try {
+      (*body_)();
+    } catch (const Abandoned&) {
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+    thread.state = Thread::State::ended;
+    thread.fiber = nullptr;
+    Thread* const other = failure_ ? nullptr : next();
+    if (other && !other->fiber) {
+      running_ = other;
+      ::threadIdx = other->index;
+    } else {
+      idle_.push_back(&fiber);
+      go_to(other);
+    }
+  }
+}
+
 void Multiprocessor::wait(Thread::State state, Place place) {
-  Thread& thread = *running_;
-  thread.state = state;
-  thread.place = place;
-  Fiber::yield();
+  running_->state = state;
+  running_->place = place;
+  go_to(next());
   if (abandoning_) throw Abandoned();
 }
 
+/// Threads that wait end, one by one.
 void Multiprocessor::abandon_all() {
   abandoning_ = true;
-  for (unsigned i = 0; i < count_; ++i) {
-    Thread& thread = threads_[i];
-    if (thread.state == Thread::State::at_barrier || thread.state == Thread::State::in_warp) resume(thread);
+  turn_ = kWarp;
+  for (Thread& thread : threads_) {
+    if (thread.fiber) go_to(&thread);
     thread.state = Thread::State::ended;
   }
   failure_ = nullptr;
@@ -262,29 +296,27 @@ bool Multiprocessor::release_warp(unsigned warp) {
       group.push_back(&thread);
     }
     if (!all) continue;
-    for (Thread* thread : group) answer(warp, *thread);
+    unsigned ballot = 0;
+    for (const Thread* thread : group)
+      if (thread->offer.value != 0) ballot |= 1u << thread->lane();
+    for (Thread* thread : group) thread->answer = answer(*thread, ballot);
     for (Thread* thread : group) thread->state = Thread::State::ready;
     return true;
   }
   return false;
 }
 
-/// What `thread` gets from its group, which is complete.
-void Multiprocessor::answer(unsigned warp, Thread& thread) {
-  const unsigned begin = warp * kWarp, end = std::min(begin + kWarp, count_);
-  thread.answer = {};
-  for (unsigned i = begin; i < end; ++i) {
-    const Thread& other = threads_[i];
-    const bool takes_part = (thread.mask >> other.lane() & 1) && other.state == Thread::State::in_warp;
-    if (!takes_part) continue;
-    if (other.offer.value != 0) thread.answer.ballot |= 1u << other.lane();
-    if (static_cast<int>(other.lane()) != thread.offer.source) continue;
-    thread.answer.value = other.offer.value;
-    thread.offer.source = -1;
-  }
-  if (thread.offer.source >= 0)
+/// What `thread` gets from its group, all of whose members wait.
+Answer Multiprocessor::answer(const Thread& thread, unsigned ballot) const {
+  if (thread.offer.source < 0) return {0, ballot};
+  const auto source = static_cast<unsigned>(thread.offer.source);
+  const unsigned number = thread.number - thread.lane() + source;
+  const bool takes_part =
+      (thread.mask >> source & 1) && number < count_ && threads_[number].state == Thread::State::in_warp;
+  if (!takes_part)
     throw Error(text(where(), "thread ", thread.index, ": ", thread.function, " at ", describe(thread.place),
-                     " reads lane ", thread.offer.source, ", which takes no part"));
+                     " reads lane ", source, ", which takes no part"));
+  return {threads_[number].offer.value, ballot};
 }
 
 void Multiprocessor::release_block() {
