@@ -6,10 +6,12 @@
 
 #include "core/error.h"
 #include "standin/card.h"
+#include "standin/products.h"
 #include "standin/values.h"
 
 using laban::require;
 using laban::standin::Card;
+using laban::standin::Matrix;
 using laban::standin::read_values;
 using laban::standin::write_values;
 
@@ -18,20 +20,6 @@ struct cublasContext {
   void* workspace = nullptr;  // none: cuBLAS would use memory of its own
   size_t workspace_bytes = 0;
 };
-
-namespace {
-
-/// Column-major: element (i, j) of op(matrix) lies at `of(i, j)`.
-struct Matrix {
-  std::vector<float> values;
-  bool transposed;
-  int64_t stride;
-  double at(int64_t i, int64_t j) const {
-    return static_cast<double>(values[static_cast<size_t>(transposed ? i * stride + j : j * stride + i)]);
-  }
-};
-
-}  // namespace
 
 extern "C" {
 
@@ -89,22 +77,20 @@ cublasStatus_t cublasGemmEx_64(cublasHandle_t handle, cublasOperation_t op_a, cu
   const size_t spoiled = std::min<size_t>(handle->workspace_bytes, 4096);
   card.put(handle->stream, [=] {
     std::fill_n(workspace, spoiled, std::byte{0xFF});
-    const Matrix first{read_values(a, types[0], a_count), a_turned, a_stride},
-        second{read_values(b, types[1], b_count), b_turned, b_stride};
+    // Column-major: what lies side by side is a column. The product's columns are the rows of `sums`.
+    const std::vector<float> first = read_values(a, types[0], a_count),
+                             second = read_values(b, types[1], b_count);
+    const Matrix left{first.data(), m, k, a_turned ? a_stride : 1, a_turned ? 1 : a_stride},
+        right{second.data(), k, n, b_turned ? b_stride : 1, b_turned ? 1 : b_stride};
+    std::vector<double> sums(static_cast<size_t>(m * n));
+    add_product(right.transposed(), left.transposed(), sums.data());
     std::vector<float> result = read_values(c, types[2], c_count);
-    std::vector<double> column(static_cast<size_t>(m));
-    for (int64_t j = 0; j < n; ++j) {
-      std::fill(column.begin(), column.end(), 0);
-      for (int64_t l = 0; l < k; ++l) {
-        const double factor = second.at(l, j);
-        for (int64_t i = 0; i < m; ++i) column[static_cast<size_t>(i)] += first.at(i, l) * factor;
-      }
+    for (int64_t j = 0; j < n; ++j)
       for (int64_t i = 0; i < m; ++i) {
         float& value = result[static_cast<size_t>(j * c_stride + i)];
         const double before = scale == 0 ? 0 : static_cast<double>(scale) * static_cast<double>(value);
-        value = static_cast<float>(column[static_cast<size_t>(i)] + before);
+        value = static_cast<float>(sums[static_cast<size_t>(j * m + i)] + before);
       }
-    }
     write_values(c, types[2], result);
   });
   return CUBLAS_STATUS_SUCCESS;

@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "reference/reference_backend.h"
 #include "standin/card.h"
+#include "standin/products.h"
 #include "standin/values.h"
 
 namespace laban::standin {
@@ -100,22 +100,15 @@ class Run {
   }
 
  private:
-  struct Place {  // of a tensor in f32
-    Place(Operand o, std::vector<float> v) : operand(std::move(o)), values(std::move(v)) {}
-    Tensor tensor() { return {values.data(), DType::f32, operand.shape, Device::cpu}; }
-    Operand operand;
+  struct Input {
+    Shape shape;
     std::vector<float> values;
   };
-  Place loaded(const Node& operation, int name) {
-    Operand operand(child(operation, name));
-    std::vector<float> values = load(operand);
-    return {operand, std::move(values)};
+  Input loaded(const Node& operation, int name) {
+    const Operand operand(child(operation, name));
+    return {operand.shape, load(operand)};
   }
-  Place empty(const Node& operation, int name) {
-    Operand operand(child(operation, name));
-    return {operand, std::vector<float>(static_cast<size_t>(operand.shape.count()))};
-  }
-  static Window window(const Node& convolution, const Shape& weights) {
+  static Window window_of(const Node& convolution, const Shape& weights) {
     const auto axes = [&](cudnnBackendAttributeName_t name, int64_t absent) {
       const auto values = list<int64_t>(convolution, name);
       std::array<int64_t, 3> result{absent, absent, absent};
@@ -126,80 +119,62 @@ class Run {
             axes(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, 1),
             axes(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, 0)};
   }
-  /// result (+ beta times what was there), stored. What a library does not read it does not multiply by 0.
-  void finish(Place& result, float beta) {
+  /// `values` (+ beta times what was there), stored. What a library does not read it does not multiply by 0.
+  void finish(const Operand& result, std::vector<float> values, float beta) {
     if (beta != 0) {
-      const std::vector<float> before = load(result.operand);
-      for (size_t i = 0; i < before.size(); ++i) result.values[i] += beta * before[i];
+      const std::vector<float> before = load(result);
+      for (size_t i = 0; i < before.size(); ++i) values[i] += beta * before[i];
     }
-    store(result.operand, std::move(result.values));
-  }
-  template <class Op>
-  void compute(const Op& op) {
-    std::vector<std::byte> scratch(reference_.scratch_bytes(op) + 64);
-    reference_.run(op, Scratch{scratch.data(), scratch.size()});
+    store(result, std::move(values));
   }
 
   void forward(const Node& o) {
-    Place x = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X),
-          w = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W),
-          y = empty(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y);
-    compute(ConvForward{
-        .x = x.tensor(),
-        .w = w.tensor(),
-        .bias = {},
-        .y = y.tensor(),
-        .window = window(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC), w.operand.shape)});
-    finish(y, value<float>(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA));
+    const Input x = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X),
+                w = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W);
+    const Operand y(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y));
+    const Window window = window_of(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC), w.shape);
+    finish(y, convolve(x.values, x.shape, w.values, y.shape, window),
+           value<float>(o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA));
   }
   void data(const Node& o) {
-    Place dy = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY),
-          w = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W),
-          dx = empty(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX);
-    compute(ConvBackwardData{
-        .dy = dy.tensor(),
-        .w = w.tensor(),
-        .dx = dx.tensor(),
-        .window = window(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC), w.operand.shape)});
-    finish(dx, value<float>(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA));
+    const Input dy = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY),
+                w = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W);
+    const Operand dx(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX));
+    const Window window = window_of(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC), w.shape);
+    finish(dx, convolve_data(dy.values, dy.shape, w.values, dx.shape, window),
+           value<float>(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA));
   }
   void weights(const Node& o) {
-    Place x = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X),
-          dy = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY),
-          dw = empty(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW);
-    compute(ConvBackwardWeights{
-        .x = x.tensor(),
-        .dy = dy.tensor(),
-        .dw = dw.tensor(),
-        .dbias = {},
-        .window = window(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC), dw.operand.shape)});
-    finish(dw, value<float>(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA));
+    const Input x = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X),
+                dy = loaded(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY);
+    const Operand dw(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW));
+    const Window window =
+        window_of(child(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC), dw.shape);
+    finish(dw, convolve_weights(x.values, x.shape, dy.values, dy.shape, window),
+           value<float>(o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA));
   }
   void pointwise(const Node& o) {
-    const Place a = loaded(o, CUDNN_ATTR_OPERATION_POINTWISE_XDESC),
+    const Input a = loaded(o, CUDNN_ATTR_OPERATION_POINTWISE_XDESC),
                 b = loaded(o, CUDNN_ATTR_OPERATION_POINTWISE_BDESC);
-    Place y = empty(o, CUDNN_ATTR_OPERATION_POINTWISE_YDESC);
+    std::vector<float> y(a.values.size());
     const auto mode = value<cudnnPointwiseMode_t>(child(o, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR),
                                                   CUDNN_ATTR_POINTWISE_MODE);
     require(mode == CUDNN_POINTWISE_ADD || mode == CUDNN_POINTWISE_MUL,
             "the stand-in cuDNN adds and multiplies");
-    for (size_t i = 0; i < y.values.size(); ++i)
-      y.values[i] = mode == CUDNN_POINTWISE_ADD ? a.values[i] + b.values[i] : a.values[i] * b.values[i];
-    store(y.operand, std::move(y.values));
+    for (size_t i = 0; i < y.size(); ++i)
+      y[i] = mode == CUDNN_POINTWISE_ADD ? a.values[i] + b.values[i] : a.values[i] * b.values[i];
+    store(Operand(child(o, CUDNN_ATTR_OPERATION_POINTWISE_YDESC)), std::move(y));
   }
   void sum(const Node& o) {
-    const Place x = loaded(o, CUDNN_ATTR_OPERATION_REDUCTION_XDESC);
-    Place y = empty(o, CUDNN_ATTR_OPERATION_REDUCTION_YDESC);
-    std::vector<double> sums(y.values.size());
+    const Input x = loaded(o, CUDNN_ATTR_OPERATION_REDUCTION_XDESC);
+    const Operand y(child(o, CUDNN_ATTR_OPERATION_REDUCTION_YDESC));
+    std::vector<double> sums(static_cast<size_t>(y.shape.count()));
     for (size_t i = 0; i < x.values.size(); ++i) sums[i % sums.size()] += static_cast<double>(x.values[i]);
-    std::transform(sums.begin(), sums.end(), y.values.begin(),
-                   [](double s) { return static_cast<float>(s); });
-    store(y.operand, std::move(y.values));
+    store(y, std::vector<float>(sums.begin(), sums.end()));
   }
 
   std::map<int64_t, void*> bound_;
   std::map<int64_t, std::vector<float>> between_;
-  ReferenceBackend reference_;
 };
 
 /// All tensors of a graph that lie in memory.
