@@ -119,7 +119,8 @@ function(laban_cuda_tests)
   if(NOT libraries MATCHES "libcuda\\.so\\.1 " AND LABAN_CUDA_STUB)
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/stub-driver)
     file(CREATE_LINK ${LABAN_CUDA_STUB} ${CMAKE_BINARY_DIR}/stub-driver/libcuda.so.1 SYMBOLIC)
-    set_tests_properties(cuda PROPERTIES ENVIRONMENT_MODIFICATION
-                         "LD_LIBRARY_PATH=path_list_append:${CMAKE_BINARY_DIR}/stub-driver")
+    set(LABAN_FIND_DRIVER "LD_LIBRARY_PATH=path_list_append:${CMAKE_BINARY_DIR}/stub-driver" CACHE INTERNAL
+        "change of a test's environment by which cuDNN finds a driver, or what stands in for it")
+    set_tests_properties(cuda PROPERTIES ENVIRONMENT_MODIFICATION "${LABAN_FIND_DRIVER}")
   endif()
 endfunction()
