@@ -302,9 +302,8 @@ void Network::require_room(size_t bytes, const Shape& clips) const {
   const std::optional<size_t> free = backend_.free_bytes();
   if (!free) return;
   // What is still to come: the next batch's clips, a smaller arena for the evaluation, kernels that the
-  // libraries load when they first run. Not known to the byte; more than a twentieth it has not been planned
-  // to.
-  const size_t kept = std::min(*free, *free / 20 + (size_t{512} << 20)), room = *free - kept;
+  // libraries load when they first run.
+  const size_t kept = std::min(*free / 8, *free / 20 + (size_t{512} << 20)), room = *free - kept;
   if (bytes <= room) return;
   constexpr double kGiB = 1024.0 * 1024 * 1024;
   const auto needed = static_cast<double>(bytes), there = static_cast<double>(*free);
