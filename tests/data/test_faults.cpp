@@ -11,12 +11,12 @@
 #include "data/cache.h"
 #include "data/made_clips.h"
 #include "data/packet_store.h"
-#include "data/program.h"
+#include "support/program.h"
 
 using namespace laban;
 using doctest::Contains;
 using test::laban_with;
-using test::Result;
+using Result = test::ProgramResult;
 namespace fs = std::filesystem;
 
 namespace {

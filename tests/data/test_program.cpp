@@ -16,11 +16,11 @@
 
 #include "core/files.h"
 #include "data/made_clips.h"
-#include "data/program.h"
+#include "support/program.h"
 
 using namespace laban;
 using test::laban_with;
-using test::Result;
+using Result = test::ProgramResult;
 namespace fs = std::filesystem;
 using nlohmann::json;
 
@@ -154,7 +154,7 @@ TEST_CASE("check: exit codes, the table, JSON") {
 
 TEST_CASE("cache, check: Ctrl-C is heard while the dataset is looked for") {
   const test::Folder folder("program_interrupted");
-  const fs::path data = folder.path() / "data", table = data / "split.csv", said = folder.path() / "said";
+  const fs::path data = folder.path() / "data", table = data / "split.csv";
   fs::create_directories(data);
   // A table that lets its reader wait: opening the other end succeeds once the program has opened it to read.
   std::signal(SIGPIPE, SIG_IGN);  // should the program not survive, this test shall
@@ -162,19 +162,9 @@ TEST_CASE("cache, check: Ctrl-C is heard while the dataset is looked for") {
   const std::string copy = (folder.path() / "copy").string();
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"cache", data.string(), "-o", copy}, {"check", data.string()}}) {
-    std::vector<std::string> words{LABAN_PROGRAM};
-    words.insert(words.end(), command.begin(), command.end());
-    CAPTURE(words[1]);
-    const pid_t program = fork();
-    REQUIRE(program >= 0);
-    if (program == 0) {
-      std::vector<char*> arguments;
-      for (std::string& word : words) arguments.push_back(word.data());
-      arguments.push_back(nullptr);
-      const int to = open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-      if (to >= 0 && dup2(to, STDERR_FILENO) >= 0) execv(arguments[0], arguments.data());
-      _exit(127);
-    }
+    CAPTURE(command[0]);
+    const fs::path said = folder.path() / ("said by " + command[0]);
+    const pid_t program = test::start_program(command, said, said);
     int status = 0;
     bool interrupted = false;
     while (waitpid(program, &status, WNOHANG) == 0) {

@@ -4,37 +4,35 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "tools/program.h"
+#include "support/program.h"
 
 namespace {
 
 using Result = laban::test::ProgramResult;
-Result laban_with(const std::string& arguments) { return ::laban::test::run_program(arguments); }
-
-bool has(const Result& result, const std::string& text) { return result.out.find(text) != std::string::npos; }
+Result laban_with(const std::string& line) { return laban::test::laban_with(laban::test::words(line)); }
 
 }  // namespace
 
 TEST_CASE("describe prints the published totals") {
   const Result r3d = laban_with("describe r3d_18 --frames 16 --size 112");
   CHECK(r3d.code == 0);
-  CHECK(has(r3d, "parameters           33,371,472"));
-  CHECK(has(r3d, "40.697 GMAC"));
-  CHECK(has(laban_with("describe mc3_18 --frames 16 --size 112"), "43.343 GMAC"));
-  CHECK(has(laban_with("describe r2plus1d_18 --frames 16 --size 112 --batch 2"), "40.519 GMAC"));
-  CHECK(has(laban_with("describe r2plus1d_18 --classes 10"), "31,305,255"));
-  CHECK(has(laban_with("describe r2plus1d_34 --midplanes per-conv"), "63,697,175"));
-  CHECK(has(laban_with("describe resnet3d_18 --shortcut A"),
-            "Hara et al.'s 3D-ResNets-PyTorch, resnet, depth 18, shortcut A"));
-  CHECK(has(r3d, "public definition    torchvision.models.video.r3d_18"));
+  CHECK(r3d.says("parameters           33,371,472"));
+  CHECK(r3d.says("40.697 GMAC"));
+  CHECK(laban_with("describe mc3_18 --frames 16 --size 112").says("43.343 GMAC"));
+  CHECK(laban_with("describe r2plus1d_18 --frames 16 --size 112 --batch 2").says("40.519 GMAC"));
+  CHECK(laban_with("describe r2plus1d_18 --classes 10").says("31,305,255"));
+  CHECK(laban_with("describe r2plus1d_34 --midplanes per-conv").says("63,697,175"));
+  CHECK(laban_with("describe resnet3d_18 --shortcut A")
+            .says("Hara et al.'s 3D-ResNets-PyTorch, resnet, depth 18, shortcut A"));
+  CHECK(r3d.says("public definition    torchvision.models.video.r3d_18"));
 }
 
 TEST_CASE("clips beyond all counting are called too large") {
   for (const char* size : {"--size 1048576 --frames 1048576", "--size 262144 --frames 65536"}) {
     const Result result = laban_with(std::string("describe resnet3d_18 ") + size);
     CHECK(result.code == 1);
-    CHECK(has(result, "is too large to be computed"));
-    CHECK(has(result, "Use fewer frames"));
+    CHECK(result.says("is too large to be computed"));
+    CHECK(result.says("Use fewer frames"));
   }
 }
 
@@ -64,20 +62,20 @@ TEST_CASE("describe --json says the same, layer by layer") {
 TEST_CASE("describe and gradcheck refuse in words, with exit code 2") {
   const Result unknown = laban_with("describe r3d_19");
   CHECK(unknown.code == 2);
-  CHECK(has(unknown, "there is no model called \"r3d_19\""));
-  CHECK(has(unknown, "Known models: r3d_18"));
+  CHECK(unknown.says("there is no model called \"r3d_19\""));
+  CHECK(unknown.says("Known models: r3d_18"));
   CHECK(laban_with("describe r3d_18 --frames 0").code == 2);
   CHECK(laban_with("describe r2plus1d_18 --midplanes both").code == 2);
   const Result layer = laban_with("gradcheck --layer conv9d");
   CHECK(layer.code == 2);
-  CHECK(has(layer, "Known layers: conv3d"));
+  CHECK(layer.says("Known layers: conv3d"));
 }
 
 TEST_CASE("gradcheck prints a row for each tensor") {
   const Result table = laban_with("gradcheck --layer conv3d");
   CHECK(table.code == 0);
-  CHECK(has(table, "conv.weight"));
-  CHECK(has(table, "All 12 gradients agree"));
+  CHECK(table.says("conv.weight"));
+  CHECK(table.says("All 12 gradients agree"));
   const Result json = laban_with("gradcheck --layer linear --json");
   REQUIRE(json.code == 0);
   const auto report = nlohmann::json::parse(json.out);

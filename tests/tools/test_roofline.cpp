@@ -5,12 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "tools/program.h"
+#include "support/program.h"
 
 namespace {
 
+laban::test::ProgramResult bench_roofline(const std::string& flags) {
+  return laban::test::laban_with(laban::test::words("bench roofline " + flags));
+}
 nlohmann::json roofline(const std::string& flags) {
-  const auto result = laban::test::run_program("bench roofline --json " + flags);
+  const auto result = bench_roofline("--json " + flags);
   REQUIRE(result.code == 0);
   return nlohmann::json::parse(result.out);
 }
@@ -63,8 +66,7 @@ TEST_CASE("roofline: whichever is more, memory or arithmetic, and the gap of eve
 }
 
 TEST_CASE("roofline: f32 has no speed of its own unless one is said") {
-  const auto result =
-      laban::test::run_program("bench roofline --precision f32 --batch 1 --frames 4 --size 32");
+  const auto result = bench_roofline("--precision f32 --batch 1 --frames 4 --size 32");
   CHECK(result.code == 2);
-  CHECK(result.out.find("--tflops") != std::string::npos);
+  CHECK(result.says("--tflops"));
 }

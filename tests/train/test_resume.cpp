@@ -1,8 +1,6 @@
 // A run that was interrupted, in whatever way, and resumed ends with exactly the weights of one that was not.
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -11,12 +9,14 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "cpu/cpu_backend.h"
+#include "support/program.h"
 #include "train/train_fixture.h"
 #include "train/trainer.h"
 
 using namespace laban;
 using test::Recorder;
 using test::TemporaryFolder;
+using test::wait_for;
 
 namespace {
 
@@ -100,30 +100,8 @@ TEST_CASE("a run does not go on with other clips than it began with") {
 
 namespace {
 
-/// Runs the program itself; returns its process.
 pid_t start(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
-  std::vector<char*> argv;
-  std::vector<std::string> words = arguments;
-  words.insert(words.begin(), LABAN_PROGRAM);
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-    ::dup2(out, STDOUT_FILENO);
-    ::dup2(out, STDERR_FILENO);
-    ::execv(LABAN_PROGRAM, argv.data());
-    ::_exit(127);
-  }
-  return child;
-}
-
-/// The exit status; -signal where a signal ended it.
-int wait_for(pid_t child) {
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+  return test::start_program(arguments, log, log);
 }
 
 size_t rows_in(const std::filesystem::path& metrics) {

@@ -1,15 +1,14 @@
 // Commands that take files of weights, run as a person or a script would.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <string>
 
 #include "core/files.h"
 #include "core/rng.h"
 #include "core/safetensors.h"
+#include "support/program.h"
 #include "support/temporary_folder.h"
 #include "train/config.h"
 #include "weights/export.h"
@@ -21,23 +20,8 @@ using test::says;
 
 namespace {
 
-struct Result {
-  int code = 0;
-  std::string said;  // stdout and stderr
-};
-
-Result laban_with(const std::string& arguments) {
-  const std::string command = std::string(LABAN_PROGRAM) + " " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  Result result;
-  std::array<char, 4096> buffer{};
-  for (size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    result.said.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return result;
-}
+using Result = test::ProgramResult;
+Result laban_with(const std::string& line) { return test::laban_with(test::words(line)); }
 
 /// A folder with the weights of an r3d_tiny of four classes, and two labelled clips.
 class Files {

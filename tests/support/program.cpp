@@ -1,0 +1,57 @@
+#include "support/program.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sstream>
+
+#include "core/files.h"
+#include "support/temporary_folder.h"
+
+namespace laban::test {
+
+ProgramResult laban_with(const std::vector<std::string>& arguments, const std::string& program) {
+  const TemporaryFolder folder;
+  const std::filesystem::path out = folder.path() / "out", said = folder.path() / "said";
+  ProgramResult result;
+  result.code = wait_for(start_program(arguments, out, said, program));
+  result.out = read_file(out);
+  result.said = read_file(said);
+  return result;
+}
+
+std::vector<std::string> words(const std::string& line) {
+  std::istringstream from(line);
+  std::vector<std::string> all;
+  for (std::string word; from >> word;) all.push_back(word);
+  return all;
+}
+
+pid_t start_program(const std::vector<std::string>& arguments, const std::filesystem::path& out,
+                    const std::filesystem::path& said, const std::string& program) {
+  std::vector<std::string> words = arguments;
+  words.insert(words.begin(), program);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const auto redirect = [](int stream, const std::filesystem::path& to) {
+    return ::dup2(::open(to.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644), stream) >= 0;
+  };
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (redirect(STDOUT_FILENO, out) && redirect(STDERR_FILENO, said)) ::execv(program.c_str(), argv.data());
+    ::_exit(127);
+  }
+  return child;
+}
+
+int wait_for(pid_t process) {
+  int status = 0;
+  REQUIRE(::waitpid(process, &status, 0) == process);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace laban::test
