@@ -21,8 +21,8 @@ struct CardStreams : emulation::Streams {
   void put(void* stream, Work work) override {
     Card::the_one().put(static_cast<CUstream_st*>(stream), std::move(work));
   }
-  void look_at(std::span<const std::byte> arguments) override {
-    Card::the_one().require_no_host_address(arguments.data(), arguments.size());
+  void look_at(std::span<const std::byte> argument) override {
+    Card::the_one().require_kernel_may_have(argument);
   }
 };
 
@@ -135,7 +135,9 @@ std::optional<Card::Allocation> Card::allocation(const void* data) const {
   return Allocation{next->first, next->second};
 }
 
-void Card::require_piece(const void* data, size_t bytes, const std::string& what) const {
+void Card::require_piece(const void* data, size_t bytes, const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (recording_here()) recorded_->checks.push_back([=, this] { require_piece(data, bytes, what); });
   const std::optional<Allocation> found = allocation(data);
   if (!found) throw Error(text(what, ": ", data, " is no memory of the card"));
   const auto left = static_cast<size_t>(found->begin + found->bytes - static_cast<const std::byte*>(data));
@@ -143,16 +145,24 @@ void Card::require_piece(const void* data, size_t bytes, const std::string& what
     throw Error(text(what, ": ", bytes, " bytes at ", data, ", whose allocation has ", left, " left"));
 }
 
-void Card::require_no_host_address(const void* words, size_t bytes) const {
-  for (size_t i = 0; i + sizeof(uintptr_t) <= bytes; i += sizeof(uintptr_t)) {
+void Card::require_kernel_may_have(std::span<const std::byte> argument) {
+  const std::lock_guard lock(mutex_);
+  if (recording_here()) {
+    recorded_->checks.push_back(
+        [this, kept = std::vector(argument.begin(), argument.end())] { require_kernel_may_have(kept); });
+  }
+  for (size_t i = 0; i + sizeof(uintptr_t) <= argument.size(); i += sizeof(uintptr_t)) {
     uintptr_t word = 0;
-    std::memcpy(&word, static_cast<const std::byte*>(words) + i, sizeof word);
+    std::memcpy(&word, argument.data() + i, sizeof word);
     // No program has anything below 4 GiB here; above, two numbers side by side seldom are an address.
-    const auto* const address = reinterpret_cast<const void*>(word);
-    if (word >> 32 == 0 || is_on_card(address) || is_reachable(address)) continue;
-    if (is_mapped(word))
-      throw Error(text("a kernel was given an address of the host's memory, in bytes ", i, " to ", i + 7,
-                       " of an argument"));
+    const auto* const address = reinterpret_cast<const std::byte*>(word);
+    if (word >> 32 == 0 || is_reachable(address)) continue;
+    const auto place = [&] { return text(", in bytes ", i, " to ", i + 7, " of an argument"); };
+    if (is_on_card(address)) {
+      if (is_reachable(address - 1)) continue;  // the end of an allocation
+      throw Error("a kernel was given memory of the card that nobody has allocated" + place());
+    }
+    if (is_mapped(word)) throw Error("a kernel was given an address of the host's memory" + place());
   }
 }
 
@@ -166,15 +176,12 @@ Card::Unlocked::~Unlocked() {
 }
 
 void Card::add(CUstream_st* stream) { streams_[stream]; }
-void Card::remove(CUstream_st* stream) {
-  finish(stream);
-  streams_.erase(stream);
-}
+void Card::remove(CUstream_st* stream) { streams_.erase(stream); }
 
 std::deque<Item>& Card::items(CUstream_st* stream) {
   const auto at = streams_.find(stream);
   if (at == streams_.end()) throw Error("work was put on a stream that does not exist");
-  return at->second;
+  return at->second.items;
 }
 
 void Card::put(CUstream_st* stream, Work work) {
@@ -217,11 +224,14 @@ void Card::run_front(CUstream_st* stream) {
 void Card::run_some() {
   if (running_ > 0 || schedule_ == Schedule::late) return;
   if (schedule_ == Schedule::early) return finish_all();
-  for (auto& [stream, waiting] : streams_)
-    for (auto left = rng_.integer(0, 3); left > 0 && !waiting.empty(); --left) run_front(stream);
+  for (auto& [stream, queue] : streams_) {
+    if (rng_.coin(0.25)) queue.quick = !queue.quick;
+    if (queue.quick) finish(stream);
+  }
 }
 
 void Card::finish(CUstream_st* stream) {
+  if (items(stream).empty()) return;
   const Unlocked unlocked(*this);
   while (!items(stream).empty()) run_front(stream);
 }
@@ -234,8 +244,8 @@ void Card::finish(const Mark& mark) {
 }
 void Card::finish_all() {
   const Unlocked unlocked(*this);
-  for (auto& [stream, waiting] : streams_)
-    while (!waiting.empty()) run_front(stream);
+  for (const auto& [stream, queue] : streams_)
+    while (!queue.items.empty()) run_front(stream);
 }
 
 // ---- recording -----------------------------------------------------------------------------------------

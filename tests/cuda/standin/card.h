@@ -2,17 +2,17 @@
 //
 // The calls of CUDA's runtime (runtime.cpp), cuBLAS (cublas.cpp) and cuDNN (cudnn.cpp) end here, so that the
 // whole CudaBackend runs: its kernels by the emulation, its convolutions and products by plain loops. What a
-// card allows and a CPU does not forbid is forbidden here:
+// CPU allows and a card does not is forbidden here:
 //
 //   - Memory of the card cannot be touched by the host: it is mapped away while no work runs. What nobody has
 //     written yet is 0xFF bytes, NaN in every float type.
-//   - Work on a stream runs when it must (Schedule::late: when the host waits for it), when it can (early),
-//   or
-//     somewhere between (random). A wait that is missing between streams, or a page-locked buffer that is
-//     written to again too early, is then an answer that differs from the reference's.
+//   - Work on a stream runs when it can (Schedule::early), when it must because the host waits for it (late),
+//     or now so, now so, each stream by itself (random). A wait that is missing between streams, or a
+//     page-locked buffer that is written to again too early, is then an answer that differs from the
+//     reference's.
 //   - While a stream is recorded nothing that waits or allocates is allowed, nor a copy from pageable memory.
-//   - A kernel is not handed addresses of the host's memory, nor a copy or library a piece that leaves its
-//     allocation.
+//   - A kernel is not handed addresses of the host's memory or of freed memory, nor a copy or library a piece
+//     that leaves its allocation.
 //
 // Breaches come back as CUDA's own status where it has one for them, else as Error from the call in question.
 #pragma once
@@ -26,6 +26,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,9 +57,16 @@ struct Item {
   std::shared_ptr<Mark> mark, wait;
 };
 
+/// A stream's work, oldest first.
+struct Queue {
+  std::deque<Item> items;
+  bool quick = false;  // Schedule::random: whether it runs all that it can, or nothing that can wait
+};
+
 /// What has been recorded.
 struct Recorded {
   std::vector<Work> work;
+  std::vector<std::function<void()>> checks;  // whether the memory that it works on is still there
 };
 
 class Card {
@@ -69,6 +77,7 @@ class Card {
 
   /// For work that is put on streams from now on.
   void set_schedule(Schedule schedule) { schedule_ = schedule; }
+  Schedule schedule() const { return schedule_; }
   /// The next call of this name fails with `status`; so may a test see what a person would.
   void fail_next(std::string call, cudaError_t status) { failures_[std::move(call)] = status; }
   /// How often each call of CUDA's runtime was made so far; launches of kernels are not calls here.
@@ -88,13 +97,14 @@ class Card {
   /// In memory that a copy can be ordered with a stream for: the card's, managed, or page-locked.
   bool is_reachable(const void* data) const { return allocation(data).has_value(); }
   /// Throws where bytes [data, data + bytes) are not all in one allocation of the card's or managed memory.
-  void require_piece(const void* data, size_t bytes, const std::string& what) const;
-  /// Throws where one of the words is an address of the host's own memory.
-  void require_no_host_address(const void* words, size_t bytes) const;
+  void require_piece(const void* data, size_t bytes, const std::string& what);
+  /// Throws where one of the words of a kernel's argument is an address of the host's own memory, or of the
+  /// card's where nobody has any.
+  void require_kernel_may_have(std::span<const std::byte> argument);
 
   // ---- streams ----
   void add(CUstream_st* stream);
-  void remove(CUstream_st* stream);
+  void remove(CUstream_st* stream);  // when its work has been done
   /// Throws Error for a stream that does not exist.
   void put(CUstream_st* stream, Work work);
   std::shared_ptr<Mark> put_mark(CUstream_st* stream);
@@ -142,7 +152,7 @@ class Card {
   std::map<size_t, size_t> on_card_;            // offset, bytes
   std::map<const std::byte*, size_t> on_host_;  // page-locked and managed
   size_t used_ = 0;
-  std::map<CUstream_st*, std::deque<Item>> streams_;
+  std::map<CUstream_st*, Queue> streams_;
   int running_ = 0;  // how many Unlocked live
   CUstream_st* recording_stream_ = nullptr;
   std::thread::id recording_thread_;

@@ -14,16 +14,24 @@ train() {  # run, epochs, arguments
   "$laban" train --data "$work/dances" --device cuda --model r2plus1d_tiny --frames 4 --size 16 --batch 4 --epochs "$epochs" --seed 1 \
     --run "$run" "$@" >"$work/log" 2>&1
 }
-weights() { "$laban" export --checkpoint "$work/$1/last.safetensors" --output "$work/$1.safetensors" >/dev/null && cat "$work/$1.safetensors"; }
-same() { cmp <(weights "$1") <(weights "$2") || fail "$1 and $2 end in other weights"; echo "$1 and $2: the same weights"; }
+export_weights() {
+  "$laban" export --checkpoint "$work/$1/last.safetensors" --output "$work/$1.safetensors" >"$work/log" 2>&1 || fail "exporting $1"
+}
+equal() { export_weights "$1" && export_weights "$2" && cmp "$work/$1.safetensors" "$work/$2.safetensors"; }
+same() { equal "$1" "$2" || fail "$1 and $2 end in other weights"; echo "$1 and $2: the same weights"; }
 
 for precision in f32 bf16; do
   train recorded_$precision 2 --precision $precision || fail "training in $precision"
   train single_$precision 2 --precision $precision --no-graph || fail "training in $precision, --no-graph"
   same recorded_$precision single_$precision
   train checked_$precision 1 --precision $precision --check 1 || fail "--check in $precision"
+  grep -q 'conv.backward_weights .* dw ' "$work/log" || fail "--check in $precision has not compared convolutions"
   echo "every op of a step in $precision agrees with the reference"
 done
+
+# Or else "the same" would say nothing.
+train other 2 --precision f32 --lr 0.011 || fail "training with another learning rate"
+! equal recorded_f32 other >/dev/null || fail "the learning rate makes no difference"
 
 # Stopped after its first epoch, and resumed.
 train whole 4 --precision bf16 || fail "training for 4 epochs"

@@ -288,6 +288,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   return call("cudaGraphLaunch", [&](Card& card) {
+    for (const auto& check : executable->recorded.checks) check();
     for (const auto& work : executable->recorded.work) card.put(stream, work);
     return cudaSuccess;
   });

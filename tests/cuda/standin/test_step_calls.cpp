@@ -3,12 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <map>
-#include <string>
 
 #include "models/families.h"
 #include "models/network.h"
-#include "standin/card.h"
+#include "standin/fixture.h"
 #include "support/gpu.h"
 #include "train/clip_buffer.h"
 #include "train/optimizer.h"
@@ -16,20 +14,8 @@
 
 using namespace laban;
 using namespace laban::test;
-using standin::Card;
 
 namespace {
-
-/// The calls that `body` makes.
-template <class Body>
-std::map<std::string, int64_t> calls_of(Body&& body) {
-  const auto before = Card::the_one().calls();
-  body();
-  auto after = Card::the_one().calls();
-  for (const auto& [name, count] : before)
-    if ((after[name] -= count) == 0) after.erase(name);
-  return after;
-}
 
 std::shared_ptr<const Batch> batch_of(const Shape& shape, std::pmr::memory_resource* staging) {
   auto* const batch =
