@@ -18,7 +18,7 @@ CMAKE_FLAGS ?=
 all: build
 
 deps:
-	@sh tools/install_deps.sh
+	@sh tools/scripts/install_deps.sh
 
 configure: deps
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
@@ -34,7 +34,7 @@ test: build
 demo: export DEMO_STARTED := $(shell date +%s)
 demo: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target laban
-	@bash tools/demo.sh $(BUILD)/laban
+	@bash tools/demo/demo.sh $(BUILD)/laban
 
 asan:
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -50,7 +50,7 @@ tsan:
 FUZZ_SECONDS ?= 60
 FUZZ ?= safetensors torch video picture shard packets lists
 fuzz:
-	@sh tools/install_deps.sh --fuzz
+	@sh tools/scripts/install_deps.sh --fuzz
 	@cmake -S tests/fuzz -B build-fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ >/dev/null
 	@cmake --build build-fuzz -j $(JOBS)
 	@for format in $(FUZZ); do echo "fuzzing $$format"; \
@@ -68,17 +68,17 @@ soak: configure
 
 gpu-check: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target laban laban_test_gpu
-	@bash tools/gpu_check.sh --bin $(BUILD)
+	@bash tools/scripts/gpu_check.sh --bin $(BUILD)
 
 bundle:
 	@$(MAKE) --no-print-directory configure BUILD=build-bundle \
 	  CMAKE_FLAGS='-DLABAN_MARCH=x86-64-v3 -DLABAN_CUDA_ARCHITECTURES="80;86;89;90;100;120"'
 	@cmake --build build-bundle -j $(JOBS) --target laban
 	@if grep -q LABAN_NVCC:FILEPATH=/ build-bundle/CMakeCache.txt; then cmake --build build-bundle -j $(JOBS) --target laban_test_gpu; fi
-	@bash tools/bundle.sh build-bundle
+	@bash tools/scripts/bundle.sh build-bundle
 
 format:
-	@sh tools/install_deps.sh --format
+	@sh tools/scripts/install_deps.sh --format
 	@git ls-files '*.cpp' '*.h' '*.cu' | xargs clang-format -i
 
 clean:

@@ -6,7 +6,7 @@
 #include <exception>
 #include <new>
 
-#include "commands.h"
+#include "commands/commands.h"
 #include "core/error.h"
 
 namespace {

@@ -164,8 +164,7 @@ struct MixClips {
   Tensor box;      // i32, n x 4: top, left, bottom, right
 };
 
-// ---- linear and loss
-// ---------------------------------------------------------------------------------------
+// ---- linear and loss ---------------------------------------------------------------------------------
 
 struct LinearForward {
   Tensor x, w, bias, y;
@@ -192,8 +191,7 @@ struct Softmax {
   Tensor logits, probabilities;
 };
 
-// ---- optimizer (on the flat parameter arena)
-// ------------------------------------------------------------------
+// ---- optimizer (on the flat parameter arena) ---------------------------------------------------------
 
 /// A run of the flat arena whose parameters share their settings.
 struct ParameterSegment {

@@ -1,7 +1,7 @@
 // In place of everything else of this room where laban is built without CUDA.
 #include "core/error.h"
-#include "cuda/cuda_backend.h"
-#include "cuda/ladder_bench.h"
+#include "cuda/ladder/ladder_bench.h"
+#include "cuda/make_backend.h"
 
 namespace laban {
 namespace {

@@ -1,10 +1,10 @@
-#include "cuda/cuda_backend.h"
+#include "cuda/make_backend.h"
 
 #include <cstdlib>
 
-#include "cuda/backend.h"
 #include "cuda/check.h"
-#include "cuda/plan_timer.h"
+#include "cuda/conv/plan_timer.h"
+#include "cuda/cuda_backend.h"
 
 namespace laban {
 namespace cuda {

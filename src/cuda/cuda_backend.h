@@ -1,37 +1,123 @@
-// The door to CUDA. A build without it links absent.cpp, whose maker explains itself; there are no #ifdefs
-// elsewhere.
+// CudaBackend: the ops on an NVIDIA GPU. Convolutions are cuDNN's, matrix products cuBLAS's, everything else
+// runs in laban's own kernels. docs/cuda.md tells how a step runs.
 #pragma once
 
-#include <filesystem>
 #include <memory>
-#include <string>
 
-#include "core/backend.h"
+#include "core/backend_decorator.h"
+#include "cuda/conv/convolution.h"
+#include "cuda/libraries.h"
+#include "cuda/linear.h"
+#include "cuda/make_backend.h"
+#include "cuda/op_clock.h"
+#include "cuda/runtime.h"
 
-namespace laban {
+namespace laban::cuda {
 
-struct CudaSettings {
-  int gpu = 0;        // which card, as nvidia-smi counts
-  bool tf32 = false;  // f32 products on tensor cores, with 10 fraction bits: faster, no longer true f32
-  bool deterministic = true;  // only algorithms that give the same bits in every run
-  bool autotune =
-      false;  // time the convolution algorithms of each shape instead of asking cuDNN's heuristics
-  bool exact_weights = false;  // bf16: gradients of weights are never rounded to bf16 (cuda/convolution.h)
-  bool graph = true;           // record a step once and replay it
-  bool managed =
-      false;  // memory that the host may touch as well, every op waited for, no padding: for checks
-  std::filesystem::path plans = {};  // file that keeps what autotune has found; empty: none
+/// Every op that has a kernel of laban's own, on one stream; one level of inheritance an op, as in
+/// core/backend_decorator.h.
+using OwnOps = decorator::OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, InverseStd, ReluForward,
+                                 ReluBackward, Accumulate, Cast, MaxPoolForward, MaxPoolBackward,
+                                 GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout, SubsampleForward,
+                                 SubsampleBackward, ClipsFromFrames, MixClips, SoftmaxCrossEntropy, Softmax,
+                                 SgdStep, AdamStep, MovingAverage, SumOfSquares, SetZero>;
+
+template <class List>
+class OwnKernels;
+template <>
+class OwnKernels<decorator::OpList<>> : public Backend {
+ public:
+  explicit OwnKernels(const CudaSettings& settings) : settings_(settings), info_(open_device(settings.gpu)) {}
+
+ protected:
+  /// After every op.
+  void finish() {
+    if (settings_.managed) stream_.synchronize();
+  }
+
+  CudaSettings settings_;
+  DeviceInfo info_;  // before the stream: nothing of CUDA works until a card has been opened
+  StreamOwner stream_;
+};
+template <class Op, class... Rest>
+class OwnKernels<decorator::OpList<Op, Rest...>> : public OwnKernels<decorator::OpList<Rest...>> {
+ public:
+  using OwnKernels<decorator::OpList<Rest...>>::OwnKernels;
+  using OwnKernels<decorator::OpList<Rest...>>::run;
+  void run(const Op& op, Scratch scratch) override {
+    if constexpr (requires { cuda::run(op, scratch, Stream{}); })
+      cuda::run(op, scratch, this->stream_.get());
+    else
+      cuda::run(op, this->stream_.get());
+    this->finish();
+  }
 };
 
-/// True where this program carries a CUDA backend.
-bool cuda_is_built();
-/// Throws Error where there is no CUDA in this build, or no card that it can use.
-std::unique_ptr<Backend> make_cuda_backend(const CudaSettings& settings);
-/// "NVIDIA H200, compute capability 9.0, driver 13.0, CUDA 13.0, cuDNN 9.19.0": for reports. Throws as
-/// make_cuda_backend does.
-std::string cuda_description(int gpu);
-/// cudnn_plans.json in $XDG_CACHE_HOME/laban or ~/.cache/laban: where plans are kept unless somebody says
-/// otherwise. Empty where there is no home.
-std::filesystem::path default_plan_file();
+class CudaBackend : public OwnKernels<OwnOps> {
+ public:
+  explicit CudaBackend(const CudaSettings& settings);
 
-}  // namespace laban
+  std::string_view name() const override { return "cuda"; }
+  Device device() const override { return settings_.managed ? Device::cpu : Device::cuda; }
+  bool supports(DType compute) const override { return compute == DType::f32 || compute == DType::bf16; }
+  /// 16 bytes: what tensor cores and 16-byte accesses want.
+  int64_t channel_multiple(DType compute) const override {
+    return settings_.managed ? 1 : compute == DType::bf16 ? 8 : 4;
+  }
+
+  std::unique_ptr<Memory> allocate(size_t bytes) override {
+    return settings_.managed ? allocate_managed(bytes) : allocate_device(bytes);
+  }
+  std::unique_ptr<Memory> allocate_staging(size_t bytes) override;
+  std::optional<size_t> free_bytes() override { return free_device_bytes(); }
+  void upload(const Tensor& to, const void* from) override;
+  void download(void* to, const Tensor& from) override;
+  void begin_upload(const Tensor& to, const void* from) override;
+  void await_uploads() override;
+  void synchronize() override { stream_.synchronize(); }
+  std::unique_ptr<Recording> record(const std::function<void()>& body) override;
+  bool rounds_before_adding(const ConvBackwardWeights& op) override {
+    return convolutions_.rounds_before_adding(op);
+  }
+  bool rounds_before_adding(const ConvBackwardData& op) override {
+    return convolutions_.rounds_before_adding(op);
+  }
+  std::unique_ptr<OpClock> clock() override { return make_op_clock(stream_.get()); }
+
+  using OwnKernels::run;
+  void run(const ConvForward& op, Scratch scratch) override;
+  void run(const ConvBackwardData& op, Scratch scratch) override;
+  void run(const ConvBackwardWeights& op, Scratch scratch) override;
+  void run(const LinearForward& op, Scratch scratch) override;
+  void run(const LinearBackwardData& op, Scratch scratch) override;
+  void run(const LinearBackwardWeights& op, Scratch scratch) override;
+
+  std::string note() const override { return convolutions_.plans().file().complaint(); }
+
+  const DeviceInfo& info() const { return info_; }
+
+ protected:
+  using Backend::prepare_for;
+  using Backend::scratch_for;
+  size_t scratch_for(const ConvForward& op) override;
+  size_t scratch_for(const ConvBackwardData& op) override;
+  size_t scratch_for(const ConvBackwardWeights& op) override;
+  size_t scratch_for(const LinearForward& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const LinearBackwardData& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const LinearBackwardWeights& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const BatchNormTrain& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const BatchNormBackward& op) override { return cuda::scratch_bytes(op); }
+  size_t scratch_for(const SumOfSquares& op) override { return cuda::scratch_bytes(op); }
+  void prepare_for(const ConvForward& op) override;
+  void prepare_for(const ConvBackwardData& op) override;
+  void prepare_for(const ConvBackwardWeights& op) override;
+
+ private:
+  SmallUploads small_uploads_;
+  StreamOwner copies_;  // uploads beside the ops
+  Event uploaded_;      // the last of them
+  Libraries libraries_;
+  Convolutions convolutions_;
+};
+
+}  // namespace laban::cuda

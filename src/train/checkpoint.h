@@ -18,10 +18,10 @@
 #include <vector>
 
 #include "core/safetensors.h"
-#include "data/dataset.h"
-#include "data/loader.h"
+#include "data/dataset/dataset.h"
+#include "data/load/loader.h"
 #include "layers/parameter.h"
-#include "train/config.h"
+#include "train/config/config.h"
 #include "train/optimizer.h"
 #include "train/weight_average.h"
 

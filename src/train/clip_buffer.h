@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core/backend.h"
-#include "data/batch_source.h"
+#include "data/load/batch_source.h"
 
 namespace laban {
 

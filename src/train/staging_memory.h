@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "core/backend.h"
-#include "data/loader.h"
+#include "data/load/loader.h"
 
 namespace laban {
 

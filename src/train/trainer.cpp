@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "core/files.h"
-#include "train/data_record.h"
-#include "train/evaluation.h"
-#include "train/feature_source.h"
+#include "train/evaluate/evaluation.h"
+#include "train/features/feature_source.h"
+#include "train/log/data_record.h"
 
 namespace laban {
 namespace {

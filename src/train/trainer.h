@@ -9,14 +9,14 @@
 #include <string_view>
 #include <vector>
 
-#include "data/loader.h"
+#include "data/load/loader.h"
 #include "models/network.h"
 #include "train/checkpoint.h"
 #include "train/clip_buffer.h"
 #include "train/clip_mixer.h"
-#include "train/config.h"
-#include "train/features.h"
-#include "train/metrics.h"
+#include "train/config/config.h"
+#include "train/features/features.h"
+#include "train/log/metrics.h"
 #include "train/run_folder.h"
 #include "train/staging_memory.h"
 #include "train/weight_average.h"

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "core/files.h"
-#include "cuda/conv_plan.h"
+#include "cuda/conv/conv_plan.h"
 #include "cuda_fixture.h"
 
 using namespace laban;

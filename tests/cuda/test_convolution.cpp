@@ -2,7 +2,7 @@
 // how much scratch it takes.
 #include <doctest/doctest.h>
 
-#include "cuda/convolution.h"
+#include "cuda/conv/convolution.h"
 #include "cuda/linear.h"
 #include "cuda/matrix_product.h"
 #include "cuda/scratch.h"

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "conv_collector.h"
-#include "cuda/conv_plan.h"
-#include "cuda/unfolded.h"
+#include "cuda/conv/conv_plan.h"
+#include "cuda/conv/unfolded.h"
 #include "cuda_fixture.h"
 #include "models/families.h"
 #include "models/network.h"

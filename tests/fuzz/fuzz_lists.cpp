@@ -6,11 +6,11 @@
 #include <string>
 
 #include "core/error.h"
-#include "data/annotation_list.h"
-#include "data/clip_reader.h"
-#include "data/csv.h"
-#include "data/dataset.h"
-#include "data/frame_names.h"
+#include "data/dataset/annotation_list.h"
+#include "data/dataset/csv.h"
+#include "data/dataset/dataset.h"
+#include "data/dataset/frame_names.h"
+#include "data/load/clip_reader.h"
 #include "data/made_clips.h"
 
 namespace {

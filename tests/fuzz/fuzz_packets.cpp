@@ -4,9 +4,9 @@
 #include <cstdint>
 
 #include "core/error.h"
-#include "data/index_code.h"
 #include "data/made_clips.h"
-#include "data/packet_store.h"
+#include "data/video/index_code.h"
+#include "data/video/video_index_store.h"
 #include "fuzz/look_at.h"
 #include "fuzz/memory_file.h"
 

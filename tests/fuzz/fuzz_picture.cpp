@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "core/error.h"
-#include "data/image_folder.h"
+#include "data/picture/image_folder.h"
 #include "fuzz/look_at.h"
 #include "fuzz/memory_file.h"
 

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "core/error.h"
-#include "data/byte_code.h"
-#include "data/shard.h"
+#include "data/cache/shard.h"
+#include "data/video/byte_code.h"
 #include "fuzz/look_at.h"
 #include "fuzz/memory_file.h"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "core/error.h"
-#include "data/index_code.h"
-#include "data/video.h"
+#include "data/video/index_code.h"
+#include "data/video/video.h"
 #include "fuzz/look_at.h"
 #include "fuzz/memory_file.h"
 

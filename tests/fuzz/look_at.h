@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "data/transforms.h"
+#include "data/clip/clip_writer.h"
 
 namespace laban::fuzz {
 

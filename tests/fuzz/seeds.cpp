@@ -6,9 +6,9 @@
 #include <string>
 
 #include "core/files.h"
-#include "data/cache.h"
-#include "data/index_code.h"
+#include "data/cache/cache.h"
 #include "data/made_clips.h"
+#include "data/video/index_code.h"
 #include "weights/made_files.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "data/clip_reader.h"
-#include "data/examine.h"
+#include "data/check/examine.h"
+#include "data/load/clip_reader.h"
 #include "data/made_clips.h"
 #include "soak/damage.h"
 

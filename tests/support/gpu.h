@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "cuda/cuda_backend.h"
+#include "cuda/make_backend.h"
 
 namespace laban::test {
 

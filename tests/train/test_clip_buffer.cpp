@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "cpu/cpu_backend.h"
-#include "data/loader.h"
+#include "data/load/loader.h"
 #include "train/staging_memory.h"
 #include "train_fixture.h"
 

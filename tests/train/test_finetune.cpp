@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "cpu/cpu_backend.h"
-#include "train/evaluation.h"
+#include "train/evaluate/evaluation.h"
 #include "train/train_fixture.h"
 #include "train/trainer.h"
 

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "cpu/cpu_backend.h"
-#include "train/data_record.h"
+#include "train/log/data_record.h"
 #include "train/train_fixture.h"
 
 using namespace laban;

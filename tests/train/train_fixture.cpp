@@ -9,7 +9,7 @@
 #include "core/files.h"
 #include "core/rng.h"
 #include "core/safetensors.h"
-#include "train/report_clips.h"
+#include "train/report/clips.h"
 
 namespace laban::test {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
-#include "train/config.h"
-#include "train/report_fixture.h"
+#include "data/dataset/dataset.h"
+#include "train/config/config.h"
+#include "train/report/report_fixture.h"
 #include "train/trainer.h"
 
 namespace laban::test {

@@ -1,4 +1,4 @@
-// Expected values of PyTorch and torchvision: tests/golden, written by tools/compare_torch.py --golden.
+// Expected values of PyTorch and torchvision: tests/golden, written by tools/torch/compare_torch.py --golden.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@ namespace laban::test {
 std::filesystem::path golden_folder();
 nlohmann::json golden(const std::string& file);
 
-/// The values of tools/torch_golden.py's formula: evenly spread over [-0.5, 0.5), no two names alike.
+/// The values of tools/torch/torch_golden.py's formula: evenly spread over [-0.5, 0.5), no two names alike.
 std::vector<double> formula(const std::string& name, int64_t count);
 
 /// A network of the file's model, its weights from the formula.

@@ -1,7 +1,7 @@
 // Every rung of the kernel ladder, emulated, computes the op.
 #include <doctest/doctest.h>
 
-#include "cuda/kernels/ladder.h"
+#include "cuda/ladder/ladder.h"
 #include "emulation/emulated_backend.h"
 #include "support/op_cases.h"
 

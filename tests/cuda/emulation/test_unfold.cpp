@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "core/rng.h"
+#include "cuda/conv/unfolded.h"
 #include "cuda/kernels/kernels.h"
-#include "cuda/unfolded.h"
 #include "reference/reference_backend.h"
 #include "support/host_tensor.h"
 

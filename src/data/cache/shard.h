@@ -1,0 +1,114 @@
+// Several clips' frames, shrunk, in one file that is mapped into memory: what `laban cache` writes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/file_bytes.h"
+#include "core/files.h"
+#include "core/sha256.h"
+#include "data/picture/frame.h"
+#include "data/video/video_index_store.h"
+
+namespace laban {
+
+constexpr const char* kShardExtension = ".labanshard";
+/// Rows or columns of a picture, at most: what JPEG can hold. A table that claims more is damaged.
+constexpr int kMaxShardSide = 65500;
+
+enum class ShardCoding : uint8_t {
+  jpeg,  // each frame a JPEG picture of 4:2:0 (its colours are the video's, not JFIF's)
+  raw,   // planes Y, U, V of 8 bits, 4:2:0, row by row
+};
+
+/// A clip in a shard. Its frames keep the numbers that they have in their source.
+struct ShardClip {
+  std::string name{};         // the dataset's name of it
+  FileStamp source{};         // the file it was made from (zeros for a folder)
+  int64_t first_frame = 0;    // the source's number of frame 0
+  double fps = 0;             // of the source; 0: unknown
+  int width = 0, height = 0;  // as stored
+  int rotation = 0;           // as in Frame
+  bool mirror = false;
+  ColorMatrix matrix = ColorMatrix::bt601;
+  bool full_range = false;
+  std::vector<uint64_t> offset{};    // of every frame in the file, and one behind the last
+  std::vector<uint64_t> checksum{};  // of every frame's bytes (checksum_of)
+
+  int64_t frame_count() const { return static_cast<int64_t>(checksum.size()); }
+  int shown_width() const { return rotation % 180 ? height : width; }
+  int shown_height() const { return rotation % 180 ? width : height; }
+};
+
+/// Writes a shard; nothing appears under its name before commit().
+class ShardWriter {
+ public:
+  /// `made`: how its clips were made, in words; a shard made otherwise is not taken for this one.
+  ShardWriter(const std::filesystem::path& file, ShardCoding coding, std::string made);
+  /// What a clip is, without its frames; then frame by frame.
+  void begin_clip(ShardClip clip);
+  void add_frame(std::span<const uint8_t> bytes);
+  /// Takes back the clip that was begun last, if that is its name: the shard will not tell of it. The bytes
+  /// of its frames stay where they are.
+  void take_back(const std::string& name);
+  /// FileError (a full disk, ...) where the shard cannot be kept. Returns its SHA-256.
+  std::string commit();
+
+ private:
+  void write(const void* data, size_t bytes);
+
+  AtomicFile file_;
+  Sha256 hash_;
+  ShardCoding coding_;
+  std::string made_;
+  uint64_t at_ = 0;
+  std::vector<ShardClip> clips_;
+};
+
+class Shard {
+ public:
+  /// FileError where the file is no shard, cut short, or its table is damaged.
+  explicit Shard(const std::filesystem::path& file);
+
+  const std::filesystem::path& file() const { return bytes_.path; }
+  ShardCoding coding() const { return coding_; }
+  const std::string& made() const { return made_; }
+  const std::vector<ShardClip>& clips() const { return clips_; }
+  /// FileError where the shard has no clip of that name.
+  const ShardClip& clip(const std::string& name) const;
+  /// A frame's bytes. FileError where they are not those that were written.
+  std::span<const uint8_t> frame(const ShardClip& clip, int64_t k) const;
+  /// Reads all of the file: compares every frame with its checksum (FileError where one is damaged), and
+  /// returns the file's SHA-256.
+  std::string verify() const;
+
+ private:
+  FileBytes bytes_;
+  ShardCoding coding_ = ShardCoding::jpeg;
+  std::string made_;
+  std::vector<ShardClip> clips_;
+};
+
+/// Decodes frames of shards, keeping its decoder and buffer: one per thread.
+class ShardReader {
+ public:
+  ShardReader();
+  ~ShardReader();
+  ShardReader(ShardReader&&) noexcept;
+
+  /// Calls sink(k, frame) for every different k in `wanted` (ascending, in [0, frame_count)). The planes live
+  /// until sink returns. FileError naming the shard and the clip.
+  void read(const Shard& shard, const ShardClip& clip, std::span<const int64_t> wanted,
+            const std::function<void(int64_t, const Frame&)>& sink);
+
+ private:
+  struct Jpeg;
+  std::unique_ptr<Jpeg> jpeg_;
+};
+
+}  // namespace laban

@@ -1,0 +1,180 @@
+#include "data/check/check.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <tuple>
+
+#include "core/error.h"
+#include "data/video/watch.h"
+
+namespace laban {
+namespace {
+
+/// The items that share a file, in their order. Videos are told by their path; folders of pictures by all
+/// that chooses pictures; clips of a cache's shard by their name, as each is looked at by itself.
+std::vector<std::vector<int>> items_by_file(const Dataset& dataset) {
+  std::map<std::tuple<std::string, std::string, std::string, int64_t, int64_t>, std::vector<int>> files;
+  for (size_t i = 0; i < dataset.items.size(); ++i) {
+    const DatasetItem& item = dataset.items[i];
+    const bool video = item.kind == ItemKind::video;
+    const FrameRange range = video ? FrameRange{} : item.range.value_or(FrameRange{});
+    const std::string clip = item.kind == ItemKind::cached ? item.name : "";
+    files[{item.path.string(), clip, item.frames_named, range.first.value_or(-1), range.count}].push_back(
+        static_cast<int>(i));
+  }
+  std::vector<std::vector<int>> groups;
+  for (auto& [key, items] : files) groups.push_back(std::move(items));
+  return groups;
+}
+
+/// What is said of the whole file, applied to an item that may be a stretch of it.
+FileReport of_item(FileReport report, const DatasetItem& item, const SamplerSettings& sampler) {
+  if (!report.readable) return report;
+  if (item.kind == ItemKind::video && item.range) {
+    const int64_t first = item.range->first.value_or(0), last = first + item.range->count - 1;
+    if (last >= report.frames) {
+      report.findings.push_back({FindingKind::missing_frames,
+                                 text("frames ", first, " to ", last, " are asked for, but the video has ",
+                                      report.frames, " (0 to ", report.frames - 1, ")")});
+      report.readable = false;
+      report.content.clear();
+      return report;
+    }
+    report.first_frame = first, report.frames = item.range->count;
+  }
+  const int64_t needed = frames_needed(sampler, report.fps);
+  if (report.frames < needed)
+    report.findings.push_back(
+        {FindingKind::short_clip, text("it has ", report.frames, report.frames == 1 ? " frame" : " frames",
+                                       "; a clip without repeated frames needs ", needed)});
+  return report;
+}
+
+bool overlap(const FileReport& a, const FileReport& b) {
+  return a.first_frame < b.first_frame + b.frames && b.first_frame < a.first_frame + a.frames;
+}
+
+const char* split_name(const DatasetItem& item) { return kSplitNames[static_cast<size_t>(item.split)]; }
+
+void compare(const Dataset& dataset, int a, int b, std::vector<Finding>& findings) {
+  const DatasetItem &first = dataset.items[static_cast<size_t>(a)],
+                    &second = dataset.items[static_cast<size_t>(b)];
+  const auto class_of = [&](const DatasetItem& item) {
+    return dataset.classes[static_cast<size_t>(item.label)];
+  };
+  if (first.label != second.label)
+    findings.push_back(
+        {FindingKind::label_conflict, b, a,
+         text("the same as ", first.name, ", which is ", class_of(first), " and not ", class_of(second))});
+  if (first.split != second.split)
+    findings.push_back(
+        {FindingKind::leak, b, a,
+         text("in ", split_name(second), ", and the same as ", first.name, " in ", split_name(first))});
+  else if (first.label == second.label)
+    findings.push_back({FindingKind::duplicate, b, a, "the same as " + first.name});
+}
+
+void tell_shared_sources(const Dataset& dataset, std::vector<Finding>& findings) {
+  std::map<std::string, std::vector<int>> sources;
+  for (size_t i = 0; i < dataset.items.size(); ++i)
+    sources[dataset.items[i].group].push_back(static_cast<int>(i));
+  for (const auto& [source, items] : sources) {
+    std::array<int, kSplitNames.size()> clips{};
+    for (const int item : items) ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].split)];
+    std::string where;
+    int splits = 0;
+    for (size_t s = 0; s < clips.size(); ++s) {
+      if (clips[s] == 0) continue;
+      where += text(splits++ ? ", " : "", clips[s], " in ", kSplitNames[s]);
+    }
+    if (splits > 1)
+      findings.push_back(
+          {FindingKind::shared_source, items.front(), -1, text("the source \"", source, "\" has ", where)});
+  }
+}
+
+}  // namespace
+
+int64_t CheckResult::count(FindingKind kind) const {
+  return std::ranges::count(findings, kind, &Finding::kind);
+}
+int64_t CheckResult::problems() const {
+  return std::ranges::count_if(findings, [](const Finding& f) { return is_problem(f.kind); });
+}
+
+std::vector<Finding> compare_contents(const Dataset& dataset, const std::vector<FileReport>& reports) {
+  std::map<std::string, std::vector<int>> same;
+  for (size_t i = 0; i < reports.size(); ++i)
+    if (!reports[i].content.empty()) same[reports[i].content].push_back(static_cast<int>(i));
+  std::vector<Finding> findings;
+  for (const auto& [content, items] : same)
+    for (size_t b = 1; b < items.size(); ++b)
+      // With the first that overlaps it: whatever differs among copies differs from the first, so pairs of
+      // copies of copies would say nothing new.
+      for (size_t a = 0; a < b; ++a) {
+        const FileReport &first = reports[static_cast<size_t>(items[a])],
+                         &second = reports[static_cast<size_t>(items[b])];
+        if (!overlap(first, second)) continue;
+        compare(dataset, items[a], items[b], findings);
+        break;
+      }
+  tell_shared_sources(dataset, findings);
+  return findings;
+}
+
+CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings) {
+  const std::vector<std::vector<int>> files = items_by_file(dataset);
+  std::vector<FileReport> reports(dataset.items.size());
+  CheckResult result;
+  std::atomic<size_t> next{0};
+  std::mutex mutex;  // guards result, failure and progress
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      for (size_t i = next++; i < files.size(); i = next++) {
+        const auto item_at = [&](int item) -> const DatasetItem& {
+          return dataset.items[static_cast<size_t>(item)];
+        };
+        const FileReport report = examine(item_at(files[i].front()), settings.stop);
+        for (const int item : files[i])
+          reports[static_cast<size_t>(item)] = of_item(report, item_at(item), settings.sampler);
+        const std::lock_guard lock(mutex);
+        ++result.files;
+        if (settings.progress) settings.progress(result.files, static_cast<int64_t>(files.size()));
+      }
+    } catch (const Cancelled&) {
+      next = files.size();
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+      next = files.size();
+    }
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (int i = 1; i < settings.workers; ++i) workers.emplace_back(work);
+    work();
+  }
+  if (failure) std::rethrow_exception(failure);
+
+  result.complete = result.files == static_cast<int64_t>(files.size());
+  for (size_t i = 0; i < reports.size(); ++i) {
+    for (FileFinding& finding : reports[i].findings)
+      result.findings.push_back({finding.kind, static_cast<int>(i), -1, std::move(finding.detail)});
+    if (!reports[i].readable) continue;
+    result.frames += reports[i].frames;
+    if (reports[i].fps > 0) result.seconds += static_cast<double>(reports[i].frames) / reports[i].fps;
+  }
+  if (result.complete)
+    for (Finding& finding : compare_contents(dataset, reports)) result.findings.push_back(std::move(finding));
+  std::ranges::stable_sort(result.findings, [](const Finding& a, const Finding& b) {
+    return std::tie(a.kind, a.item) < std::tie(b.kind, b.item);
+  });
+  return result;
+}
+
+}  // namespace laban

@@ -1,0 +1,50 @@
+// A dataset looked through: every file decoded, every content compared.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/check/examine.h"
+#include "data/clip/sampler.h"
+#include "data/dataset/dataset.h"
+
+namespace laban {
+
+struct Finding {
+  FindingKind kind;
+  int item = 0;          // position in Dataset::items
+  int other = -1;        // the item that it is compared with; -1: none
+  std::string detail{};  // a sentence
+};
+
+struct CheckSettings {
+  SamplerSettings sampler{};  // what a clip needs
+  int workers = 1;            // files looked at at once
+  /// Called after every file, one call at a time, from any thread; may be empty.
+  std::function<void(int64_t done, int64_t of)> progress{};
+  const std::atomic<bool>* stop = nullptr;  // becomes true: no further file is looked at
+};
+
+struct CheckResult {
+  std::vector<Finding> findings{};  // by kind, then by item
+  int64_t files = 0;                // looked at; a folder of pictures counts as one
+  int64_t frames = 0;               // of all clips
+  double seconds = 0;               // of all videos
+  bool complete = true;             // false: stopped before the end, and nothing was compared
+
+  int64_t count(FindingKind kind) const;
+  int64_t problems() const;
+};
+
+/// Items that lie in one file have it decoded once. What an item asks of its file (its range) is checked too.
+CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings);
+
+/// Compares contents: items whose reports have the same content (and whose ranges overlap) are duplicates,
+/// leaks or conflicts; sources with clips in several splits are told once each. `reports` has one for each
+/// item.
+std::vector<Finding> compare_contents(const Dataset& dataset, const std::vector<FileReport>& reports);
+
+}  // namespace laban

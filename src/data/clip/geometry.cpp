@@ -1,0 +1,121 @@
+// Scale, crop and flip of a clip.
+#include "data/clip/geometry.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace laban {
+namespace {
+
+ClipGeometry scaled(const TransformSettings& settings, int width, int height, int short_side) {
+  require(width > 0 && height > 0, "geometry: an empty picture");
+  const int64_t w = width, h = height, s = short_side;
+  ClipGeometry g{.crop_width = settings.crop, .crop_height = settings.crop};
+  g.scaled_width = static_cast<int>(w <= h ? s : w * s / h);
+  g.scaled_height = static_cast<int>(w <= h ? h * s / w : s);
+  return g;
+}
+
+ClipGeometry stretched(const TransformSettings& settings) {
+  return {.scaled_width = settings.stretch_width,
+          .scaled_height = settings.stretch_height,
+          .crop_width = settings.crop,
+          .crop_height = settings.crop};
+}
+
+/// Torchvision's RandomResizedCrop: ten draws of an area and an aspect, the first box that fits; else the
+/// largest of the nearest aspect. The box is rounded in pixels of the scaled picture, not of the stored one.
+ClipGeometry resized_crop(const TransformSettings& s, int width, int height, Rng& rng) {
+  double box_width = 0, box_height = 0;
+  constexpr int kAttempts = 10;
+  for (int attempt = 0; attempt < kAttempts && box_width == 0; ++attempt) {
+    const double area = rng.uniform(s.area_min, s.area_max) * width * height;
+    const double aspect = std::exp(rng.uniform(std::log(s.aspect_min), std::log(s.aspect_max)));
+    const double w = std::sqrt(area * aspect), h = std::sqrt(area / aspect);
+    if (w <= width && h <= height) box_width = w, box_height = h;
+  }
+  if (box_width == 0) {
+    const double aspect = std::clamp(static_cast<double>(width) / height, s.aspect_min, s.aspect_max);
+    box_width = std::min<double>(width, height * aspect);
+    box_height = box_width / aspect;
+  }
+  const auto whole = [&](int side, double box) {
+    return std::max(s.crop, static_cast<int>(std::lround(side * s.crop / std::max(1.0, box))));
+  };
+  return {.scaled_width = whole(width, box_width),
+          .scaled_height = whole(height, box_height),
+          .crop_width = s.crop,
+          .crop_height = s.crop};
+}
+
+}  // namespace
+
+void check(const TransformSettings& s) {
+  if (s.crop < 1) throw UsageError(text("a crop of ", s.crop, " pixels is empty"), "Choose at least 1.");
+  if (s.short_side_min > s.short_side_max)
+    throw UsageError(
+        text("the scaled short side cannot lie between ", s.short_side_min, " and ", s.short_side_max),
+        "The first must not exceed the second.");
+  if (s.rule == ScaleRule::stretch && (s.stretch_width < s.crop || s.stretch_height < s.crop))
+    throw UsageError(text("a crop of ", s.crop, " pixels does not fit a picture of ", s.stretch_width, "x",
+                          s.stretch_height),
+                     "Choose a smaller crop, or stretch pictures to more.");
+  if (!(s.area_min > 0 && s.area_min <= s.area_max && s.area_max <= 1))
+    throw UsageError(text("a crop cannot show between ", s.area_min, " and ", s.area_max, " of a picture"),
+                     "Choose two numbers above 0 and up to 1, the smaller first.");
+  if (!(s.aspect_min > 0 && s.aspect_min <= s.aspect_max && std::isfinite(s.aspect_max)))
+    throw UsageError(text("an aspect cannot lie between ", s.aspect_min, " and ", s.aspect_max),
+                     "Choose two positive numbers, the smaller first.");
+  if (s.rule != ScaleRule::stretch && s.short_side_min < s.crop)
+    throw UsageError(text("a crop of ", s.crop, " pixels does not fit a picture scaled to a short side of ",
+                          s.short_side_min),
+                     text("Choose a short side of at least ", s.crop, ", or a smaller crop."));
+  if (!(s.flip >= 0 && s.flip <= 1))
+    throw UsageError(text("a flip cannot have probability ", s.flip), "Choose a number from 0 to 1.");
+  if (!(s.flip_vertically >= 0 && s.flip_vertically <= 1))
+    throw UsageError(text("a flip cannot have probability ", s.flip_vertically),
+                     "Choose a number from 0 to 1.");
+  check(s.augment);
+  for (size_t c = 0; c < 3; ++c)
+    if (!(s.std[c] > 0) || !std::isfinite(s.std[c]) || !std::isfinite(s.mean[c]))
+      throw UsageError(text("values cannot be normalised with mean ", s.mean[c], " and deviation ", s.std[c]),
+                       "The deviation must be positive.");
+}
+
+ClipGeometry random_geometry(const TransformSettings& settings, int width, int height, Rng& rng) {
+  const auto short_side = [&] {
+    const auto side = static_cast<int>(rng.integer(settings.short_side_min, settings.short_side_max));
+    return scaled(settings, width, height, side);
+  };
+  ClipGeometry g = settings.rule == ScaleRule::area      ? resized_crop(settings, width, height, rng)
+                   : settings.rule == ScaleRule::stretch ? stretched(settings)
+                                                         : short_side();
+  g.x = static_cast<int>(rng.integer(0, g.scaled_width - g.crop_width));
+  g.y = static_cast<int>(rng.integer(0, g.scaled_height - g.crop_height));
+  g.flip = rng.coin(settings.flip);
+  g.flip_vertically = rng.coin(settings.flip_vertically);
+  return g;
+}
+
+ClipGeometry center_geometry(const TransformSettings& settings, int width, int height) {
+  ClipGeometry g = settings.rule == ScaleRule::stretch
+                       ? stretched(settings)
+                       : scaled(settings, width, height, settings.short_side_min);
+  const auto half = [](int room) { return static_cast<int>(std::nearbyint(room / 2.0)); };
+  g.x = half(g.scaled_width - g.crop_width);
+  g.y = half(g.scaled_height - g.crop_height);
+  return g;
+}
+
+ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, int height) {
+  ClipGeometry g = center_geometry(settings, width, height);
+  if (settings.place == CropPlace::centre) return g;
+  const bool wide = g.scaled_width >= g.scaled_height;
+  const int room = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
+  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : room;
+  return g;
+}
+
+}  // namespace laban

@@ -1,0 +1,54 @@
+// Where to look in a frame: scale, crop and flip, chosen once per clip and the same for all its frames.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/rng.h"
+#include "data/clip/augment.h"
+
+namespace laban {
+
+/// How a picture is scaled before a square is cut out of it.
+enum class ScaleRule : uint8_t {
+  short_side,  // RandomShortSideScale: the short side becomes a size of short_side_min..short_side_max
+  area,        // RandomResizedCrop: the crop shows a share of the picture's area, at some aspect
+  stretch,     // every picture becomes stretch_width x stretch_height, whatever its aspect
+};
+
+/// Where evaluation crops: the middle, or an end of the longer side (left or top; right or bottom).
+enum class CropPlace : uint8_t { centre, first, last };
+
+struct TransformSettings {
+  ScaleRule rule = ScaleRule::short_side;
+  /// Integer, uniform, inclusive; evaluation uses the minimum (with rule `area` too).
+  int short_side_min = 128, short_side_max = 160;
+  double area_min = 0.08, area_max = 1, aspect_min = 3.0 / 4, aspect_max = 4.0 / 3;  // width to height
+  int stretch_width = 171, stretch_height = 128;
+  int crop = 112;
+  CropPlace place = CropPlace::centre;  // evaluation
+  double flip = 0.5;                    // RandomHorizontalFlip
+  double flip_vertically = 0;           // RandomVerticalFlip
+  AugmentSettings augment{};
+  std::array<float, 3> mean{0.45f, 0.45f, 0.45f}, std{0.225f, 0.225f, 0.225f};
+};
+
+/// UsageError where these cannot make a clip (a crop larger than the scaled picture, a deviation of zero).
+void check(const TransformSettings& settings);
+
+/// Scale the shown picture to scaled_width x scaled_height, take crop_width x crop_height at (x, y), mirror
+/// from left to right if flip, from top to bottom if flip_vertically.
+struct ClipGeometry {
+  int scaled_width = 0, scaled_height = 0;
+  int x = 0, y = 0, crop_width = 0, crop_height = 0;
+  bool flip = false, flip_vertically = false;
+};
+/// Random scale, crop place and flips for a shown picture of width x height. The short side becomes the drawn
+/// size, the long side floor(long * size / short).
+ClipGeometry random_geometry(const TransformSettings& settings, int width, int height, Rng& rng);
+/// The least scale, the centre (offset (scaled - crop)/2, halves rounded to even), no flips.
+ClipGeometry center_geometry(const TransformSettings& settings, int width, int height);
+/// The same, but along the longer side the end that settings.place names.
+ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, int height);
+
+}  // namespace laban

@@ -1,0 +1,162 @@
+// Opening a dataset: which layout fits, and what every dataset must have.
+#include "data/dataset/dataset.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "data/dataset/csv.h"
+#include "data/dataset/layouts.h"
+#include "data/picture/image_folder.h"
+
+namespace laban {
+namespace fs = std::filesystem;
+namespace {
+
+const Layout& layout_called(const std::string& name) {
+  std::string known = "auto";
+  for (const Layout& layout : all_layouts()) {
+    if (name == layout.name) return layout;
+    known += text(", ", layout.name);
+  }
+  throw UsageError(text("there is no dataset layout \"", name, "\""), "Known are: " + known + ".");
+}
+
+/// "no split.csv (looked for split.csv (columns path,label,split))"...
+std::string what_was_looked_for(const fs::path& root, const DatasetSettings& settings) {
+  std::string lines;
+  for (const Layout& layout : all_layouts())
+    lines += text("\n    ", layout.name, ": looked for ", layout.looks_for, "; found ",
+                  layout.look(root, settings).found);
+  return lines;
+}
+
+/// The first layout that fits, or the one that was asked for.
+const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
+  if (settings.layout != "auto") {
+    const Layout& layout = layout_called(settings.layout);
+    const Look look = layout.look(dataset.root, settings);
+    if (!look.fits)
+      throw Error(text(dataset.root.string(), ": is not laid out as \"", layout.name, "\": looked for ",
+                       layout.looks_for, "; found ", look.found),
+                  "Choose another --layout, or leave it to laban with --layout auto.");
+    return layout;
+  }
+  for (const Layout& layout : all_layouts()) {
+    const Look look = layout.look(dataset.root, settings);
+    if (look.fits) return layout;
+    if (!look.warning.empty()) dataset.notes.push_back(look.warning);
+  }
+  throw Error(text(dataset.root.string(), ": no dataset was found there",
+                   what_was_looked_for(dataset.root, settings)),
+              "Make one folder a class, with its clips inside; docs/data.md shows all layouts.");
+}
+
+void require_learnable(const Dataset& dataset) {
+  const std::string root = dataset.root.string();
+  if (dataset.classes.empty()) throw Error(root + ": no clip is listed", "Name some, with their classes.");
+  if (dataset.classes.size() == 1)
+    throw Error(
+        root + ": there is one class only, \"" + dataset.classes[0] + "\"",
+        "There is nothing to tell apart: make a folder for every class. If the class folders lie deeper, "
+        "name the folder right above them.");
+  for (size_t i = 1; i < dataset.items.size(); ++i)
+    if (dataset.items[i].name == dataset.items[i - 1].name)
+      throw Error(text(root, ": the clip \"", dataset.items[i].name, "\" is listed twice (for ",
+                       kSplitNames[static_cast<size_t>(dataset.items[i - 1].split)], " and ",
+                       kSplitNames[static_cast<size_t>(dataset.items[i].split)], ")"),
+                  "Name every clip once.");
+}
+
+/// A file: an index or another table, or one annotation list.
+void read_file_of_clips(Dataset& dataset, const fs::path& file, const DatasetSettings& settings) {
+  if (is_video_name(file) || is_picture_name(file))
+    throw Error(file.string() + ": is a clip, not a dataset",
+                "Name the folder that holds the class folders.");
+  if (file.filename() == kIndexFile || file.filename() == "split.csv") {
+    dataset.layout = file.filename() == kIndexFile ? "index" : "csv";
+    read_table(dataset, file, settings);
+  } else {
+    dataset.layout = "lists";
+    read_list_file(dataset, file, settings);
+  }
+}
+
+}  // namespace
+
+std::vector<int> Dataset::of(Split split) const {
+  std::vector<int> positions;
+  for (size_t i = 0; i < items.size(); ++i)
+    if (items[i].split == split) positions.push_back(static_cast<int>(i));
+  return positions;
+}
+
+std::vector<int> Dataset::require_split(Split split) const {
+  std::vector<int> positions = of(split);
+  if (!positions.empty()) return positions;
+  const std::string name = kSplitNames[static_cast<size_t>(split)];
+  throw Error(root.string() + ": no clip is for \"" + name + "\"",
+              text("There are ", of(Split::train).size(), " for train, ", of(Split::validate).size(),
+                   " for val and ", of(Split::test).size(), " for test; name clips for ", name,
+                   " in split.csv or put them into a folder ", name, "."));
+}
+
+Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
+  Dataset dataset{.root = path};
+  if (fs::is_directory(path)) {
+    const Layout& layout = choose_layout(dataset, settings);
+    dataset.layout = layout.name;
+    layout.read(dataset, settings);
+  } else if (fs::is_regular_file(path)) {
+    dataset.root = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    read_file_of_clips(dataset, path, settings);
+  } else {
+    throw Error(
+        path.string() + (fs::exists(path) ? ": is neither a folder nor a list" : ": there is no such folder"),
+        "Name the folder that holds the class folders, or a list of clips.");
+  }
+  std::ranges::sort(dataset.items, {}, &DatasetItem::name);
+  std::ranges::sort(dataset.ignored);
+  require_learnable(dataset);
+  return dataset;
+}
+
+std::string index_text(const Dataset& dataset, const fs::path& folder) {
+  const auto any = [&](auto has) { return std::ranges::any_of(dataset.items, has); };
+  const bool frames = any([](const DatasetItem& i) { return !i.frames_named.empty(); });
+  const bool range = any([](const DatasetItem& i) { return i.range.has_value(); });
+  const auto plain_name = [&](const DatasetItem& i) {
+    return name_in(dataset.root, i.path) + range_suffix(i.range);
+  };
+  const bool named = any([&](const DatasetItem& i) { return i.name != plain_name(i); });
+  std::string out = text("# laban index of ", dataset.items.size(), " clips in ", dataset.classes.size(),
+                         " classes, layout ", dataset.layout, "\npath,label,split,group",
+                         frames ? ",frames" : "", range ? ",first,count" : "", named ? ",name" : "", "\n");
+  for (const DatasetItem& item : dataset.items) {
+    out += text(csv_cell(name_in(folder, item.path)), ',',
+                csv_cell(dataset.classes[static_cast<size_t>(item.label)]), ',',
+                kSplitNames[static_cast<size_t>(item.split)], ',', csv_cell(item.group));
+    if (frames) out += ',' + csv_cell(item.frames_named);
+    if (range && item.range)
+      out += text(',', item.range->first ? std::to_string(*item.range->first) : "", ',', item.range->count);
+    else if (range)
+      out += ",,";
+    if (named) out += ',' + csv_cell(item.name);
+    out += '\n';
+  }
+  return out;
+}
+
+Dataset unlabelled(const std::vector<fs::path>& clips) {
+  Dataset dataset;
+  for (const fs::path& path : clips) {
+    const ItemKind kind = fs::is_directory(path) ? ItemKind::frame_folder : ItemKind::video;
+    dataset.items.push_back({.path = path,
+                             .name = path.generic_string(),
+                             .group = path.generic_string(),
+                             .split = Split::test,
+                             .kind = kind});
+  }
+  return dataset;
+}
+
+}  // namespace laban

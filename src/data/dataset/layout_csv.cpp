@@ -1,0 +1,104 @@
+// Tables of clips: split.csv, and the index that `laban index` writes.
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "core/error.h"
+#include "data/cache/shard.h"
+#include "data/dataset/annotation_list.h"
+#include "data/dataset/csv.h"
+#include "data/dataset/layouts.h"
+
+namespace laban {
+namespace fs = std::filesystem;
+namespace {
+
+int64_t number_of(const std::string& cell, const char* column, int64_t least, const std::string& where) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), number);
+  if (error != std::errc{} || end != cell.data() + cell.size() || number < least || number > kMostFrameNumber)
+    throw FileError(where, text("the ", column, " is \"", cell, "\""),
+                    text("It must be a whole number, at least ", least, ", of up to 15 digits, or empty."));
+  return number;
+}
+
+}  // namespace
+
+void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& settings) {
+  const Csv csv = read_csv(file);
+  const size_t path = csv.require_column("path"), label = csv.require_column("label");
+  const auto split = csv.column("split"), group = csv.column("group"), frames = csv.column("frames"),
+             first = csv.column("first"), count = csv.column("count"), name = csv.column("name");
+  const fs::path folder = file.parent_path();
+  for (const Csv::Row& row : csv.rows) dataset.classes.push_back(row.cells[label]);
+  sort_unique(dataset.classes);
+  const std::set<std::string> labels(dataset.classes.begin(), dataset.classes.end());
+  MissingClips missing;
+  for (const Csv::Row& row : csv.rows) {
+    const std::string where = text(file.string(), ", line ", row.line);
+    const auto cell = [&](std::optional<size_t> column) { return column ? row.cells[*column] : ""; };
+    const fs::path clip = folder / fs::path(row.cells[path]);
+    std::error_code failed;
+    if (row.cells[label].empty()) throw FileError(where, "the label is empty", "Give every clip a label.");
+    if (names_several(row.cells[label], labels)) refuse_labels(where, row.cells[label]);
+    if (row.cells[path].empty())
+      throw FileError(where, "the path is empty", "Name the clip's file, counted from the table's folder.");
+    if (!fs::exists(clip, failed)) missing.add(file, row.line, row.cells[path]);
+    DatasetItem item = make_item(dataset.root, clip,
+                                 clip.extension() == kShardExtension ? ItemKind::cached
+                                 : fs::is_directory(clip, failed)    ? ItemKind::frame_folder
+                                                                     : ItemKind::video);
+    item.label = label_of(dataset, row.cells[label]);
+    if (split) {
+      const std::optional<Split> part = split_named(row.cells[*split]);
+      if (!part)
+        throw FileError(where, "the split is \"" + row.cells[*split] + "\"",
+                        "Splits are named train, val or test.");
+      item.split = *part;
+    }
+    if (!cell(frames).empty()) {
+      try {
+        item.frames_named = FrameNames::parse(cell(frames)).pattern();
+      } catch (const UsageError& error) {
+        throw FileError(where, error.what());
+      }
+    }
+    if (!cell(count).empty()) {
+      item.range = {.count = number_of(cell(count), "count", 1, where)};
+      if (!cell(first).empty()) item.range->first = number_of(cell(first), "first", 0, where);
+    }
+    item.name += range_suffix(item.range);
+    if (!cell(name).empty()) item.name = cell(name);
+    if (!cell(group).empty()) item.group = cell(group);
+    dataset.items.push_back(std::move(item));
+  }
+  missing.settle(dataset, static_cast<int64_t>(csv.rows.size()), settings);
+  if (!split) {
+    assign_splits(dataset, settings.split);
+  } else if (const SplitSettings none; settings.split != none) {
+    dataset.notes.push_back(file.string() +
+                            " says which clip is in which split: the split settings have no "
+                            "effect.");
+  }
+}
+
+Look look_for_index(const fs::path& root, const DatasetSettings& settings) {
+  if (!settings.use_index || !fs::is_regular_file(root / kIndexFile)) return {false, text("no ", kIndexFile)};
+  return {true, kIndexFile};
+}
+
+void read_index(Dataset& dataset, const DatasetSettings& settings) {
+  read_table(dataset, dataset.root / kIndexFile, settings);
+}
+
+Look look_for_split_csv(const fs::path& root, const DatasetSettings&) {
+  return fs::exists(root / "split.csv") ? Look{true, "split.csv"} : Look{false, "no split.csv"};
+}
+
+void read_split_csv(Dataset& dataset, const DatasetSettings& settings) {
+  const fs::path file = dataset.root / "split.csv";
+  read_csv(file).require_column("split");
+  read_table(dataset, file, settings);
+}
+
+}  // namespace laban

@@ -1,0 +1,214 @@
+// One picture file: JPEG by libjpeg-turbo, PNG and BMP by stb_image.
+#include "data/picture/picture_reader.h"
+
+#include <turbojpeg.h>
+
+extern "C" {
+#include <libavutil/crc.h>
+}
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_NO_STDIO
+#include <stb/stb_image.h>
+
+namespace laban {
+namespace {
+
+// A header that claims more is damaged, or a trap.
+constexpr int64_t kMaxPixels = int64_t{16384} * 16384;
+
+struct FreeJpeg {
+  void operator()(void* handle) const { tjDestroy(handle); }
+};
+struct FreeStb {
+  void operator()(uint8_t* pixels) const { stbi_image_free(pixels); }
+};
+
+[[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what) {
+  throw FileError(file.string(), what, "Make this frame again, or take it out of its folder.");
+}
+
+/// `pixels_a_byte`: as many as the format can put into one byte at most. A few bytes must not ask for much
+/// memory and time.
+void require_sane(const std::filesystem::path& file, int width, int height, size_t bytes,
+                  int64_t pixels_a_byte) {
+  const int64_t pixels = int64_t{width} * height;
+  if (width < 1 || height < 1 || pixels > kMaxPixels)
+    refuse(file, text("claims to be ", width, "x", height, " pixels large"));
+  if (pixels / pixels_a_byte > static_cast<int64_t>(bytes))
+    refuse(file, text("claims to be ", width, "x", height, " pixels large, but holds ", bytes, " bytes"));
+}
+// A block of 8x8 pixels takes a bit at least.
+constexpr int64_t kJpegPixelsAByte = 512;
+// Deflate makes at most 1032 bytes of one, of 8 pixels each.
+constexpr int64_t kPngPixelsAByte = 1032 * 8;
+
+uint32_t little_endian(const uint8_t* at) { return at[0] | at[1] << 8 | at[2] << 16 | uint32_t{at[3]} << 24; }
+
+/// stb_image reads zeros behind the end of a BMP file, so that one that was cut off would look whole.
+void require_whole_bmp(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
+  if (bytes.size() < 30) refuse(file, "the picture's file is cut off");
+  const uint64_t pixels_at = little_endian(&bytes[10]), bits = bytes[28] | bytes[29] << 8;
+  // Of the old header, sizes take two bytes and the bits stand elsewhere: nobody writes it any more.
+  if (little_endian(&bytes[14]) < 40) refuse(file, "is a BMP picture of a kind that cannot be read");
+  const auto width = static_cast<int32_t>(little_endian(&bytes[18])),
+             height = static_cast<int32_t>(little_endian(&bytes[22]));
+  const uint64_t row = (static_cast<uint64_t>(width) * bits + 31) / 32 * 4;
+  if (pixels_at + row * static_cast<uint64_t>(std::abs(int64_t{height})) > bytes.size())
+    refuse(file, "the picture's file is cut off");
+}
+
+/// stb_image looks at no checksums: a changed bit would show as other colours.
+void require_whole_png(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
+  const auto big_endian = [&](size_t at) {
+    return uint32_t{bytes[at]} << 24 | uint32_t{bytes[at + 1]} << 16 | uint32_t{bytes[at + 2]} << 8 |
+           bytes[at + 3];
+  };
+  const AVCRC* const table = av_crc_get_table(AV_CRC_32_IEEE_LE);
+  for (size_t at = 8;;) {
+    if (bytes.size() - at < 12) refuse(file, "the picture's file is cut off");
+    const size_t length = big_endian(at);
+    if (length > bytes.size() - at - 12) refuse(file, "the picture's file is cut off");
+    const uint8_t* const chunk = &bytes[at + 4];
+    const std::string_view name(reinterpret_cast<const char*>(chunk), 4);
+    const bool critical = (chunk[0] & 0x20) == 0 || name == "tRNS";  // a small letter: nothing hangs on it
+    if (critical &&
+        (av_crc(table, UINT32_MAX, chunk, length + 4) ^ UINT32_MAX) != big_endian(at + 8 + length))
+      refuse(file, text("the picture is damaged (the checksum of its ", name, " differs)"));
+    if (name == "IEND") return;
+    at += 12 + length;
+  }
+}
+
+PixelLayout layout_of(int subsampling) {
+  switch (subsampling) {
+    case TJSAMP_420:
+      return PixelLayout::yuv420p;
+    case TJSAMP_422:
+      return PixelLayout::yuv422p;
+    case TJSAMP_444:
+      return PixelLayout::yuv444p;
+    case TJSAMP_GRAY:
+      return PixelLayout::gray8;
+    default:
+      return PixelLayout::rgb24;
+  }
+}
+
+}  // namespace
+
+struct PictureReader::Buffers {
+  std::vector<uint8_t> file, pixels;
+  std::unique_ptr<uint8_t, FreeStb> stb;
+  std::unique_ptr<void, FreeJpeg> jpeg{tjInitDecompress()};
+
+  void load(const std::filesystem::path& path);
+  Frame read_jpeg(const std::filesystem::path& path);
+  Frame read_other(const std::filesystem::path& path);
+};
+
+void PictureReader::Buffers::load(const std::filesystem::path& path) {
+  std::error_code failed;  // asked before opening: to open a pipe would wait for its writer
+  const bool regular = std::filesystem::is_regular_file(path, failed);
+  std::ifstream in;
+  if (regular) in.open(path, std::ios::binary | std::ios::ate);
+  if (!in.is_open()) refuse(path, "the picture cannot be opened");
+  const std::streamoff bytes = in.tellg();
+  if (bytes <= 0) refuse(path, "the picture's file is empty");
+  if (bytes > std::numeric_limits<int>::max()) refuse(path, "the picture's file is larger than 2 GiB");
+  file.resize(static_cast<size_t>(bytes));
+  in.seekg(0);
+  if (!in.read(reinterpret_cast<char*>(file.data()), bytes)) refuse(path, "the picture cannot be read");
+}
+
+Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
+  const auto bytes = static_cast<unsigned long>(file.size());
+  // A warning means that some of the data did not make sense. Stray bytes between segments do no harm; all
+  // else changed the picture.
+  const auto check = [&](int code) {
+    if (code == 0) return;
+    const std::string why = tjGetErrorStr2(jpeg.get());
+    const bool harmless =
+        tjGetErrorCode(jpeg.get()) == TJERR_WARNING && why.find("extraneous bytes") != std::string::npos;
+    if (!harmless) refuse(path, "is not a whole JPEG picture (" + why + ")");
+  };
+  Frame frame;
+  int subsampling = 0, colour = 0;
+  if (tjDecompressHeader3(jpeg.get(), file.data(), bytes, &frame.width, &frame.height, &subsampling,
+                          &colour) != 0)
+    refuse(path, std::string("is not a JPEG picture (") + tjGetErrorStr2(jpeg.get()) + ")");
+  require_sane(path, frame.width, frame.height, file.size(), kJpegPixelsAByte);
+  if (colour == TJCS_CMYK || colour == TJCS_YCCK) refuse(path, "is a JPEG picture for print (CMYK)");
+  frame.layout = colour == TJCS_RGB ? PixelLayout::rgb24 : layout_of(subsampling);
+  frame.full_range = true;
+  if (frame.layout == PixelLayout::rgb24) {
+    frame.stride[0] = 3 * frame.width;
+    pixels.resize(static_cast<size_t>(frame.stride[0]) * static_cast<size_t>(frame.height));
+    check(tjDecompress2(jpeg.get(), file.data(), bytes, pixels.data(), frame.width, frame.stride[0],
+                        frame.height, TJPF_RGB, 0));
+    frame.plane[0] = pixels.data();
+    return frame;
+  }
+  const int planes = frame.layout == PixelLayout::gray8 ? 1 : 3;
+  std::array<size_t, 3> offset{};
+  size_t total = 0;
+  for (int p = 0; p < planes; ++p) {
+    const auto i = static_cast<size_t>(p);
+    frame.stride[i] = tjPlaneWidth(p, frame.width, subsampling);
+    offset[i] = total;
+    total += tjPlaneSizeYUV(p, frame.width, frame.stride[i], frame.height, subsampling);
+  }
+  pixels.resize(total);
+  std::array<unsigned char*, 3> to{};
+  for (size_t i = 0; i < static_cast<size_t>(planes); ++i) frame.plane[i] = to[i] = pixels.data() + offset[i];
+  check(tjDecompressToYUVPlanes(jpeg.get(), file.data(), bytes, to.data(), frame.width, frame.stride.data(),
+                                frame.height, 0));
+  return frame;
+}
+
+Frame PictureReader::Buffers::read_other(const std::filesystem::path& path) {
+  const int bytes = static_cast<int>(file.size());
+  Frame frame;
+  int channels = 0;
+  if (!stbi_info_from_memory(file.data(), bytes, &frame.width, &frame.height, &channels))
+    refuse(path, "is not a PNG or BMP picture that can be read");
+  require_sane(path, frame.width, frame.height, file.size(), kPngPixelsAByte);
+  if (file[0] == 'B')
+    require_whole_bmp(path, file);
+  else
+    require_whole_png(path, file);
+  stb.reset(stbi_load_from_memory(file.data(), bytes, &frame.width, &frame.height, &channels, 3));
+  if (!stb) refuse(path, std::string("the picture is broken (") + stbi_failure_reason() + ")");
+  frame.layout = PixelLayout::rgb24;
+  frame.full_range = true;
+  frame.plane[0] = stb.get();
+  frame.stride[0] = 3 * frame.width;
+  return frame;
+}
+
+PictureReader::PictureReader() : buffers_(std::make_unique<Buffers>()) {}
+PictureReader::~PictureReader() = default;
+PictureReader::PictureReader(PictureReader&&) noexcept = default;
+
+Frame PictureReader::read(const std::filesystem::path& path) {
+  buffers_->load(path);
+  const std::vector<uint8_t>& file = buffers_->file;
+  // By what it is, not by what it is called.
+  const bool jpeg = file.size() > 2 && file[0] == 0xff && file[1] == 0xd8;
+  return jpeg ? buffers_->read_jpeg(path) : buffers_->read_other(path);
+}
+
+}  // namespace laban

@@ -1,0 +1,139 @@
+// The folder of synthetic dances: names, tables, and workers that fill it.
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "data/synth/clip.h"
+#include "data/synth/dataset.h"
+
+namespace laban::synth {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int kVersion = 1;  // of the dances: raised with every change that alters the files of a seed
+constexpr int kSmallest = 32, kLargest = 1920;
+
+struct Task {
+  Split split;
+  int number;
+};
+
+fs::path relative_path(const Task& task) {
+  char name[32];
+  std::snprintf(name, sizeof name, "%s_%05d.mp4", kSplitNames[static_cast<size_t>(task.split)], task.number);
+  return fs::path(kDanceNames[static_cast<size_t>(task.number % kDances)]) / name;
+}
+
+std::vector<Task> tasks_of(const DatasetPlan& plan) {
+  std::vector<Task> tasks;
+  for (size_t split = 0; split < plan.clips.size(); ++split)
+    for (int number = 0; number < plan.clips[split]; ++number)
+      tasks.push_back({static_cast<Split>(split), number});
+  return tasks;
+}
+
+void check_plan(const DatasetPlan& plan) {
+  for (const int size : {plan.width, plan.height})
+    if (size < kSmallest || size > kLargest || size % 2 != 0)
+      throw UsageError(text("frames of ", plan.width, "x", plan.height, " cannot be made"),
+                       text("Width and height must be even numbers from ", kSmallest, " to ", kLargest, "."));
+  for (const int clips : plan.clips)
+    if (clips < 0 || clips > 99999)
+      throw UsageError(text("a split of ", clips, " clips cannot be made"),
+                       "Give each split 0 to 99999 clips.");
+  if (plan.total() < 1)
+    throw UsageError("no clips were asked for", "Give at least one split a number of clips.");
+}
+
+nlohmann::json description(const DatasetPlan& plan) {
+  nlohmann::json splits;
+  for (size_t split = 0; split < plan.clips.size(); ++split) splits[kSplitNames[split]] = plan.clips[split];
+  return {{"made_by", "laban synth"}, {"version", kVersion},   {"seed", plan.seed},
+          {"width", plan.width},      {"height", plan.height}, {"clips", splits}};
+}
+
+/// Makes the folders, and the tables that say what belongs in them.
+void prepare_folder(const DatasetPlan& plan, const std::vector<Task>& tasks) {
+  const fs::path manifest = plan.folder / "dataset.json";
+  const nlohmann::json wanted = description(plan);
+  std::error_code failed;
+  if (fs::exists(manifest, failed)) {
+    std::ifstream in(manifest);
+    const nlohmann::json found = nlohmann::json::parse(in, nullptr, false);
+    if (found != wanted)
+      throw UsageError(
+          text(plan.folder.string(), " already holds another data set: ",
+               found.is_discarded() ? "its dataset.json cannot be read" : found.dump(), ", but asked for is ",
+               wanted.dump()),
+          "Choose another folder, or delete this one, or ask for the same seed, size and splits.");
+  } else if (fs::exists(plan.folder, failed) && !fs::is_empty(plan.folder, failed)) {
+    throw UsageError(text(plan.folder.string(), " is not empty, and not a data set of laban's"),
+                     "Choose a new folder for the dances.");
+  }
+  for (const std::string_view dance : kDanceNames) {
+    const fs::path folder = plan.folder / dance;
+    fs::create_directories(folder, failed);
+    if (failed) throw FileError(folder.string(), text("the folder cannot be made: ", failed.message()));
+  }
+  std::string table = "path,label,split,group\n";
+  for (const Task& task : tasks) {
+    const fs::path path = relative_path(task);
+    // Every clip has dancers and a stage of its own, hence a group of its own.
+    table += text(path.string(), ",", path.parent_path().string(), ",",
+                  kSplitNames[static_cast<size_t>(task.split)], ",", path.parent_path().string(), "_",
+                  path.stem().string(), "\n");
+  }
+  write_file(manifest, wanted.dump(2) + "\n");
+  write_file(plan.folder / "split.csv", table);
+}
+
+}  // namespace
+
+DatasetResult write_dataset(const DatasetPlan& plan, const std::function<void(int done)>& progress,
+                            const std::atomic<bool>& stop) {
+  check_plan(plan);
+  const std::vector<Task> tasks = tasks_of(plan);
+  prepare_folder(plan, tasks);
+
+  std::atomic<size_t> next{0};
+  std::atomic<bool> halt{false};  // stop, or a worker's failure
+  std::mutex mutex;               // guards result, failure and progress
+  DatasetResult result;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      for (size_t i = next++; i < tasks.size() && !halt && !stop; i = next++) {
+        const fs::path path = plan.folder / relative_path(tasks[i]);
+        const bool kept = fs::exists(path);
+        if (!kept) {
+          const Clip clip = draw_clip(plan.seed, tasks[i].split, tasks[i].number, plan.width, plan.height);
+          const std::string video = encode_clip(clip, stop);
+          if (video.empty()) return;
+          write_file(path, video);
+        }
+        const std::lock_guard lock(mutex);
+        ++(kept ? result.kept : result.made);
+        if (progress) progress(result.made + result.kept);
+      }
+    } catch (...) {
+      halt = true;
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (int i = 1; i < plan.workers; ++i) workers.emplace_back(work);
+    work();
+  }
+  if (failure) std::rethrow_exception(failure);
+  result.stopped = result.made + result.kept < plan.total();
+  return result;
+}
+
+}  // namespace laban::synth

@@ -1,0 +1,55 @@
+// The dancers: bodies and clothes drawn by lot, a skeleton posed by six angles, and its limbs as strokes.
+#pragma once
+
+#include <vector>
+
+#include "core/rng.h"
+#include "data/synth/canvas.h"
+#include "data/synth/choreography.h"
+
+namespace laban::synth {
+
+/// Proportions in metres and clothes; nothing here knows which dance is danced.
+struct Body {
+  float height, build;  // build scales the limbs' thickness, about 1
+  float leg_share;      // of the height
+  bool skirt;
+  float skirt_length, skirt_flare;  // share of the leg, metres at the hem
+  float bun;                        // radius of a bun or a pony tail as a share of the head's, 0: none
+  bool long_sleeves, long_trousers;
+  Color skin, hair, top, top_back, bottom, shoes;
+};
+Body draw_body(Rng& rng);
+
+/// How large one clip's dancers make their movements, and small habits. The same lot for every dance.
+struct Manner {
+  float stride, lift;       // shares of the height
+  float plie;               // share of the leg
+  float hips, lean;         // shares of the height, radians
+  float arm_low, arm_high;  // radians from the horizontal
+  float arm_lag;            // the right arm's angle behind the left's, radians
+  float stoop;              // forward lean, radians
+};
+Manner draw_manner(Rng& rng);
+
+/// Joints in world metres.
+struct Skeleton {
+  Vec3 facing, left;  // unit, on the floor plane
+  Vec3 pelvis, waist, neck, head;
+  Vec3 hip[2], knee[2], ankle[2], toe[2];  // 0: left, 1: right
+  Vec3 shoulder[2], elbow[2], hand[2];
+};
+
+/// One dancer alone, arms free. `place` is the point of the floor under the pelvis.
+Skeleton pose_solo(const Body& body, const Manner& manner, const PartAngles& angles, Vec3 place);
+
+/// A couple in hold, `apart` metres from each other, turning about `place` between them; the joined hands
+/// follow the arms' angle. The follower mirrors the leader's steps.
+std::pair<Skeleton, Skeleton> pose_couple(const Body& leader, const Body& follower, const Manner& manner,
+                                          const PartAngles& angles, Vec3 place, float apart);
+
+/// Adds the dancer's limbs and clothes, as `camera` sees them.
+void add_strokes(const Body& body, const Skeleton& skeleton, float turn, const Camera& camera,
+                 std::vector<Stroke>& strokes);
+
+}  // namespace laban::synth

@@ -1,0 +1,89 @@
+#include "data/video/container_end.h"
+
+#include <array>
+#include <cstdint>
+#include <fstream>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace laban {
+namespace {
+
+class Heads {
+ public:
+  explicit Heads(const std::filesystem::path& file) : in_(file, std::ios::binary) {
+    std::error_code failed;
+    const std::uintmax_t bytes = std::filesystem::file_size(file, failed);
+    if (!failed) end_ = bytes;
+  }
+  uint64_t end() const { return end_; }
+
+  /// The 16 bytes at `at`, with zeros behind the end; false where there are not `least`.
+  bool read(uint64_t at, size_t least) {
+    if (at > end_ || end_ - at < least) return false;
+    bytes_ = {};
+    in_.clear();
+    in_.seekg(static_cast<std::streamoff>(at));
+    in_.read(reinterpret_cast<char*>(bytes_.data()), bytes_.size());
+    return static_cast<size_t>(in_.gcount()) >= least;
+  }
+  std::string_view letters(size_t at) const { return {reinterpret_cast<const char*>(bytes_.data()) + at, 4}; }
+  uint64_t big_endian(size_t at, size_t count) const {
+    uint64_t value = 0;
+    for (size_t i = 0; i < count; ++i) value = value << 8 | bytes_[at + i];
+    return value;
+  }
+  uint64_t little_endian(size_t at, size_t count) const {
+    uint64_t value = 0;
+    for (size_t i = count; i-- > 0;) value = value << 8 | bytes_[at + i];
+    return value;
+  }
+  std::string lacking(std::string_view name, uint64_t length, uint64_t at) const {
+    return text("its part \"", name, "\" lacks ", length - (end_ - at), " of ", length, " bytes");
+  }
+
+ private:
+  std::ifstream in_;
+  uint64_t end_ = 0;
+  std::array<unsigned char, 16> bytes_{};
+};
+
+/// ISO/IEC 14496-12, 4.2: a length (32 bits, big-endian; 1: 64 bits follow; 0: to the end of the file), four
+/// letters, and what they name.
+std::string mp4_part_beyond_end(Heads& heads) {
+  for (uint64_t at = 0; heads.read(at, 8);) {
+    const std::string name(heads.letters(4));
+    uint64_t length = heads.big_endian(0, 4);
+    if (length == 1) length = heads.big_endian(8, 8);
+    if (length < 8) break;
+    if (length > heads.end() - at)
+      return name == "mdat" || name == "moof" ? heads.lacking(name, length, at) : "";
+    at += length;
+  }
+  return "";
+}
+
+/// A RIFF file is one chunk, in OpenDML several: "RIFF", the length of what follows (32 bits, little-endian),
+/// and that, filled up to an even length. While it is written the length is 0 or all ones, and stays so where
+/// the writer could not go back.
+std::string avi_part_beyond_end(Heads& heads) {
+  for (uint64_t at = 0; heads.read(at, 12) && heads.letters(0) == "RIFF";) {
+    const uint64_t length = heads.little_endian(4, 4);
+    if (length == 0 || length == 0xffffffff) break;
+    if (length + 8 > heads.end() - at) return heads.lacking("RIFF", length + 8, at);
+    at += 8 + length + length % 2;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string part_beyond_end(const std::filesystem::path& file, const std::string& container) {
+  Heads heads(file);
+  if (container.find("mp4") != std::string::npos) return mp4_part_beyond_end(heads);
+  if (container == "avi") return avi_part_beyond_end(heads);
+  return "";
+}
+
+}  // namespace laban

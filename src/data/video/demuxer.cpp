@@ -1,0 +1,179 @@
+#include "data/video/demuxer.h"
+
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "core/error.h"
+#include "data/video/libav_compat.h"
+#include "data/video/mp4_tracks.h"
+#include "data/video/video.h"
+
+namespace laban {
+namespace {
+
+int interrupted(void* watch) {
+  const Watch& w = *static_cast<const Watch*>(watch);
+  return w.cancelled() || w.expired();
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what,
+                         const std::string& advice) {
+  throw FileError(file.string(), what, advice);
+}
+
+/// Words for a failed libav call: its own complaint where it made one, else the code's text.
+std::string reason(int code) {
+  const std::string complaint = av::first_complaint();
+  return complaint.empty() ? av::error_text(code) : av::error_text(code) + " (" + complaint + ")";
+}
+
+bool is_cover(const AVStream& stream) {
+  return stream.disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
+}
+
+/// Position of the first video stream that is no cover picture, or -1; notes what else is there.
+int choose_stream(const AVFormatContext& input, std::string& found) {
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    const AVStream& stream = *input.streams[i];
+    const bool video = stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    if (video && !is_cover(stream)) return static_cast<int>(i);
+    const char* kind = av_get_media_type_string(stream.codecpar->codec_type);
+    found += (found.empty() ? "" : ", ") + std::string(video  ? "a cover picture"
+                                                       : kind ? kind
+                                                              : "unknown data");
+  }
+  return -1;
+}
+
+bool container_is(const AVFormatContext& input, std::string_view part) {
+  return std::string_view(input.iformat->name).find(part) != std::string_view::npos;
+}
+
+/// Packets whose last byte the table places behind the end of the file.
+int64_t packets_beyond(AVStream& stream, int64_t end) {
+  int64_t beyond = 0;
+  for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
+    beyond += entry && entry->pos > end - entry->size;
+  }
+  return beyond;
+}
+
+}  // namespace
+
+bool orientation_of(const int32_t* matrix, int& rotation, bool& mirror) {
+  // The matrix maps (x, y) to (a x + c y, b x + d y), y pointing down; 16.16 fixed point. Identity: a = d
+  // = 1. Turning by 90 degrees clockwise maps (x, y) to (-y, x): b = 1, c = -1. A mirror after that negates a
+  // and c.
+  int64_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+  const auto sign = [](int64_t large, int64_t small) {
+    return std::llabs(large) > 100 * std::llabs(small) ? (large > 0 ? 1 : -1) : 0;
+  };
+  const bool straight = sign(a, b) && sign(d, c), turned = sign(b, a) && sign(c, d);
+  if (!straight && !turned) return false;
+  const bool mirrored = straight ? (a > 0) != (d > 0) : (b > 0) == (c > 0);
+  if (mirrored) a = -a;
+  rotation = straight ? (a > 0 ? 0 : 180) : (b > 0 ? 90 : 270);
+  mirror = mirrored;
+  return true;
+}
+
+Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_ptr<const StreamSetup> known)
+    : file_(file), watch_(watch) {
+  av::silence_log();
+  av::forget_complaints();
+  std::error_code problem;
+  if (!std::filesystem::exists(file, problem)) refuse(file, "there is no such file", "Check the path.");
+  if (!std::filesystem::is_regular_file(file, problem))
+    refuse(file, "is not a regular file", "Name a video file, or a folder of JPEG or PNG frames.");
+  bytes_ = static_cast<int64_t>(std::filesystem::file_size(file, problem));
+  if (bytes_ == 0) refuse(file, "the file is empty", "Copy or download it again.");
+
+  if (!known && has_unnumbered_fragments(file))
+    refuse(file, "is a damaged MP4 file: one of its tracks has no number", "Copy or download it again.");
+
+  AVFormatContext* raw = avformat_alloc_context();
+  if (!raw) throw std::bad_alloc();
+  raw->interrupt_callback = {interrupted, &watch_};
+  // "file:" keeps a name such as "concat:x" or "http:x" from meaning anything but a file, and the whitelist
+  // keeps a playlist in disguise from opening anything else.
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  const std::string url = "file:" + std::filesystem::absolute(file).string();
+  int code = avformat_open_input(&raw, url.c_str(), nullptr, &options);
+  av_dict_free(&options);
+  if (code < 0) {  // raw is freed and null
+    check_watch();
+    refuse(file, "is not a video file that can be read: " + reason(code),
+           "Copy or download it again, or convert it with ffmpeg.");
+  }
+  input_.reset(raw);
+
+  const bool trust = known && known->header_suffices && known->stream < static_cast<int>(input_->nb_streams);
+  if (trust) {
+    setup_ = std::move(known);
+  } else {
+    code = avformat_find_stream_info(input_.get(), nullptr);
+    check_watch();
+    if (code < 0) refuse(file, "its streams cannot be read: " + reason(code), "Copy or download it again.");
+    auto setup = std::make_shared<StreamSetup>();
+    std::string found;
+    setup->stream = choose_stream(*input_, found);
+    if (setup->stream < 0)
+      throw NoVideoError(file.string(),
+                         "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
+                         "Name a file with moving pictures.");
+    AVStream& stream = *input_->streams[setup->stream];
+    setup->parameters.reset(avcodec_parameters_alloc());
+    if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)
+      throw std::bad_alloc();
+    setup->time_base = stream.time_base;
+    const AVRational rate = stream.avg_frame_rate.num > 0 && stream.avg_frame_rate.den > 0
+                                ? stream.avg_frame_rate
+                                : stream.r_frame_rate;
+    setup->average_fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+    if (const int32_t* matrix = av::display_matrix(stream))
+      setup->has_matrix = orientation_of(matrix, setup->rotation, setup->mirror);
+    setup->timestamps_from_container = container_is(*input_, "mp4") || container_is(*input_, "matroska");
+    setup->header_suffices = container_is(*input_, "mp4");
+    setup->container = input_->iformat->name;
+    setup->codec = avcodec_get_name(stream.codecpar->codec_id);
+    setup->declared_frames = stream.nb_frames;
+    if (stream.duration > 0)
+      setup->declared_seconds = static_cast<double>(stream.duration) * av_q2d(stream.time_base);
+    if (container_is(*input_, "mp4")) setup->packets_beyond_end = packets_beyond(stream, bytes_);
+    setup_ = std::move(setup);
+  }
+  complaint_ = av::first_complaint();
+  for (unsigned i = 0; i < input_->nb_streams; ++i)
+    if (static_cast<int>(i) != setup_->stream) input_->streams[i]->discard = AVDISCARD_ALL;
+}
+
+void Demuxer::check_watch() const {
+  if (watch_.cancelled()) throw Cancelled{};
+  if (watch_.expired())
+    refuse(file_, text("nothing could be read or decoded for ", watch_.seconds(), " seconds"),
+           "The file is damaged or its disk is stuck; copy it again or leave it out.");
+}
+
+bool Demuxer::read(AVPacket& packet) {
+  while (true) {
+    av_packet_unref(&packet);
+    check_watch();
+    av::forget_complaints();
+    const int code = av_read_frame(input_.get(), &packet);
+    if (complaint_.empty()) complaint_ = av::first_complaint();
+    if (code == AVERROR(EAGAIN)) continue;
+    if (code < 0) {
+      check_watch();
+      if (code != AVERROR_EOF) read_error_ = reason(code);
+      return false;
+    }
+    if (packet.stream_index != setup_->stream) continue;
+    if (packet.size > 0 || packet.side_data_elems > 0) watch_.progress();
+    return true;
+  }
+}
+
+}  // namespace laban

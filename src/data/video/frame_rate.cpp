@@ -1,0 +1,43 @@
+#include "data/video/frame_rate.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace laban {
+namespace {
+
+/// The fraction with the smallest denominator in [low, high], 0 < low < high: continued fractions, one digit
+/// of both ends at a time until they part.
+double simplest_fraction(double low, double high) {
+  double p = 1, q = 0, previous_p = 0, previous_q = 1;  // convergents
+  for (int digits = 0; digits < 32; ++digits) {
+    const double whole = std::floor(low);
+    const bool parts = std::ceil(low) <= high;  // an integer lies between
+    const double digit = parts ? std::ceil(low) : whole;
+    const double next_p = digit * p + previous_p, next_q = digit * q + previous_q;
+    previous_p = p, previous_q = q, p = next_p, q = next_q;
+    if (parts) break;
+    const double next_low = 1 / (high - whole);
+    high = 1 / (low - whole), low = next_low;
+  }
+  return p / q;
+}
+
+}  // namespace
+
+double likely_frame_rate(int64_t frames, int64_t first, int64_t last, double tick, double declared) {
+  const double seconds = (static_cast<double>(last) - static_cast<double>(first)) * tick;
+  if (frames < 2 || !(seconds > 0)) return declared;
+  const double intervals = static_cast<double>(frames - 1), measured = intervals / seconds;
+  // Times in fine ticks are rounded to them, half a tick at either end; coarse ticks are the frames' own.
+  constexpr double kFine = 2e-3;
+  const double doubt = std::max(seconds * 1e-9, tick < kFine ? tick : 0);
+  const double low = intervals / (seconds + doubt), high = intervals / (seconds - doubt);
+  if (!(seconds > doubt)) return measured;
+  if (declared >= low && declared <= high) return declared;
+  const double whole = std::round(measured);
+  if (whole >= low && whole <= high) return whole;
+  return simplest_fraction(low, high);
+}
+
+}  // namespace laban

@@ -1,0 +1,105 @@
+#include "data/video/video_decoder.h"
+
+#include <cstring>
+
+#include "core/error.h"
+
+namespace laban {
+namespace {
+
+// Larger pictures than 16384 x 16384 are a damaged header, not a video.
+constexpr int64_t kMaxPixels = int64_t{16384} * 16384;
+
+/// Where a picture stands alone, nothing is known of what its damaged parts should show. They stay as the
+/// buffer was: black or green, as in the first pictures that ffmpeg decodes, and not what an earlier picture
+/// left behind in it.
+int blank_buffer(AVCodecContext* context, AVFrame* frame, int flags) {
+  const int code = avcodec_default_get_buffer2(context, frame, flags);
+  if (code < 0) return code;
+  for (const AVBufferRef* buffer : frame->buf)
+    if (buffer) std::memset(buffer->data, 0, buffer->size);
+  return code;
+}
+
+bool has_only_whole_pictures(AVCodecID codec) {
+  const AVCodecDescriptor* const descriptor = avcodec_descriptor_get(codec);
+  return descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY);
+}
+
+}  // namespace
+
+VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
+  const AVCodecParameters& parameters = *source.setup()->parameters;
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
+  const std::string name = avcodec_get_name(parameters.codec_id);
+  const std::string advice = "Convert it, for instance with ffmpeg -i IN -c:v libx264 OUT.mp4.";
+  if (!codec)
+    throw FileError(source.file().string(),
+                    parameters.codec_id == AV_CODEC_ID_NONE
+                        ? "its video has a format that this libav does not know"
+                        : "there is no decoder for its video format " + name,
+                    advice);
+  context_.reset(avcodec_alloc_context3(codec));
+  if (!context_) throw std::bad_alloc();
+  av::forget_complaints();
+  int code = avcodec_parameters_to_context(context_.get(), &parameters);
+  // One thread: many files are decoded at once, and pictures come without the delay that frame threads bring.
+  context_->thread_count = 1;
+  context_->max_pixels = kMaxPixels;
+  // Packets carry ordinals instead of times, one tick each.
+  context_->pkt_timebase = {1, 1000};
+  stands_alone_ = has_only_whole_pictures(parameters.codec_id);
+  if (stands_alone_ && (codec->capabilities & AV_CODEC_CAP_DR1)) context_->get_buffer2 = blank_buffer;
+  if (effort == Effort::count) context_->skip_loop_filter = AVDISCARD_ALL;
+  if (code >= 0) code = avcodec_open2(context_.get(), codec, nullptr);
+  if (code < 0) {
+    const std::string complaint = av::first_complaint();
+    throw FileError(source.file().string(),
+                    "the decoder for its video format " + name + " does not start: " + av::error_text(code) +
+                        (complaint.empty() ? "" : " (" + complaint + ")"),
+                    advice);
+  }
+}
+
+void VideoDecoder::note_error(int code) {
+  if (errors_++ > 0) return;
+  first_error_ = av::first_complaint();
+  if (first_error_.empty()) first_error_ = av::error_text(code);
+}
+
+void VideoDecoder::decode(AVPacket& packet, int64_t ordinal, const Sink& sink) {
+  packet.pts = packet.dts = ordinal;
+  av::forget_complaints();
+  const int code = avcodec_send_packet(context_.get(), &packet);
+  if (code < 0) return note_error(code);
+  receive(sink);
+}
+
+void VideoDecoder::drain(const Sink& sink) {
+  avcodec_send_packet(context_.get(), nullptr);
+  receive(sink);
+}
+
+void VideoDecoder::receive(const Sink& sink) {
+  // A decoder that fails while it is drained is asked again, but not for ever.
+  for (int failures = 0; failures < 100;) {
+    const int code = avcodec_receive_frame(context_.get(), frame_.get());
+    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+    if (code < 0) {
+      note_error(code);
+      ++failures;
+      continue;
+    }
+    // These decoders say what they could not make out, but not in the picture's flags.
+    if (const std::string complaint = stands_alone_ ? av::first_complaint() : ""; !complaint.empty()) {
+      frame_->decode_error_flags |= FF_DECODE_ERROR_INVALID_BITSTREAM;
+      if (first_error_.empty()) first_error_ = complaint;
+    }
+    sink(*frame_);
+    av_frame_unref(frame_.get());
+  }
+}
+
+void VideoDecoder::restart() { avcodec_flush_buffers(context_.get()); }
+
+}  // namespace laban

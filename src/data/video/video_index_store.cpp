@@ -1,0 +1,189 @@
+// The file: a header; one record after the other, each an index; and a table of them, which the header finds.
+#include "data/video/video_index_store.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/sha256.h"
+#include "data/video/byte_code.h"
+#include "data/video/index_code.h"
+
+namespace laban {
+namespace fs = std::filesystem;
+namespace {
+
+struct Header {
+  std::array<char, 8> magic{'L', 'A', 'B', 'A', 'N', 'P', 'K', 'T'};
+  uint64_t order = 0x0102030405060708;  // of bytes in a number
+  uint64_t version = index_code_version();
+  uint64_t table = 0, table_bytes = 0, table_checksum = 0;
+};
+
+std::span<const std::byte> as_bytes(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+bool inside(size_t offset, size_t length, size_t whole) {
+  return offset <= whole && length <= whole - offset;
+}
+
+}  // namespace
+
+std::optional<FileStamp> stamp_of(const fs::path& file) {
+  std::error_code failed;
+  const uint64_t bytes = fs::file_size(file, failed);
+  if (failed) return std::nullopt;
+  const auto changed = fs::last_write_time(file, failed);
+  if (failed) return std::nullopt;
+  return FileStamp{bytes, static_cast<int64_t>(changed.time_since_epoch().count())};
+}
+
+PacketStore::PacketStore(fs::path file, fs::path base)
+    : file_(std::move(file)), base_(base.empty() ? base : fs::absolute(base).lexically_normal()) {
+  load();
+}
+
+PacketStore::~PacketStore() { save(); }
+
+std::string PacketStore::key_of(const fs::path& video) const {
+  const fs::path whole = fs::absolute(video).lexically_normal();
+  const fs::path relative = base_.empty() ? whole : whole.lexically_relative(base_);
+  return relative.empty() || *relative.begin() == ".." ? whole.string() : relative.string();
+}
+
+std::span<const std::byte> PacketStore::bytes_of(const Entry& entry) const {
+  return entry.stored ? map_->bytes.subspan(entry.offset, entry.length) : as_bytes(entry.bytes);
+}
+
+/// Takes the file's entries, but for those that are newer here.
+void PacketStore::load() {
+  std::error_code failed;
+  if (file_.empty() || !fs::is_regular_file(file_, failed)) return;
+  std::shared_ptr<const FileBytes> map;
+  try {
+    map = std::make_shared<FileBytes>(map_file(file_));
+  } catch (const FileError&) {
+    return;
+  }
+  const std::span<const std::byte> all = map->bytes;
+  Header header;
+  const Header expected;
+  if (all.size() < sizeof(header)) return;
+  std::memcpy(&header, all.data(), sizeof(header));
+  if (header.magic != expected.magic || header.order != expected.order ||
+      header.version != expected.version || !inside(header.table, header.table_bytes, all.size()))
+    return;
+  const auto table = all.subspan(header.table, header.table_bytes);
+  if (checksum_of(table) != header.table_checksum) return;
+
+  std::map<std::string, Entry> entries;
+  ByteReader from(table);
+  for (size_t left = from.count(); left > 0; --left) {
+    std::string key = from.name();
+    Entry entry{.stored = true};
+    entry.stamp.bytes = from.number(), entry.stamp.changed = from.signed_number();
+    entry.offset = from.number(), entry.length = from.number(), entry.checksum = from.number();
+    if (!inside(entry.offset, entry.length, all.size())) return;
+    entries.insert_or_assign(std::move(key), std::move(entry));
+  }
+  if (!from.ok()) return;
+  for (auto& [key, entry] : entries_)
+    if (!entry.stored) entries.insert_or_assign(key, std::move(entry));
+  entries_ = std::move(entries);
+  map_ = std::move(map);
+}
+
+std::shared_ptr<const VideoIndex> PacketStore::find(const fs::path& video, const FileStamp& stamp) const {
+  const std::string key = key_of(video);
+  std::shared_ptr<const FileBytes> map;  // the file may be replaced while an entry of it is read
+  std::string fresh;
+  std::span<const std::byte> bytes;
+  uint64_t checksum = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(key);
+    if (found == entries_.end() || found->second.stamp != stamp) return nullptr;
+    checksum = found->second.checksum;
+    if (found->second.stored)
+      map = map_, bytes = bytes_of(found->second);
+    else
+      fresh = found->second.bytes, bytes = as_bytes(fresh);
+  }
+  return checksum_of(bytes) == checksum ? decode_index(bytes) : nullptr;
+}
+
+void PacketStore::add(const fs::path& video, const FileStamp& stamp, const VideoIndex& index) {
+  Entry entry{.stamp = stamp, .bytes = encode_index(index)};
+  entry.checksum = checksum_of(as_bytes(entry.bytes));
+  const std::lock_guard lock(mutex_);
+  entries_.insert_or_assign(key_of(video), std::move(entry));
+  // Every saving writes the whole: so it happens at a quarter more, and costs a few times the whole in all.
+  constexpr size_t kAtLeast = 256;
+  if (++fresh_ >= std::max(kAtLeast, entries_.size() / 4)) save_locked();
+}
+
+std::string PacketStore::save() {
+  const std::lock_guard lock(mutex_);
+  return save_locked();
+}
+
+std::string PacketStore::save_locked() {
+  if (file_.empty() || fresh_ == 0) return "";
+  fresh_ = 0;  // where it fails now it would fail again: not before as many more
+  try {
+    load();
+    ByteWriter table;
+    table.number(entries_.size());
+    size_t offset = sizeof(Header);
+    for (const auto& [key, entry] : entries_) {
+      const size_t length = bytes_of(entry).size();
+      table.name(key);
+      table.number(entry.stamp.bytes), table.signed_number(entry.stamp.changed);
+      table.number(offset), table.number(length), table.number(entry.checksum);
+      offset += length;
+    }
+    const std::string table_bytes = table.take();
+    Header header;
+    header.table = offset, header.table_bytes = table_bytes.size();
+    header.table_checksum = checksum_of(as_bytes(table_bytes));
+    fs::create_directories(file_.parent_path());
+    AtomicFile file(file_);
+    file.write(&header, sizeof(header));
+    for (const auto& [key, entry] : entries_) file.write(bytes_of(entry).data(), bytes_of(entry).size());
+    file.write(table_bytes);
+    file.commit();
+    entries_.clear();
+    load();
+  } catch (const FileError& error) {
+    return error.what();
+  } catch (const fs::filesystem_error& error) {
+    return text(file_.string(), ": cannot be written: ", error.code().message());
+  }
+  return "";
+}
+
+size_t PacketStore::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+fs::path packet_store_file(const fs::path& root) {
+  if (root.empty()) return {};
+  const fs::path beside = root / ".laban-packets";
+  if (::access(root.c_str(), W_OK) == 0) return beside;
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  const char* const home = std::getenv("HOME");
+  if ((!cache || !*cache) && (!home || !*home)) return {};
+  const fs::path folder = cache && *cache ? fs::path(cache) : fs::path(home) / ".cache";
+  Sha256 hash;
+  hash.update(fs::absolute(root).lexically_normal().string());
+  return folder / "laban" / ("packets-" + hash.hex().substr(0, 16));
+}
+
+}  // namespace laban

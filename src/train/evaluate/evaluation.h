@@ -1,0 +1,97 @@
+// Measuring a network on labelled clips, and classifying clips without labels.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/load/loader.h"
+#include "models/network.h"
+#include "train/evaluate/statistics.h"
+
+namespace laban {
+
+/// How a video is looked at: `clips` clips, spread evenly over it, and of each `crops` crops: 1, the centre,
+/// or 3, centre and both ends of the longer side.
+struct Views {
+  int clips = 1, crops = 1;
+  int count() const { return clips * crops; }
+};
+
+struct Prediction {
+  int item = 0;                       // position in Dataset::items
+  int label = 0;                      // of the item
+  int predicted = 0;                  // the most probable class
+  double loss = 0;                    // -log of the label's probability, mean over views
+  std::vector<double> probabilities;  // mean over views
+  std::vector<int64_t> frames;        // that the first view showed
+  // Each view by itself: how many of them put the label first, and among the first five.
+  int views_right = 0, views_in_top5 = 0;
+};
+
+/// Told after every batch; returns false to stop.
+using ClassifyProgress = std::function<bool(int64_t clips_done, int64_t clips_total)>;
+
+struct Classified {
+  std::vector<Prediction> predictions;  // in the order of the items; files that were left out are missing
+  std::vector<BadFile> bad_files;
+};
+
+/// Runs all clips of a loader (without shuffling) through the network, one epoch of it. Nothing where
+/// `progress` said stop. Throws FileError for a file that fails.
+std::optional<Classified> classify(Network& network, BatchSource& loader, const ClassifyProgress& progress,
+                                   int64_t epoch = 0);
+
+/// The same for `items` of a dataset, with several views of each, whose probabilities are averaged.
+/// UsageError for numbers of clips and crops that there cannot be. With settings of SampleMode::validate or
+/// test nothing is left to chance.
+std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
+                                   LoaderSettings settings, const Views& views,
+                                   const ClassifyProgress& progress);
+
+/// Makes the labels of a dataset count in `classes`, a network's own list. Throws Error where the dataset has
+/// a class that the network does not know.
+void relabel(Dataset& dataset, const std::vector<std::string>& classes);
+
+struct ClassResult {
+  std::string name;
+  int64_t count = 0, correct = 0;
+  double accuracy() const { return count ? static_cast<double>(correct) / static_cast<double>(count) : 0; }
+  Interval interval() const { return wilson_interval(correct, count); }
+};
+
+struct Evaluation {
+  std::string split;
+  std::vector<std::string> classes;
+  bool single_frame = false;
+  Views views = {};
+  std::vector<Prediction> predictions;
+  std::vector<std::string> files;  // a name a prediction
+  std::vector<BadFile> bad_files;
+
+  int64_t clips = 0, correct = 0;
+  double loss = 0, top5_accuracy = 0;
+  double mean_class_accuracy = 0;               // over the classes that have clips
+  std::vector<std::vector<int64_t>> confusion;  // [true class][predicted class]
+  std::vector<ClassResult> per_class;
+  // Of single views. They are no independent observations, so there is no interval for these.
+  double view_accuracy = 0, view_top5_accuracy = 0;
+
+  double accuracy() const { return clips ? static_cast<double>(correct) / static_cast<double>(clips) : 0; }
+  Interval interval() const { return wilson_interval(correct, clips); }
+};
+
+/// Counts what was right. `classes` are the network's, and labels count in them.
+Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes,
+                     const Views& views = {});
+
+/// The JSON that `laban eval` writes and `laban report` reads.
+std::string to_json(const Evaluation& evaluation);
+
+/// Positions of the k largest values, largest first; equal ones in order of position.
+std::vector<int> top(std::span<const double> values, int k);
+
+}  // namespace laban

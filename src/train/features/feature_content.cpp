@@ -1,0 +1,70 @@
+#include "train/features/feature_content.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/file_bytes.h"
+#include "core/sha256.h"
+#include "data/picture/image_folder.h"
+
+namespace laban {
+namespace {
+
+constexpr size_t kHeadBytes = 16384;
+
+/// As many digits as nobody's clips will have in common.
+std::string digest(Sha256& sum) { return sum.hex().substr(0, 16); }
+
+std::string head_digest(const FileBytes& file) {
+  Sha256 sum;
+  sum.update(file.bytes.data(), std::min(kHeadBytes, file.bytes.size()));
+  return digest(sum);
+}
+
+std::string video(const DatasetItem& clip) {
+  const FileBytes file = map_file(clip.path);
+  return text("a video of ", file.bytes.size(), " bytes (", head_digest(file), ")");
+}
+
+std::string pictures(const DatasetItem& clip) {
+  const FolderIndex index = index_folder(clip.path, clip.frames_named, clip.range);
+  uint64_t bytes = 0;
+  for (int64_t k = 0; k < index.count; ++k) {
+    std::error_code failed;
+    const std::uintmax_t size = std::filesystem::file_size(index.picture(k), failed);
+    if (failed) throw FileError(index.picture(k).string(), "cannot be read: " + failed.message());
+    bytes += size;
+  }
+  return text(index.count, index.count == 1 ? " picture of " : " pictures of ", bytes, " bytes (",
+              head_digest(map_file(index.picture(0))), ")");
+}
+
+std::string cached(const ShardClip& clip) {
+  Sha256 sum;
+  sum.update(clip.checksum.data(), clip.checksum.size() * sizeof(clip.checksum.front()));
+  return text(clip.frame_count(), " cached frames of ", clip.width, "x", clip.height, " (", digest(sum), ")");
+}
+
+}  // namespace
+
+std::string ClipContents::of(const DatasetItem& clip) {
+  std::string content;
+  switch (clip.kind) {
+    case ItemKind::video:
+      content = video(clip);
+      break;
+    case ItemKind::frame_folder:
+      return pictures(clip);  // of the range alone
+    case ItemKind::cached:
+      if (!shard_ || shard_->file() != clip.path) shard_.emplace(clip.path);
+      content = cached(shard_->clip(clip.name));
+      break;
+  }
+  if (clip.range)
+    content += clip.range->first
+                   ? text(", of it ", clip.range->count, " frames from number ", *clip.range->first)
+                   : text(", of it the first ", clip.range->count, " frames");
+  return content;
+}
+
+}  // namespace laban

@@ -1,0 +1,86 @@
+#include "train/log/metrics.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/error.h"
+
+namespace laban {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+[[noreturn]] void fail(const std::filesystem::path& path, const char* doing) {
+  throw FileError(path.string(), text(doing, ": ", std::generic_category().message(errno)),
+                  "Check that the folder may be written to and that its disk is not full.");
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(std::filesystem::path path, uint64_t keep) : path_(std::move(path)) {
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file_ < 0) fail(path_, "cannot be opened");
+  struct stat status {};
+  // A log that is shorter than the checkpoint remembers (someone removed it) goes on where it ends.
+  if (::fstat(file_, &status) == 0) bytes_ = std::min<uint64_t>(keep, static_cast<uint64_t>(status.st_size));
+  if (::ftruncate(file_, static_cast<off_t>(bytes_)) != 0) {
+    ::close(file_);
+    fail(path_, "cannot be cut to its last checkpoint");
+  }
+}
+
+MetricsLog::~MetricsLog() { ::close(file_); }
+
+void MetricsLog::add(const StepReport& row) {
+  append(Json{{"kind", "step"},
+              {"epoch", row.epoch},
+              {"step", row.step},
+              {"loss", row.loss},
+              {"accuracy", row.accuracy},
+              {"lr", row.lr},
+              {"gradient_norm", row.gradient_norm},
+              {"clips_per_second", row.clips_per_second},
+              {"waiting", row.waiting},
+              {"seconds", row.seconds}}
+             .dump());
+}
+
+void MetricsLog::add(const EpochReport& row) {
+  const auto optional = [](const std::optional<double>& value) {
+    return value ? Json(*value) : Json(nullptr);
+  };
+  append(Json{{"kind", "epoch"},
+              {"epoch", row.epoch},
+              {"step", row.step},
+              {"train_loss", row.train_loss},
+              {"train_accuracy", row.train_accuracy},
+              {"val_loss", optional(row.val_loss)},
+              {"val_accuracy", optional(row.val_accuracy)},
+              {"lr", row.lr},
+              {"seconds", row.seconds}}
+             .dump());
+}
+
+void MetricsLog::append(const std::string& line) {
+  const std::string bytes = line + "\n";
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t written = ::write(file_, bytes.data() + done, bytes.size() - done);
+    if (written < 0 && errno != EINTR) fail(path_, "cannot be written");
+    if (written > 0) done += static_cast<size_t>(written);
+  }
+  bytes_ += bytes.size();
+}
+
+uint64_t MetricsLog::flush() {
+  if (::fsync(file_) != 0) fail(path_, "cannot be flushed to the disk");
+  return bytes_;
+}
+
+}  // namespace laban

@@ -1,0 +1,254 @@
+// Folders of pictures: order, formats, and errors that name the picture.
+#include <doctest/doctest.h>
+#include <turbojpeg.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "core/error.h"
+#include "data/load/clip_reader.h"
+#include "data/made_clips.h"
+#include "data/picture/image_folder.h"
+
+using namespace laban;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Bytes = std::vector<unsigned char>;
+
+/// A smooth picture: lossy coding keeps it.
+int value(int x, int y, int c, int shift) { return 60 + shift + x * 2 + y * (c + 1); }
+
+Bytes jpeg(int width, int height, int shift, int subsampling) {
+  Bytes rgb(static_cast<size_t>(width * height * 3));
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < 3; ++c)
+        rgb[static_cast<size_t>((y * width + x) * 3 + c)] = static_cast<unsigned char>(value(x, y, c, shift));
+  const std::unique_ptr<void, int (*)(void*)> coder(tjInitCompress(), tjDestroy);
+  unsigned char* data = nullptr;
+  unsigned long size = 0;
+  REQUIRE(tjCompress2(coder.get(), rgb.data(), width, 0, height, TJPF_RGB, &data, &size, subsampling, 98,
+                      0) == 0);
+  Bytes bytes(data, data + size);
+  tjFree(data);
+  return bytes;
+}
+
+/// 24-bit BMP: rows from the bottom, B, G, R, padded to four bytes.
+Bytes bmp(int width, int height, int shift) {
+  const int row = (width * 3 + 3) / 4 * 4, size = 54 + row * height;
+  Bytes b(static_cast<size_t>(size), 0);
+  const auto put = [&](size_t at, int n) {
+    for (size_t i = 0; i < 4; ++i) b[at + i] = static_cast<unsigned char>(n >> (8 * i));
+  };
+  b[0] = 'B', b[1] = 'M', b[26] = 1, b[28] = 24;
+  put(2, size), put(10, 54), put(14, 40), put(18, width), put(22, height);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < 3; ++c)
+        b[static_cast<size_t>(54 + (height - 1 - y) * row + x * 3 + 2 - c)] =
+            static_cast<unsigned char>(value(x, y, c, shift));
+  return b;
+}
+
+/// 5x3 PNG of one colour (10, 200, 30), as Pillow writes it.
+const Bytes kPng{0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49,
+                 0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x03, 0x08, 0x02,
+                 0x00, 0x00, 0x00, 0xd4, 0x54, 0x52, 0xaf, 0x00, 0x00, 0x00, 0x14, 0x49, 0x44,
+                 0x41, 0x54, 0x78, 0x9c, 0x63, 0xe4, 0x3a, 0x21, 0xc7, 0x80, 0x04, 0x98, 0x18,
+                 0x50, 0x01, 0x3a, 0x1f, 0x00, 0x2b, 0xcc, 0x00, 0xf6, 0xb3, 0xf6, 0x61, 0x25,
+                 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+
+std::string reason(const auto& action) {
+  try {
+    action();
+  } catch (const FileError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("pictures come in the order of their numbers") {
+  const test::Folder folder("pictures");
+  // A Let's Dance name: the id may hold anything, the number comes last.
+  const std::vector<std::string> names{"a_b-1_7_0000.bmp", "a_b-1_7_2.bmp", "a_b-1_7_0003.BMP",
+                                       "a_b-1_7_10.bmp", "a_b-1_7_0100.bmp"};
+  for (const size_t i : {3u, 0u, 4u, 2u, 1u})
+    test::write_bytes(folder.path() / names[i], bmp(6, 4, static_cast<int>(i)));
+  test::write_bytes(folder.path() / "notes.txt", {1});
+  test::write_bytes(folder.path() / ".hidden.bmp", {1});
+  const FolderIndex index = index_folder(folder.path());
+  REQUIRE(index.frame_count() == 5);
+  CHECK(index.width == 6);
+  CHECK(index.height == 4);
+  for (size_t i = 0; i < 5; ++i) CHECK(index.picture(static_cast<int64_t>(i)).filename() == names[i]);
+  PictureReader reader;
+  std::vector<int64_t> seen;
+  const std::vector<int64_t> wanted{0, 2, 2, 4};
+  read_folder(index, wanted, reader, [&](int64_t k, const Frame& frame) {
+    seen.push_back(k);
+    CHECK(frame.plane[0][0] == value(0, 0, 0, static_cast<int>(k)));
+  });
+  CHECK(seen == std::vector<int64_t>{0, 2, 4});
+}
+
+TEST_CASE("JPEG of every chroma layout, BMP and PNG give the picture's colours") {
+  const test::Folder folder("formats");
+  PictureReader reader;
+  const TransformSettings bytes{.mean = {0, 0, 0}, .std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}};
+  const auto check = [&](const fs::path& file, PixelLayout layout, int width, int height, int shift,
+                         double tolerance) {
+    CAPTURE(file.string());
+    const Frame frame = reader.read(file);
+    CHECK(frame.layout == layout);
+    REQUIRE(frame.width == width);
+    REQUIRE(frame.height == height);
+    std::vector<float> rgb(static_cast<size_t>(width * height * 3));
+    const ClipGeometry whole{
+        .scaled_width = width, .scaled_height = height, .crop_width = width, .crop_height = height};
+    frames_to_input(std::span(&frame, 1), whole, bytes, rgb.data());
+    double sum = 0;
+    for (int y = 0; y < height; ++y)
+      for (int x = 0; x < width; ++x)
+        for (int c = 0; c < 3; ++c) {
+          const int expected = layout == PixelLayout::gray8
+                                   ? (299 * value(x, y, 0, shift) + 587 * value(x, y, 1, shift) +
+                                      114 * value(x, y, 2, shift)) /
+                                         1000
+                                   : value(x, y, c, shift);
+          sum += std::abs(static_cast<double>(rgb[static_cast<size_t>((y * width + x) * 3 + c)]) - expected);
+        }
+    CHECK(sum / (width * height * 3) < tolerance);
+  };
+  struct Case {
+    int subsampling;
+    PixelLayout layout;
+  };
+  for (const Case& k : {Case{TJSAMP_420, PixelLayout::yuv420p}, Case{TJSAMP_422, PixelLayout::yuv422p},
+                        Case{TJSAMP_444, PixelLayout::yuv444p}, Case{TJSAMP_GRAY, PixelLayout::gray8},
+                        Case{TJSAMP_440, PixelLayout::rgb24}}) {
+    const fs::path file = folder.path() / text("j", k.subsampling, ".jpg");
+    test::write_bytes(file, jpeg(37, 23, 4, k.subsampling));
+    check(file, k.layout, 37, 23, 4, 1.5);
+  }
+  test::write_bytes(folder.path() / "b.bmp", bmp(7, 5, 1));
+  check(folder.path() / "b.bmp", PixelLayout::rgb24, 7, 5, 1, 0.01);
+  test::write_bytes(folder.path() / "p.png", kPng);
+  const Frame png = reader.read(folder.path() / "p.png");
+  CHECK(png.width == 5);
+  CHECK(png.height == 3);
+  CHECK(png.plane[0][14 * 3] == 10);
+  CHECK(png.plane[0][14 * 3 + 1] == 200);
+  CHECK(png.plane[0][14 * 3 + 2] == 30);
+  // By content, not by name.
+  test::write_bytes(folder.path() / "really_jpeg.png", jpeg(37, 23, 4, TJSAMP_420));
+  check(folder.path() / "really_jpeg.png", PixelLayout::yuv420p, 37, 23, 4, 1.5);
+}
+
+TEST_CASE("a broken picture is refused by name") {
+  const test::Folder folder("broken_pictures");
+  PictureReader reader;
+  const auto refused = [&](const char* name, Bytes bytes) {
+    const fs::path file = folder.path() / name;
+    test::write_bytes(file, bytes);
+    const std::string why = reason([&] { reader.read(file); });
+    CAPTURE(why);
+    CHECK(why.starts_with(file.string() + ": "));
+  };
+  Bytes half = jpeg(64, 64, 0, TJSAMP_420);
+  half.resize(half.size() / 2);
+  refused("half.jpg", half);
+  refused("half.png", Bytes(kPng.begin(), kPng.end() - 20));
+  refused("empty.jpg", {});
+  refused("words.png", {'w', 'o', 'r', 'd', 's'});
+  refused("start_only.jpg", {0xff, 0xd8, 0xff});
+  Bytes cut = bmp(9, 5, 0);
+  cut.pop_back();
+  refused("cut.bmp", cut);
+  refused("header.bmp", Bytes(cut.begin(), cut.begin() + 30));
+  Bytes other_colours = kPng;
+  for (size_t at = 8; at < kPng.size(); ++at) {
+    other_colours[at] ^= 0x04;
+    refused("flipped.png", other_colours);
+    other_colours[at] ^= 0x04;
+  }
+  fs::create_directory(folder.path() / "folder.jpg");
+  CHECK(reason([&] { reader.read(folder.path() / "folder.jpg"); }).find("cannot be opened") !=
+        std::string::npos);
+  CHECK(reason([&] { reader.read(folder.path() / "none.jpg"); }).find("cannot be opened") !=
+        std::string::npos);
+  // And the reader still works.
+  test::write_bytes(folder.path() / "good.jpg", jpeg(16, 16, 0, TJSAMP_420));
+  CHECK(reader.read(folder.path() / "good.jpg").width == 16);
+}
+
+TEST_CASE("a few bytes that claim a huge picture cost nothing") {
+  const test::Folder folder("huge_pictures");
+  PictureReader reader;
+  const auto refused = [&](const char* name, const Bytes& bytes) {
+    test::write_bytes(folder.path() / name, bytes);
+    CHECK(reason([&] { reader.read(folder.path() / name); }).find("pixels large, but holds") !=
+          std::string::npos);
+  };
+  Bytes claims = jpeg(64, 64, 0, TJSAMP_420);
+  for (size_t at = 2; at + 9 < claims.size(); ++at)
+    if (claims[at] == 0xff && claims[at + 1] == 0xc0)  // start of frame: height and width follow
+      claims[at + 5] = claims[at + 7] = 0x3f;
+  refused("claims.jpg", claims);
+  Bytes png = kPng;
+  png[18] = png[22] = 0x3f;
+  refused("claims.png", png);
+}
+
+TEST_CASE("a link that leads nowhere is a picture that cannot be read, not one that is not there") {
+  const test::Folder folder("dangling_pictures");
+  for (const char* name : {"1.bmp", "3.bmp"}) test::write_bytes(folder.path() / name, bmp(8, 8, 0));
+  fs::create_symlink(folder.path() / "gone.bmp", folder.path() / "2.bmp");
+  const FolderIndex index = index_folder(folder.path());
+  CHECK(index.frame_count() == 3);
+  PictureReader reader;
+  const std::vector<int64_t> wanted{0, 1, 2};
+  CHECK(reason([&] {
+          read_folder(index, wanted, reader, [](int64_t, const Frame&) {});
+        }).starts_with((folder.path() / "2.bmp").string() + ": the picture cannot be opened"));
+}
+
+TEST_CASE("folders that are no clip: empty, or pictures of several sizes") {
+  const test::Folder folder("odd_folders");
+  CHECK(reason([&] { index_folder(folder.path()); }).find("no JPEG, PNG or BMP") != std::string::npos);
+  CHECK(reason([&] { index_folder(folder.path() / "none"); }).find("cannot be read") != std::string::npos);
+  test::write_bytes(folder.path() / "1.bmp", bmp(6, 4, 0));
+  test::write_bytes(folder.path() / "2.bmp", bmp(5, 4, 0));
+  const FolderIndex index = index_folder(folder.path());
+  PictureReader reader;
+  const std::vector<int64_t> wanted{0, 1};
+  const std::string why = reason([&] { read_folder(index, wanted, reader, [](int64_t, const Frame&) {}); });
+  CHECK(why.find("2.bmp: the picture is 5x4, the first of its folder 6x4") != std::string::npos);
+}
+
+TEST_CASE("a folder of pictures is an item like a video") {
+  const test::Folder folder("picture_item");
+  for (int k = 0; k < 9; ++k)
+    test::write_bytes(folder.path() / (std::to_string(k) + ".jpg"), jpeg(40, 30, 10 * k, TJSAMP_420));
+  const DatasetItem item{.path = folder.path(), .kind = ItemKind::frame_folder};
+  const auto index = index_item(item, Trust::long_tables, nullptr);
+  CHECK(index->frame_count() == 9);
+  ClipReader reader;
+  ClipSettings settings{.sampler = {.segments = 3},
+                        .transform = {.short_side_min = 20, .short_side_max = 20, .crop = 16},
+                        .mode = SampleMode::test};
+  std::vector<float> clip(3 * 16 * 16 * 3);
+  std::vector<int64_t> frames;
+  reader.read(item, *index, settings, {}, nullptr, clip.data(), frames);
+  CHECK(frames == std::vector<int64_t>{1, 4, 7});
+  // Each frame is 30 grey levels brighter than the one before.
+  for (size_t t = 1; t < 3; ++t)
+    CHECK((clip[t * 768 + 300] - clip[(t - 1) * 768 + 300]) * 0.225f * 255 ==
+          doctest::Approx(30).epsilon(0.1));
+}

@@ -1,0 +1,215 @@
+// What goes wrong around a run: names nobody expected, files that go away, disks that are full. Always a
+// clear error, nothing half-written, and a run that goes on when the fault is mended.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "data/cache/cache.h"
+#include "data/made_clips.h"
+#include "data/video/video_index_store.h"
+#include "support/program.h"
+
+using namespace laban;
+using doctest::Contains;
+using test::laban_with;
+using Result = test::ProgramResult;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::vector<std::string> kOdd{"a b",    "it's",      "\"quoted\"", "two\nlines",
+                                    "ダンス", "tab\tüber", "-dash",      "100%s{0}"};
+
+/// Two classes of eight clips each, whose names and folders are as odd as file systems allow.
+void make_odd_dataset(const fs::path& root) {
+  int first = 0;
+  for (const char* label : {"tango \"\n'", "ワルツ, fast"})
+    for (const std::string& name : kOdd) {
+      test::make_video(root / "v.mp4", {.width = 40, .height = 32, .frames = 12, .first = first++});
+      fs::create_directories(root / label);
+      fs::rename(root / "v.mp4", root / label / (name + ".mp4"));
+    }
+}
+
+std::vector<std::string> train(const fs::path& data, const fs::path& run, int epochs,
+                               const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments{"train",      "--data",   data.string(),         "--run",
+                                     run.string(), "--epochs", std::to_string(epochs)};
+  for (const char* word :
+       {"--frames", "4", "--size", "16", "--batch", "2", "--threads", "2", "--workers", "2"})
+    arguments.emplace_back(word);
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+void succeeds(const std::vector<std::string>& arguments) {
+  const Result result = laban_with(arguments);
+  CHECK_MESSAGE(result.code == 0, arguments[0], ": ", result.said);
+}
+
+/// No file that is not meant to stay.
+bool has_temporary_files(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    if (entry.path().extension() == ".tmp") return true;
+  return false;
+}
+
+/// Where a file is going to be written, the disk is full: /dev/full takes no byte.
+void fill_disk(const fs::path& file) { fs::create_symlink("/dev/full", file.string() + ".tmp"); }
+
+}  // namespace
+
+TEST_CASE("odd names go through every step; a network learns from a cache, and is measured on it") {
+  const test::Folder folder("odd 'names'\n\"здесь\"");
+  const fs::path data = folder.path() / "dances", copy = folder.path() / "the copy",
+                 run = folder.path() / "a run";
+  make_odd_dataset(data);
+  succeeds({"index", data.string(), "--train-share", "0.5", "--validate-share", "0.25"});
+  const Result checked = laban_with({"check", data.string(), "--frames", "8"});
+  CHECK_MESSAGE(checked.code == 0, checked.out, checked.said);
+  CHECK(checked.says("16 clips in 16 files"));
+  succeeds({"cache", data.string(), "-o", copy.string(), "--short-side", "32", "--workers", "2"});
+  const Result copy_checked = laban_with({"check", copy.string(), "--frames", "8"});
+  CHECK_MESSAGE(copy_checked.code == 0, copy_checked.out, copy_checked.said);
+  CHECK(copy_checked.says("16 clips in 16 files, 192 frames"));
+
+  // Scales, crops, flips and colours are drawn anew from the copy, as from the files.
+  succeeds(train(copy, run, 1, {"--short-side-min", "18", "--short-side-max", "30", "--brightness", "0.3"}));
+  succeeds({"eval", "--run", run.string(), "--data", copy.string(), "--views", "2", "--crops", "3"});
+  const std::string evaluation = read_file(run / "evaluation_test.json");
+  CHECK(evaluation.find("ワルツ") != std::string::npos);
+  succeeds({"eval", "--run", run.string(), "--data", data.string()});
+  succeeds({"report", run.string(), "--clips", "4"});
+  CHECK(fs::file_size(run / "report.html") > 1000);
+  for (const fs::path& source : {data, copy}) {
+    const fs::path page = folder.path() / ("preview of " + source.filename().string());
+    succeeds(
+        {"preview", source.string(), "-o", page.string(), "--clips", "8", "--frames", "4", "--size", "16"});
+    CHECK(fs::exists(page / "index.html"));
+  }
+  succeeds({"predict", (data / "ワルツ, fast/two\nlines.mp4").string(), "--run", run.string()});
+}
+
+TEST_CASE(
+    "a file that goes away during training ends the run by its name; when it is back, the run goes on") {
+  const test::Folder folder("vanished");
+  const fs::path data = folder.path() / "data", run = folder.path() / "run",
+                 gone = folder.path() / "gone.mp4";
+  for (int i = 0; i < 12; ++i)
+    test::make_video(data / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.width = 40, .height = 32, .frames = 12, .first = i});
+  const fs::path victim = data / "a/clip5.mp4";
+  // Taken away once the run has saved itself; there are many more epochs than can have been by then.
+  std::jthread thief([&](const std::stop_token& stop) {
+    while (!fs::exists(run / "last.safetensors") && !stop.stop_requested())
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (!stop.stop_requested()) fs::rename(victim, gone);
+  });
+  const std::vector<std::string> long_run =
+      train(data, run, 6, {"--checkpoint-every", "3", "--train-share", "0.99", "--validate-share", "0"});
+  const Result stopped = laban_with(long_run);
+  thief.request_stop();
+  thief.join();
+  CHECK(stopped.code == 1);
+  CHECK_MESSAGE(stopped.says(victim.string() + ": there is no such file"), stopped.said);
+  CHECK_FALSE(has_temporary_files(run));
+  const Result still_gone = laban_with({"train", "--resume", run.string()});
+  CHECK(still_gone.code == 1);
+  CHECK(still_gone.says("no longer those that the run began with"));
+  fs::rename(gone, victim);
+  succeeds({"train", "--resume", run.string()});
+}
+
+TEST_CASE(
+    "a full disk: a checkpoint that cannot be written leaves the last one, and the run goes on from it") {
+  const test::Folder folder("full_checkpoint");
+  const fs::path data = folder.path() / "data", run = folder.path() / "run";
+  for (int i = 0; i < 8; ++i)
+    test::make_video(data / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.width = 40, .height = 32, .frames = 12, .first = i});
+  succeeds(train(data, run, 1));
+  const auto before = test::bytes_of(run / "last.safetensors");
+  fill_disk(run / "last.safetensors");
+  const Result full = laban_with({"train", "--resume", run.string(), "--epochs", "2"});
+  CHECK(full.code == 1);
+  CHECK_MESSAGE(full.says("last.safetensors: cannot be written: No space left on device"), full.said);
+  CHECK(full.says("Free some space"));
+  CHECK(test::bytes_of(run / "last.safetensors") == before);
+  CHECK_FALSE(has_temporary_files(run));
+  succeeds({"train", "--resume", run.string(), "--epochs", "2"});
+  CHECK(test::bytes_of(run / "last.safetensors") != before);
+}
+
+TEST_CASE("a full disk: a cache says so, leaves nothing half-written, and goes on when there is room") {
+  const test::Folder folder("full_cache");
+  const fs::path data = folder.path() / "data", copy = folder.path() / "copy";
+  for (int i = 0; i < 6; ++i)
+    test::make_video(data / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.frames = 5, .first = i});
+  const Dataset dataset = open_dataset(data, {.split = {.train = 1, .validate = 0}});
+  // Also where bad clips are left out: a full disk is no fault of a clip.
+  for (const OnBadFile policy : {OnBadFile::stop, OnBadFile::exclude})
+    for (const char* file : {"shard-00001.labanshard", "checksums.sha256", kIndexFile}) {
+      CAPTURE(file);
+      fs::remove_all(copy);
+      fs::create_directories(copy);
+      fill_disk(copy / file);
+      const CacheSettings settings{
+          .short_side = 32, .clips_per_shard = 2, .workers = 2, .on_bad_file = policy};
+      CacheResult result;
+      CHECK_THROWS_WITH_AS(make_cache(dataset, copy, settings, {}, result),
+                           Contains((std::string(file) + ": cannot be written: No space left").c_str()),
+                           FileError);
+      CHECK_FALSE(fs::exists(copy / kIndexFile));
+      CHECK_FALSE(has_temporary_files(copy));
+      REQUIRE(make_cache(dataset, copy, settings, {}, result));
+      CHECK(result.clips == 6);
+      CHECK(result.bad_files.empty());
+    }
+}
+
+TEST_CASE("a full disk: a packet store that cannot be kept harms nobody") {
+  const test::Folder folder("full_store");
+  const fs::path data = folder.path() / "data", store = data / ".laban-packets";
+  for (int i = 0; i < 6; ++i)
+    test::make_video(data / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.frames = 5, .first = i});
+  const auto index = index_video(data / "a/clip1.mp4");
+  fill_disk(store);
+  {
+    PacketStore packets(store, data);
+    packets.add(data / "a/clip1.mp4", {1, 2}, *index);
+    CHECK(packets.save().find("No space left") != std::string::npos);
+    CHECK(packets.find(data / "a/clip1.mp4", {1, 2}) != nullptr);
+  }
+  CHECK_FALSE(fs::exists(store));
+  CHECK_FALSE(has_temporary_files(data));
+  fill_disk(store);
+  succeeds({"bench", "load", data.string(), "--segments", "2", "--clips", "6", "--size", "16"});
+  CHECK_FALSE(has_temporary_files(data));
+}
+
+TEST_CASE("what lies among clips and is none: a folder called as a video, a link that leads nowhere") {
+  const test::Folder folder("no_clips");
+  const fs::path data = folder.path();
+  for (const char* name : {"a/1.mp4", "a/2.mp4", "b/1.mp4", "b/2.mp4"})
+    test::make_video(data / name, {.frames = 5});
+  fs::create_symlink(data / "nowhere.mp4", data / "a/link.mp4");
+  const Result checked = laban_with({"check", data.string()});
+  CHECK(checked.code == 1);
+  CHECK(checked.says("a/link.mp4"));
+  CHECK(checked.says("there is no such file"));
+  fs::remove(data / "a/link.mp4");
+  fs::create_directory(data / "a/folder.mp4");
+  CHECK(laban_with({"frames", (data / "a/folder.mp4").string()}).code == 2);
+  std::vector<std::string> listed{
+      "path,label,split\na/folder.mp4,a,train\nb/1.mp4,b,train\na/1.mp4,a,val\nb/2.mp4,b,test\n"};
+  write_file(data / "split.csv", listed[0]);
+  const Result unreadable = laban_with({"check", data.string()});
+  CHECK(unreadable.code == 1);
+  CHECK(unreadable.says("a/folder.mp4"));
+}

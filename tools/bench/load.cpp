@@ -1,0 +1,196 @@
+// laban bench load: clips a second, processor time a clip, and memory.
+#include "bench/load.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "bench/bench.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "core/error.h"
+#include "core/sha256.h"
+
+namespace laban::tools {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+rusage usage() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return used;
+}
+
+double processor_seconds() {
+  const rusage used = usage();
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+int64_t resident_bytes() {
+  int64_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+void add_batch(Sha256& hash, const Batch& batch) {
+  hash.update(batch.labels.data(), batch.labels.size() * sizeof(int32_t));
+  for (const auto& frames : batch.frame_indices) hash.update(frames.data(), frames.size() * sizeof(int64_t));
+  hash.update(batch.clips.data(), batch.clips.size() * sizeof(float));
+}
+
+struct Options {
+  std::string data, split = "all", mode = "train";
+  int64_t segments = 16, clips = 0;
+  bool json = false, hash = false;
+  ConfigFlags flags;
+};
+
+std::vector<int> chosen_items(const Dataset& dataset, const std::string& split) {
+  std::vector<int> items;
+  for (size_t i = 0; i < dataset.items.size(); ++i)
+    if (split == "all" || split == kSplitNames[static_cast<size_t>(dataset.items[i].split)])
+      items.push_back(static_cast<int>(i));
+  return items;
+}
+
+nlohmann::ordered_json describe(const Options& options, const LoaderSettings& settings,
+                                const LoadResult& result) {
+  nlohmann::ordered_json out{{"data", options.data},
+                             {"segments", settings.sampler.segments},
+                             {"frames_per_segment", settings.sampler.frames_per_segment},
+                             {"workers", settings.workers},
+                             {"clips", result.clips},
+                             {"seconds", result.seconds},
+                             {"clips_per_second", result.clips_per_second()},
+                             {"cpu_seconds_per_clip", result.cpu_seconds_per_clip()},
+                             {"index_seconds", result.index_seconds},
+                             {"bad_files", result.bad_files},
+                             {"resident_bytes", result.resident_bytes},
+                             {"peak_bytes", result.peak_bytes}};
+  if (options.hash) out["sha256"] = result.sha256;
+  return out;
+}
+
+void run(const Options& options) {
+  Config config;
+  config.clip.frames = options.segments;
+  config.data.on_bad_file = "exclude";
+  options.flags.apply(config);
+  config.clip.frames = options.segments * config.clip.frames_per_segment;
+  choose_threads(config);
+  resolve(config);
+  const Dataset dataset = open_dataset(options.data, dataset_settings(config));
+  print_notes(dataset);
+  const std::vector<int> items = chosen_items(dataset, options.split);
+  if (items.empty())
+    throw UsageError(text(dataset.root.string(), " has no clips in --split ", options.split));
+  LoaderSettings settings =
+      loader_settings(config, options.mode == "train" ? SampleMode::train : SampleMode::test);
+  settings.drop_last = false;
+  const int64_t clips = options.clips > 0 ? options.clips : static_cast<int64_t>(items.size());
+  install_interrupt_handler();
+  const LoadResult result = bench_load(dataset, items, settings, clips, options.hash);
+  if (options.json) {
+    std::printf("%s\n", describe(options, settings, result).dump().c_str());
+    return;
+  }
+  constexpr double kMiB = 1024.0 * 1024.0;
+  std::printf("%s: clips of %d x %d frames, %lld pixels square, %d worker(s)\n", options.data.c_str(),
+              settings.sampler.segments, settings.sampler.frames_per_segment,
+              static_cast<long long>(config.clip.size), settings.workers);
+  std::printf("  looked through   %10zu files in %.2f s", items.size(), result.index_seconds);
+  std::printf(result.bad_files ? ", %zu of them bad and left out\n" : "\n", result.bad_files);
+  std::printf("  clips            %10lld in %.2f s\n", static_cast<long long>(result.clips), result.seconds);
+  std::printf("  clips/s          %10.1f\n", result.clips_per_second());
+  std::printf("  CPU seconds/clip %10.5f\n", result.cpu_seconds_per_clip());
+  std::printf("  memory           %10.1f MiB at most; at each tenth of the clips:",
+              static_cast<double>(result.peak_bytes) / kMiB);
+  for (const int64_t bytes : result.resident_bytes) std::printf(" %.0f", static_cast<double>(bytes) / kMiB);
+  std::printf("\n");
+  if (options.hash) std::printf("  sha256           %s\n", result.sha256.c_str());
+}
+
+}  // namespace
+
+LoadResult bench_load(const Dataset& dataset, const std::vector<int>& items, LoaderSettings settings,
+                      int64_t clips, bool hash) {
+  LoadResult result;
+  auto begin = Clock::now();
+  {
+    Progress looking("looking through files", static_cast<int64_t>(items.size()));
+    settings.on_bad_file = OnBadFile::exclude;
+    settings.on_check = [&](int64_t done, int64_t) {
+      looking.update(done);
+      if (interrupted()) throw Error("stopped");
+    };
+    const Loader once(dataset, items, settings);
+    looking.finish();
+    result.bad_files = once.bad_files().size();
+  }
+  settings.on_check = {};
+  Loader loader(dataset, items, settings);
+  result.index_seconds = since(begin);
+
+  Progress progress("loading", clips);
+  Sha256 checksum;
+  begin = Clock::now();
+  const double processor_before = processor_seconds();
+  loader.start(0, 0, false);
+  while (result.clips < clips) {
+    const auto batch = loader.next();
+    result.clips += batch->shape.n;
+    if (hash) add_batch(checksum, *batch);
+    const auto tenths = std::min<int64_t>(10, 10 * result.clips / clips);
+    while (static_cast<int64_t>(result.resident_bytes.size()) < tenths)
+      result.resident_bytes.push_back(resident_bytes());
+    progress.update(std::min(result.clips, clips));
+    if (interrupted()) throw Error("stopped");
+  }
+  result.seconds = since(begin);
+  result.cpu_seconds = processor_seconds() - processor_before;
+  progress.finish();
+  result.peak_bytes = int64_t{1024} * usage().ru_maxrss;
+  if (hash) result.sha256 = checksum.hex();
+  return result;
+}
+
+void add_bench_load(CLI::App& bench) {
+  auto options = std::make_shared<Options>();
+  CLI::App* load = bench.add_subcommand(
+      "load", "time the making of clips from a dataset's files: decoding, scaling, augmentation");
+  load->add_option("data", options->data, "the dataset's folder, or a list of clips")->required();
+  load->add_option("--segments", options->segments, "places in the video from which a clip takes frames")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  load->add_option("--clips", options->clips, "how many clips to make [each clip of the split once]")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  load->add_option("--split", options->split, "all, train, val or test")
+      ->check(CLI::IsMember({"all", "train", "val", "test"}))
+      ->capture_default_str();
+  load->add_option("--mode", options->mode, "train (random clips) or test (the middle ones)")
+      ->check(CLI::IsMember({"train", "test"}))
+      ->capture_default_str();
+  load->add_flag("--hash", options->hash, "a checksum of all that was made, to compare runs");
+  load->add_flag("--json", options->json, "one JSON object instead of text");
+  std::vector<std::string> flags{"frames-per-segment", "sampler", "stride", "fps", "batch", "workers", "seed",
+                                 "packet-cache"};
+  for (std::string& flag : transform_flags()) flags.push_back(std::move(flag));
+  for (std::string& flag : dataset_flags()) flags.push_back(std::move(flag));
+  options->flags.add_to(*load, flags);
+  load->callback([options] { run(*options); });
+}
+
+}  // namespace laban::tools

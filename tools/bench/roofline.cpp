@@ -1,0 +1,224 @@
+// laban bench roofline: what a training step takes at the least on a machine that one does not have. The step
+// is walked through without computing anything; each op is booked with the time that its bytes need at the
+// machine's bandwidth, or its arithmetic at the machine's speed, whichever is more (Williams, Waterman,
+// Patterson: "Roofline", 2009).
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "bench/bench.h"
+#include "bench/op_cost.h"
+#include "core/backend_decorator.h"
+#include "core/error.h"
+
+namespace laban::tools {
+namespace {
+
+struct Options {
+  BenchSettings bench{.device = "reference", .precision = "bf16", .frames = 16, .batch = 32, .steps = 1};
+  double bandwidth = 4300, arithmetic = 0, gap = 0;  // GB/s, TFLOP/s (0: not said), microseconds
+  int64_t channel_multiple = 0;
+  bool by_shape = false, json = false;
+};
+
+/// Addresses without memory behind them, as long as nobody writes there.
+class Unbacked : public Memory {
+ public:
+  explicit Unbacked(size_t bytes) : bytes_(std::max<size_t>(bytes, 1)) {
+    void* const place =
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (place == MAP_FAILED)
+      throw Error(text("no ", bytes >> 20, " MiB of addresses for the step's tensors"),
+                  "Take fewer clips: --batch.");
+    place_ = place;
+  }
+  ~Unbacked() override { munmap(place_, bytes_); }
+  Unbacked(const Unbacked&) = delete;
+  Unbacked& operator=(const Unbacked&) = delete;
+  void* data() override { return place_; }
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  void* place_ = nullptr;
+  size_t bytes_;
+};
+
+struct Row {
+  int64_t runs = 0;
+  double gbyte = 0, gflop = 0, seconds = 0,
+         arithmetic_bound = 0;  // seconds of the ops that arithmetic bounds
+};
+
+class Walk {
+ public:
+  explicit Walk(const Options& options) : options_(options) {}
+  void book(const OpCost& cost) {
+    const double moving = cost.gbyte / options_.bandwidth,
+                 computing = 1e-3 * cost.gflop / options_.arithmetic;
+    const double seconds = std::max(moving, computing) + 1e-6 * options_.gap;
+    for (Row* row :
+         {&rows_[options_.by_shape && !cost.geometry.empty() ? cost.name + ": " + cost.geometry : cost.name],
+          &total_}) {
+      ++row->runs;
+      row->gbyte += cost.gbyte, row->gflop += cost.gflop, row->seconds += seconds;
+      if (computing > moving) row->arithmetic_bound += seconds;
+    }
+  }
+  void begin_step() { rows_.clear(), total_ = {}; }
+  const std::map<std::string, Row>& rows() const { return rows_; }
+  const Row& total() const { return total_; }
+
+ private:
+  const Options& options_;
+  std::map<std::string, Row> rows_;
+  Row total_;
+};
+
+/// Computes nothing and writes every op down.
+template <class List>
+class Walker;
+template <>
+class Walker<decorator::OpList<>> : public BackendDecorator {
+ public:
+  Walker(Backend& inner, Walk& walk, int64_t channel_multiple)
+      : BackendDecorator(inner), walk_(walk), channel_multiple_(channel_multiple) {}
+
+  int64_t channel_multiple(DType) const override { return channel_multiple_; }
+  std::unique_ptr<Memory> allocate(size_t bytes) override { return std::make_unique<Unbacked>(bytes); }
+  std::optional<size_t> free_bytes() override { return std::nullopt; }
+  void upload(const Tensor&, const void*) override {}
+  void download(void* to, const Tensor& from) override {
+    std::fill_n(static_cast<std::byte*>(to), from.bytes(), std::byte{});
+  }
+
+ protected:
+  Walk& walk_;
+
+ private:
+  int64_t channel_multiple_;
+};
+template <class Op, class... Rest>
+class Walker<decorator::OpList<Op, Rest...>> : public Walker<decorator::OpList<Rest...>> {
+ public:
+  using Walker<decorator::OpList<Rest...>>::Walker;
+  using Walker<decorator::OpList<Rest...>>::run;
+  void run(const Op& op, Scratch) override { this->walk_.book(cost_of(op)); }
+};
+
+/// What the H200 for which the defaults stand does in bf16 (docs/measurements/gpu-predictions.md).
+constexpr double kBf16Teraflops = 790;
+
+void run(Options options) {
+  if (options.arithmetic <= 0) {
+    if (options.bench.precision != "bf16")
+      throw UsageError(text("how fast the machine computes in ", options.bench.precision, " is not said"),
+                       "Say it: --tflops.");
+    options.arithmetic = kBf16Teraflops;
+  }
+  Walk walk(options);
+  const int64_t multiple = options.channel_multiple > 0        ? options.channel_multiple
+                           : options.bench.precision == "bf16" ? 8
+                                                               : 4;
+  const StepResult step = bench_step(
+      options.bench,
+      [&](Backend& backend) -> std::unique_ptr<Backend> {
+        return std::make_unique<Walker<decorator::AllOps>>(backend, walk, multiple);
+      },
+      [&](int64_t) { walk.begin_step(); });
+  std::vector<std::pair<std::string, Row>> rows(walk.rows().begin(), walk.rows().end());
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  const Row& total = walk.total();
+  const double clips_per_second = static_cast<double>(options.bench.batch) / total.seconds;
+  const BenchSettings& b = options.bench;
+  if (options.json) {
+    nlohmann::ordered_json out = {{"model", b.model},
+                                  {"frames", b.frames},
+                                  {"size", b.size},
+                                  {"batch", b.batch},
+                                  {"precision", b.precision},
+                                  {"channel_multiple", multiple},
+                                  {"gbyte_per_second", options.bandwidth},
+                                  {"tflop_per_second", options.arithmetic},
+                                  {"microseconds_per_op", options.gap},
+                                  {"seconds_at_least", total.seconds},
+                                  {"clips_per_second_at_most", clips_per_second},
+                                  {"gflop", step.gflop},
+                                  {"gflop_with_padding", total.gflop},
+                                  {"gbyte", total.gbyte},
+                                  {"activation_bytes", step.activation_bytes}};
+    for (const auto& [name, row] : rows)
+      out["ops"].push_back({{"op", name},
+                            {"runs", row.runs},
+                            {"seconds", row.seconds},
+                            {"gbyte", row.gbyte},
+                            {"gflop", row.gflop},
+                            {"arithmetic_bound_share", row.arithmetic_bound / row.seconds}});
+    std::printf("%s\n", out.dump().c_str());
+    return;
+  }
+  std::printf(
+      "%s, %lld x %lldx%lldx%lld, %s: a training step at %.0f GB/s and %.0f TFLOP/s, computed, not "
+      "measured\n",
+      b.model.c_str(), static_cast<long long>(b.batch), static_cast<long long>(b.frames),
+      static_cast<long long>(b.size), static_cast<long long>(b.size), b.precision.c_str(), options.bandwidth,
+      options.arithmetic);
+  std::printf("  at least     %9.3f ms\n  at most      %9.0f clips/s\n", 1e3 * total.seconds,
+              clips_per_second);
+  std::printf("  arithmetic   %9.1f GFLOP, %.1f with channels padded to multiples of %lld\n", step.gflop,
+              total.gflop, static_cast<long long>(multiple));
+  std::printf("  memory moved %9.2f GB;  activations %.1f MiB\n", total.gbyte,
+              static_cast<double>(step.activation_bytes) / (1 << 20));
+  std::printf("\n%9s %7s %6s %10s %9s %11s  %s\n", "ms", "share", "runs", "GFLOP", "GB", "arithmetic", "op");
+  for (const auto& [name, row] : rows)
+    std::printf("%9.3f %6.1f%% %6lld %10.1f %9.3f %10.0f%%  %s\n", 1e3 * row.seconds,
+                100 * row.seconds / total.seconds, static_cast<long long>(row.runs), row.gflop, row.gbyte,
+                row.seconds > 0 ? 100 * row.arithmetic_bound / row.seconds : 0, name.c_str());
+  std::printf("arithmetic: the share of the time that arithmetic sets; memory sets the rest.\n");
+}
+
+}  // namespace
+
+void add_bench_roofline(CLI::App& bench) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = bench.add_subcommand(
+      "roofline", "the least time a training step can take, from bytes and arithmetic; nothing is measured");
+  BenchSettings& b = options->bench;
+  const CLI::Range positive(int64_t{1}, int64_t{1} << 20);
+  command->add_option("--model", b.model, "model name (laban describe lists them)")->capture_default_str();
+  command->add_option("--frames", b.frames, "frames of a clip")->check(positive)->capture_default_str();
+  command->add_option("--size", b.size, "rows and columns of a frame")
+      ->check(positive)
+      ->capture_default_str();
+  command->add_option("--batch", b.batch, "clips of a step")->check(positive)->capture_default_str();
+  command->add_option("--classes", b.classes, "classes of the model")->check(positive)->capture_default_str();
+  command->add_option("--precision", b.precision, "bf16, or f32")
+      ->check(CLI::IsMember({"bf16", "f32"}))
+      ->capture_default_str();
+  const CLI::Range speed(1e-3, 1e9);
+  command->add_option("--bandwidth", options->bandwidth, "the machine's memory, GB/s")
+      ->check(speed)
+      ->capture_default_str();
+  command
+      ->add_option("--tflops", options->arithmetic,
+                   "the machine's arithmetic, TFLOP/s; 790 in bf16 if not said")
+      ->check(speed);
+  command->add_option("--gap", options->gap, "microseconds that every op takes besides")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  command
+      ->add_option("--channel-multiple", options->channel_multiple,
+                   "channels are padded to multiples of this; 0: 8 in bf16, 4 in f32")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  command
+      ->add_option("--freeze", b.freeze.layers, "layers that do not learn: stem,layer1; backbone: all but fc")
+      ->delimiter(',');
+  command->add_flag("--by-shape", options->by_shape, "a row for each shape");
+  command->add_flag("--json", options->json, "one JSON object instead of text");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace laban::tools

@@ -1,0 +1,116 @@
+#include "cli/options.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "core/error.h"
+#include "cpu/cpu_backend.h"
+#include "cuda/make_backend.h"
+#include "reference/reference_backend.h"
+
+namespace laban::tools {
+
+void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only) {
+  Config defaults;
+  for (const Setting& setting : settings(defaults)) {
+    if (!only.empty() && std::ranges::find(only, setting.flag) == only.end()) continue;
+    const std::string flag = setting.flag;
+    CLI::Option* option = nullptr;
+    if (std::holds_alternative<Setting::Flag>(setting.value)) {
+      option = command.add_flag_function(
+          "--" + flag + ",!--no-" + flag,
+          [this, flag](int64_t count) { values_.emplace_back(flag, count > 0 ? "true" : "false"); },
+          setting.help);
+    } else {
+      option = command.add_option_function<std::string>(
+          "--" + flag, [this, flag](const std::string& value) { values_.emplace_back(flag, value); },
+          setting.help + " [" + setting.toml() + "]");
+      option->type_name("");
+    }
+    option->group("Settings [" + setting.section + "]");
+  }
+}
+
+void ConfigFlags::apply(Config& config) const {
+  // A preset first: the other flags go beyond it, wherever they stand.
+  for (const bool preset : {true, false})
+    for (const auto& [flag, value] : values_)
+      if ((flag == "preset") == preset) apply_flag(config, flag, value);
+}
+
+std::vector<std::string> ConfigFlags::given() const {
+  std::vector<std::string> flags;
+  for (const auto& [flag, value] : values_) flags.push_back(flag);
+  return flags;
+}
+
+std::unique_ptr<Backend> make_backend(const Config& config) {
+  if (config.machine.device == "reference") return std::make_unique<ReferenceBackend>();
+  if (config.machine.device == "cuda") {
+    auto backend = make_cuda_backend({.gpu = static_cast<int>(config.machine.gpu),
+                                      .tf32 = config.machine.precision == "tf32",
+                                      .deterministic = config.machine.deterministic,
+                                      .autotune = config.machine.autotune,
+                                      .exact_weights = config.machine.exact_weights,
+                                      .graph = config.machine.graph,
+                                      .plans = default_plan_file()});
+    if (const std::string note = backend->note(); !note.empty())
+      std::fprintf(stderr, "note: %s\n", note.c_str());
+    return backend;
+  }
+  return std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+}
+
+void choose_threads(Config& config) {
+  const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  if (config.machine.threads == 0) config.machine.threads = processors;
+  if (config.data.workers == 0) config.data.workers = processors;
+}
+
+std::string split_sizes(const Dataset& dataset) {
+  std::string sizes;
+  for (const Split split : {Split::train, Split::validate, Split::test})
+    sizes += text(sizes.empty() ? "" : ", ", kSplitNames[static_cast<size_t>(split)], " ",
+                  dataset.of(split).size());
+  return sizes + " clips";
+}
+
+void print_notes(const Dataset& dataset) {
+  for (const std::string& note : dataset.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+}
+
+std::vector<std::string> dataset_flags() {
+  return {"layout", "media", "frames-named", "fold", "split-seed", "train-share", "validate-share"};
+}
+
+std::vector<std::string> transform_flags() {
+  return {"preset",
+          "size",
+          "scale",
+          "short-side-min",
+          "short-side-max",
+          "area",
+          "aspect",
+          "stretch-width",
+          "stretch-height",
+          "flip",
+          "flip-vertically",
+          "brightness",
+          "contrast",
+          "saturation",
+          "hue",
+          "rand-augment",
+          "rand-magnitude",
+          "erase",
+          "mean",
+          "std"};
+}
+
+std::string percent(double share) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof(buffer), "%.1f %%", 100 * share);
+  return buffer;
+}
+
+}  // namespace laban::tools

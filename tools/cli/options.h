@@ -1,0 +1,49 @@
+// What train, eval and predict share: flags for the settings of a Config, and the choice of a backend.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/backend.h"
+#include "data/dataset/dataset.h"
+#include "train/config/config.h"
+
+namespace laban::tools {
+
+/// Flags for settings, kept as text in the order given until a Config is there to apply them to.
+class ConfigFlags {
+ public:
+  /// One flag for each setting, grouped by section; `only` (flags without dashes) limits them.
+  void add_to(CLI::App& command, const std::vector<std::string>& only = {});
+  /// Throws UsageError for values that do not suit.
+  void apply(Config& config) const;
+  /// The flags that were given, without dashes.
+  std::vector<std::string> given() const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> values_;
+};
+
+/// The backend that `config` names, computing with config.machine.threads threads. Throws Error where this
+/// build has none.
+std::unique_ptr<Backend> make_backend(const Config& config);
+
+/// Writes this machine's number of processors where the config leaves the number of threads or workers open,
+/// so that the saved config says what was used.
+void choose_threads(Config& config);
+
+/// "train 108, val 27, test 0 clips"
+std::string split_sizes(const Dataset& dataset);
+/// What a person should know of a dataset, on stderr.
+void print_notes(const Dataset& dataset);
+/// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
+std::vector<std::string> dataset_flags();
+/// The flags that say how frames become what the network sees.
+std::vector<std::string> transform_flags();
+/// "96.3 %"
+std::string percent(double share);
+
+}  // namespace laban::tools

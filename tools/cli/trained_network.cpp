@@ -1,0 +1,146 @@
+#include "cli/trained_network.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cli/weights_notes.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "train/run_folder.h"
+#include "weights/load.h"
+
+namespace laban::tools {
+namespace {
+
+// What a checkpoint knows by itself about its clips, and a file of weights need not.
+const std::vector<std::string> kClipFlags{
+    "sampler", "frames", "frames-per-segment", "stride",        "fps", "size",
+    "mean",    "std",    "short-side-min",     "short-side-max"};
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
+  config.machine.threads = config.data.workers = 0;  // of this machine, not of the one that trained
+  flags.apply(config);
+  if (use == NetworkUse::weights) {  // f64 holds all of them unrounded
+    config.machine.device = "reference";
+    config.machine.precision = "f64";
+  }
+  choose_threads(config);
+  resolve(config);
+  return config;
+}
+
+TrainedNetwork made(CheckpointInfo info, const std::string& file) {
+  TrainedNetwork trained{std::move(info), nullptr, nullptr, file};
+  const Config& config = trained.info.config;
+  trained.backend = make_backend(config);
+  trained.network =
+      std::make_unique<Network>(*trained.backend, compute_type(config),
+                                model_spec(config, static_cast<int64_t>(trained.info.classes.size())));
+  return trained;
+}
+
+TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
+  for (const std::string& flag : source.flags.given())
+    if (has(model_flags(), flag) || has(kClipFlags, flag))
+      throw UsageError(text("--", flag, " goes with --weights only"),
+                       "A checkpoint knows its model, and how the clips were made that it has learned from.");
+  if (!source.class_names.empty())
+    throw UsageError("--class-names goes with --weights only",
+                     "A checkpoint knows the names of its classes.");
+  const Checkpoint file(source.run.empty() ? source.checkpoint
+                                           : RunFolder{source.run}.to_evaluate().string());
+  CheckpointInfo info = file.info();
+  info.config = adjusted(info.config, source.flags, use);
+  TrainedNetwork trained = made(std::move(info), file.path().string());
+  file.load_weights(trained.network->store());
+  return trained;
+}
+
+/// One name a line; or what laban noted when it exported the weights. Empty where neither is there.
+std::vector<std::string> class_names(const NetworkSource& source, const StateDict& state, int64_t classes) {
+  std::vector<std::string> names;
+  std::string origin = source.class_names;
+  if (!origin.empty()) {
+    std::istringstream lines(read_file(origin));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (!line.empty()) names.push_back(line);
+    }
+  } else if (const auto noted = state.metadata().find("classes"); noted != state.metadata().end()) {
+    origin = source.weights;
+    const auto list = nlohmann::json::parse(noted->second, nullptr, /*allow_exceptions=*/false);
+    if (!list.is_array()) return {};
+    for (const auto& name : list) names.push_back(name.is_string() ? name.get<std::string>() : "?");
+  } else {
+    return {};
+  }
+  if (static_cast<int64_t>(names.size()) != classes)
+    throw FileError(origin, text("names ", names.size(), " classes, but the weights tell apart ", classes));
+  return names;
+}
+
+TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
+  const StateDict state = StateDict::read(std::filesystem::path(source.weights));
+  CheckpointInfo info;
+  const Notes notes = apply_notes(info.config, state, source.flags.given());
+  if (!notes.model && !has(source.flags.given(), "model"))
+    throw UsageError("which model are the weights of?", "Give --model; laban describe lists them.");
+  const bool headless = use == NetworkUse::features && !has_head(state);
+  const int64_t classes = headless ? 1 : classes_of(state);
+  const HeadPolicy policy = headless ? HeadPolicy::keep_own : HeadPolicy::must_fit;
+  info.config = adjusted(info.config, source.flags, use);
+  require_fit(state, model_spec(info.config, classes), policy);
+  if (!headless) info.classes = class_names(source, state, classes);
+  const bool named = !info.classes.empty();
+  for (int64_t i = 0; !named && i < classes; ++i) info.classes.push_back(text("class ", i));
+  TrainedNetwork trained = made(std::move(info), source.weights);
+  trained.classes_named = named;
+  trained.clips_known = notes.clips;
+  trained.network->store().initialize(/*seed=*/0);  // a last layer that the file lacks is never looked at
+  load_weights(*trained.network, state, policy);
+  return trained;
+}
+
+}  // namespace
+
+void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
+  command.add_option("--run", run, "the run's folder: its best checkpoint, else its last");
+  command.add_option("--checkpoint", checkpoint, "or a checkpoint, for instance RUN/best.safetensors");
+  command.add_option(
+      "--weights", weights,
+      "or a file of weights (safetensors, or PyTorch's), with --model where laban did not write it");
+  command.add_option("--class-names", class_names, "of such weights: a text file with a name a line");
+  std::vector<std::string> only = model_flags();
+  if (use != NetworkUse::weights) {
+    only.insert(only.end(), kClipFlags.begin(), kClipFlags.end());
+    only.insert(only.end(),
+                {"single-frame", "batch", "on-bad-file", "workers", "device", "precision", "threads"});
+  }
+  flags.add_to(command, only);
+}
+
+void add_view_flags(Views& views, CLI::App& command) {
+  command
+      .add_option("--views", views.clips,
+                  "clips of each video, spread evenly over it, whose answers are averaged")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command
+      .add_option("--crops", views.crops, "of each clip: 1, the centre; 3, also both ends of the longer side")
+      ->check(CLI::IsMember({1, 3}))
+      ->capture_default_str();
+}
+
+TrainedNetwork load_network(const NetworkSource& source, NetworkUse use) {
+  const auto given = !source.run.empty() + !source.checkpoint.empty() + !source.weights.empty();
+  if (given != 1)
+    throw UsageError("which network?", "Give one of --run RUN, --checkpoint FILE and --weights FILE.");
+  return source.weights.empty() ? from_checkpoint(source, use) : from_weights(source, use);
+}
+
+}  // namespace laban::tools

@@ -1,0 +1,112 @@
+#include "cli/weights_notes.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/error.h"
+#include "models/families.h"
+
+namespace laban::tools {
+namespace {
+
+using Texts = std::map<std::string, std::string>;
+
+/// Those that evaluation depends on.
+const std::vector<std::string> kClipFlags{"sampler",
+                                          "frames",
+                                          "frames-per-segment",
+                                          "stride",
+                                          "fps",
+                                          "size",
+                                          "mean",
+                                          "std",
+                                          "scale",
+                                          "stretch-width",
+                                          "stretch-height",
+                                          "short-side-min",
+                                          "short-side-max"};
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// As apply_flag reads it: TOML without quotes and brackets.
+std::string plain(std::string toml) {
+  if (toml.size() >= 2 && (toml.front() == '"' || toml.front() == '['))
+    toml = toml.substr(1, toml.size() - 2);
+  std::erase(toml, ' ');
+  return toml;
+}
+
+/// A setting's name among the notes.
+std::string key_of(const Setting& setting) { return setting.flag == "model" ? setting.flag : setting.key; }
+
+/// What the file says, by key; empty where laban did not write it.
+Texts notes_in(const StateDict& state) {
+  const Texts& metadata = state.metadata();
+  const auto format = metadata.find("format"), config = metadata.find("config");
+  if (format != metadata.end() && format->second.starts_with("laban.checkpoint.") &&
+      config != metadata.end()) {
+    Config made;
+    try {
+      apply_toml(made, config->second, "config");
+    } catch (const UsageError& error) {
+      std::fprintf(stderr, "note: the config in %s does not suit this version of laban: %s\n",
+                   state.path().c_str(), error.what());
+      return {};
+    }
+    return noted_settings(made, /*clips=*/true);
+  }
+  // Other programs may well note a "size" or a "model" of their own, but not all of these.
+  Config defaults;
+  for (const Setting& setting : settings(defaults))
+    if (has(model_flags(), setting.flag) && !metadata.contains(key_of(setting))) return {};
+  return metadata;
+}
+
+}  // namespace
+
+const std::vector<std::string>& model_flags() {
+  static const std::vector<std::string> flags{"model", "midplanes", "shortcut", "norm-eps"};
+  return flags;
+}
+
+Texts noted_settings(const Config& config, bool clips) {
+  Config copy = config;
+  Texts notes;
+  for (const Setting& setting : settings(copy))
+    if (has(model_flags(), setting.flag) || (clips && has(kClipFlags, setting.flag)))
+      notes[key_of(setting)] = plain(setting.toml());
+  return notes;
+}
+
+Notes apply_notes(Config& config, const StateDict& state, const std::vector<std::string>& given) {
+  const Texts noted = notes_in(state);
+  Notes notes;
+  std::string told;
+  Config defaults;
+  for (const Setting& setting : settings(defaults)) {
+    const bool model = has(model_flags(), setting.flag), clip = has(kClipFlags, setting.flag);
+    const auto found = noted.find(key_of(setting));
+    if ((!model && !clip) || found == noted.end()) continue;
+    (model ? notes.model : notes.clips) = true;
+    // Short sides go with a size, and follow a size that is given.
+    const bool follows = setting.flag.starts_with("short-side") && has(given, "size");
+    if (has(given, setting.flag) || follows) continue;
+    try {
+      apply_flag(config, setting.flag, plain(found->second));
+      if (setting.flag == "model" && !has(model_names(), config.model.name))
+        throw UsageError(text("--model is '", config.model.name, "', which laban does not know"));
+    } catch (const UsageError& error) {
+      throw FileError(state.path().string(), text("its metadata cannot be: ", error.what()),
+                      text("--", setting.flag, " overrules it."));
+    }
+    Config changed;
+    apply_flag(changed, setting.flag, plain(found->second));
+    if (changed != Config{}) told += (told.empty() ? "" : ", ") + setting.flag + " " + plain(found->second);
+  }
+  if (!told.empty()) std::fprintf(stderr, "as noted in %s: %s\n", state.path().c_str(), told.c_str());
+  return notes;
+}
+
+}  // namespace laban::tools

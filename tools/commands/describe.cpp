@@ -1,0 +1,194 @@
+// laban describe: what a model is made of and what it costs.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/options.h"
+#include "cli/table.h"
+#include "commands/commands.h"
+#include "core/backend_decorator.h"
+#include "cpu/cpu_backend.h"
+#include "cuda/make_backend.h"
+#include "models/families.h"
+#include "models/network.h"
+#include "models/summary.h"
+
+namespace laban::tools {
+namespace {
+
+struct Options {
+  std::string model, precision = "f32";
+  int64_t frames = 16, size = 112, batch = 1, classes = 400;
+  bool json = false;
+  std::optional<int> gpu;
+  ConfigFlags flags;
+};
+
+/// For dry runs only: no memory behind the parameters, nothing prepared, no op runs.
+class DryBackend : public BackendDecorator {
+ public:
+  using BackendDecorator::BackendDecorator;
+  std::unique_ptr<Memory> allocate(size_t bytes) override { return std::make_unique<NoMemory>(bytes); }
+  using BackendDecorator::run;
+  void run(const SetZero&, Scratch) override {}
+
+ protected:
+  using BackendDecorator::prepare_for;
+  void prepare_for(const ConvForward&) override {}
+  void prepare_for(const ConvBackwardData&) override {}
+  void prepare_for(const ConvBackwardWeights&) override {}
+  void prepare_for(const LinearForward&) override {}
+  void prepare_for(const LinearBackwardData&) override {}
+  void prepare_for(const LinearBackwardWeights&) override {}
+
+ private:
+  class NoMemory : public Memory {
+   public:
+    explicit NoMemory(size_t bytes) : bytes_(bytes) {}
+    void* data() override { return token_; }  // addresses are computed from it, but never looked at
+    size_t bytes() const override { return bytes_; }
+
+   private:
+    alignas(64) std::byte token_[64]{};
+    size_t bytes_;
+  };
+};
+
+struct Memories {
+  size_t parameters = 0, training = 0, evaluation = 0;
+};
+
+Memories planned(const ModelSpec& spec, const Shape& clips, DType compute) {
+  CpuBackend cpu;
+  DryBackend dry(cpu);
+  Network network(dry, compute, spec);
+  return {network.parameter_bytes(), network.planned_bytes(clips, Mode::train),
+          network.planned_bytes(clips, Mode::evaluate)};
+}
+
+std::string place(const Shape& s) {
+  return s.pixels() == s.n ? std::to_string(s.c) : text(s.c, " x ", s.t, " x ", s.h, " x ", s.w);
+}
+
+void print_table(const ModelSpec& spec, const Shape& clips, DType compute, const Summary& summary,
+                 const Memories& memories) {
+  const double element = static_cast<double>(size_of(compute)), n = static_cast<double>(clips.n);
+  std::printf("%s\n\n",
+              text(spec.name, ", ", spec.classes, " classes, ", clips.n,
+                   clips.n == 1 ? " clip of " : " clips of ", clips.t, " frames of ", clips.h, "x", clips.w,
+                   ", ", compute, clips.n == 1 ? "" : "; MMAC and activations are of the whole batch")
+                  .c_str());
+  Table table({"layer", "what", "output (C x T x H x W)", "parameters", "MMAC", "activations", "sees frames",
+               "pixels"},
+              "lllrrrrr");
+  for (const SummaryRow& row : summary.rows) {
+    const auto& field = row.receptive_field;
+    const bool shown = field[0] > 0;
+    table.add({row.layer.name, row.layer.kind, place(row.layer.output),
+               row.layer.parameters ? grouped(row.layer.parameters) : "",
+               row.layer.macs ? fixed(static_cast<double>(row.layer.macs) * 1e-6, 1) : "",
+               mebibytes(static_cast<double>(row.layer.activations) * element),
+               shown ? std::to_string(field[0]) : "shortcut",
+               !shown                 ? ""
+               : field[1] == field[2] ? std::to_string(field[1])
+                                      : text(field[1], "x", field[2])});
+  }
+  table.rule();
+  table.add({"total", "", "", grouped(summary.parameters), fixed(static_cast<double>(summary.macs) * 1e-6, 1),
+             mebibytes(static_cast<double>(summary.activations) * element)});
+  std::printf("%s\n", table.str().c_str());
+  std::printf("public definition    %s\n", public_definition(spec).c_str());
+  std::printf("parameters           %s\n", grouped(summary.parameters).c_str());
+  std::printf("forward, one clip    %s GMAC\n",
+              fixed(static_cast<double>(summary.macs) / n * 1e-9, 3).c_str());
+  std::printf("activations          %s for the batch, each counted once\n",
+              mebibytes(static_cast<double>(summary.activations) * element).c_str());
+  std::printf("memory in training   %s activations and workspace as planned, %s parameters and gradients\n",
+              mebibytes(static_cast<double>(memories.training)).c_str(),
+              mebibytes(static_cast<double>(memories.parameters)).c_str());
+  std::printf("memory in evaluation %s activations and workspace as planned\n",
+              mebibytes(static_cast<double>(memories.evaluation)).c_str());
+}
+
+void print_json(const ModelSpec& spec, const Shape& clips, DType compute, const Summary& summary,
+                const Memories& memories) {
+  const auto element = static_cast<int64_t>(size_of(compute));
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const SummaryRow& row : summary.rows) {
+    const Shape& s = row.layer.output;
+    nlohmann::ordered_json entry{{"name", row.layer.name},
+                                 {"kind", row.layer.kind},
+                                 {"output", {s.n, s.c, s.t, s.h, s.w}},
+                                 {"parameters", row.layer.parameters},
+                                 {"macs", row.layer.macs},
+                                 {"activation_bytes", row.layer.activations * element}};
+    if (row.layer.on_main_path) entry["receptive_field"] = row.receptive_field;
+    layers.push_back(std::move(entry));
+  }
+  const nlohmann::ordered_json report{{"model", spec.name},
+                                      {"public_definition", public_definition(spec)},
+                                      {"classes", spec.classes},
+                                      {"clips", {clips.n, clips.c, clips.t, clips.h, clips.w}},
+                                      {"precision", name_of(compute)},
+                                      {"layers", layers},
+                                      {"parameters", summary.parameters},
+                                      {"macs_per_clip", summary.macs / clips.n},
+                                      {"gmac_per_clip", static_cast<double>(summary.macs / clips.n) * 1e-9},
+                                      {"activation_bytes", summary.activations * element},
+                                      {"planned_training_bytes", memories.training},
+                                      {"planned_evaluation_bytes", memories.evaluation},
+                                      {"parameter_bytes", memories.parameters}};
+  std::printf("%s\n", report.dump(2).c_str());
+}
+
+void run(const Options& options) {
+  if (options.gpu) {
+    std::printf("%s\n", cuda_description(*options.gpu).c_str());
+    return;
+  }
+  if (options.model.empty()) throw UsageError("describe: which model?", "laban describe --help lists them.");
+  Config config;
+  config.model.name = options.model;
+  options.flags.apply(config);
+  const ModelSpec spec = model_spec(config, options.classes);
+  const Shape clips{options.batch, 3, options.frames, options.size, options.size};
+  const DType compute = options.precision == "bf16" ? DType::bf16 : DType::f32;
+  const Summary summary = summarize(spec, clips);
+  const Memories memories = planned(spec, clips, compute);
+  (options.json ? print_json : print_table)(spec, clips, compute, summary, memories);
+}
+
+}  // namespace
+
+void add_describe(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("describe", "print a model layer by layer: shapes, parameters, cost");
+  std::string known;
+  for (const std::string& name : model_names()) known += (known.empty() ? "" : ", ") + name;
+  command->add_option("model", options->model, known);
+  command->add_option("--gpu", options->gpu, "instead of a model: this card, its driver and CUDA's libraries")
+      ->check(CLI::Range(0, 1023))
+      ->expected(0, 1)
+      ->default_str("0");
+  command->add_option("--frames", options->frames, "frames in a clip")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->add_option("--size", options->size, "width and height of a clip")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->add_option("--batch", options->batch, "clips in a batch")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->add_option("--classes", options->classes, "classes to tell apart")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->add_option("--precision", options->precision, "f32 or bf16")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16"}));
+  options->flags.add_to(*command, {"midplanes", "shortcut", "norm-eps"});
+  command->add_flag("--json", options->json, "print JSON instead of a table");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace laban::tools

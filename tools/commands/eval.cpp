@@ -1,0 +1,125 @@
+// laban eval: measures a trained network on one split of a dataset.
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/trained_network.h"
+#include "commands/commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "train/evaluate/evaluation.h"
+#include "train/run_folder.h"
+
+namespace laban::tools {
+namespace {
+
+struct Options {
+  std::string data, split = "test", output;
+  Views views;
+  bool json = false;
+  NetworkSource source;
+};
+
+Split split_by_name(const std::string& name) {
+  for (size_t i = 0; i < kSplitNames.size(); ++i)
+    if (name == kSplitNames[i]) return static_cast<Split>(i);
+  throw UsageError(text("--split ", name, " is none of train, val, test"));
+}
+
+void print(const Evaluation& e) {
+  const auto interval = [](const Interval& i) { return percent(i.low) + " to " + percent(i.high); };
+  std::printf("%s: %lld clips%s\n", e.split.c_str(), static_cast<long long>(e.clips),
+              e.single_frame ? ", each showing one of its frames throughout" : "");
+  std::printf("  accuracy             %s  (95 %% interval %s)\n", percent(e.accuracy()).c_str(),
+              interval(e.interval()).c_str());
+  std::printf("  mean class accuracy  %s\n  top-5 accuracy       %s\n  loss                 %.4f\n",
+              percent(e.mean_class_accuracy).c_str(), percent(e.top5_accuracy).c_str(), e.loss);
+  if (e.views.count() > 1)
+    std::printf("  %d clips x %d crops of each; single views: accuracy %s, top-5 accuracy %s\n",
+                e.views.clips, e.views.crops, percent(e.view_accuracy).c_str(),
+                percent(e.view_top5_accuracy).c_str());
+  size_t width = 5;
+  for (const std::string& name : e.classes) width = std::max(width, name.size());
+  std::printf("  %-*s  clips  right  accuracy  95 %% interval\n", static_cast<int>(width), "class");
+  for (const ClassResult& c : e.per_class)
+    std::printf("  %-*s  %5lld  %5lld  %8s  %s\n", static_cast<int>(width), c.name.c_str(),
+                static_cast<long long>(c.count), static_cast<long long>(c.correct),
+                percent(c.accuracy()).c_str(), interval(c.interval()).c_str());
+}
+
+void evaluate(const Options& options) {
+  const Split split = split_by_name(options.split);
+  TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
+  const Config& config = trained.info.config;
+  if (options.data.empty() && config.data.path.empty())
+    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+  Dataset dataset =
+      open_dataset(options.data.empty() ? config.data.path : options.data, dataset_settings(config));
+  print_notes(dataset);
+  // Weights whose classes have no names mean the dataset's, in order, if these are as many.
+  if (!trained.classes_named && trained.info.classes.size() == dataset.classes.size())
+    trained.info.classes = dataset.classes;
+  relabel(dataset, trained.info.classes);
+  const std::vector<int> items = dataset.of(split);
+  if (items.empty())
+    throw UsageError(text(dataset.root.string(), " has no clips in the split '", options.split, "'"),
+                     text("It has: ", split_sizes(dataset), "; choose another --split."));
+
+  std::string output = options.output;
+  if (output.empty() && !options.source.run.empty())
+    output = RunFolder{options.source.run}.evaluation(options.split, config.clip.single_frame).string();
+  if (!output.empty()) require_writable(output);
+
+  install_interrupt_handler();
+  std::optional<Progress> progress;
+  LoaderSettings settings =
+      loader_settings(config, split == Split::validate ? SampleMode::validate : SampleMode::test);
+  settings.on_check = [&](int64_t done, int64_t of) {
+    if (!progress) progress.emplace("looking through the files", of);
+    progress->update(done);
+    if (done < of) return;
+    progress->finish();
+    progress.reset();
+  };
+  const auto classified =
+      classify(*trained.network, dataset, items, settings, options.views, [&](int64_t done, int64_t of) {
+        if (!progress) progress.emplace("evaluating", of);
+        progress->update(done);
+        return !interrupted();
+      });
+  if (!classified) throw Error("stopped; nothing was written");
+  if (progress) progress->finish();
+
+  Evaluation evaluation = summarize(*classified, dataset, trained.info.classes, options.views);
+  evaluation.split = options.split;
+  evaluation.single_frame = config.clip.single_frame;
+  const std::string document = to_json(evaluation);
+  if (!output.empty()) write_file(output, document);
+  if (options.json)
+    std::fputs(document.c_str(), stdout);
+  else
+    print(evaluation);
+  if (!output.empty()) std::fprintf(stderr, "written to %s\n", output.c_str());
+  for (const BadFile& bad : evaluation.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
+  if (evaluation.clips == 0) throw Error(text("none of the ", items.size(), " clips could be read"));
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("eval", "measure a trained network on a split of a dataset");
+  command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
+  command->add_option("--split", options->split, "train, val or test")->capture_default_str();
+  add_view_flags(options->views, *command);
+  command->add_flag("--json", options->json, "print the result as JSON");
+  command->add_option("--output", options->output, "where the JSON goes [RUN/evaluation_SPLIT.json]");
+  options->source.add_to(*command, NetworkUse::classify);
+  options->source.flags.add_to(*command, dataset_flags());
+  command->callback([options] { evaluate(*options); });
+}
+
+}  // namespace laban::tools

@@ -1,0 +1,72 @@
+// laban features: what a network's last layer sees of every clip of a dataset, computed once.
+#include <cstdio>
+#include <memory>
+#include <numeric>
+#include <string>
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/trained_network.h"
+#include "commands/commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "train/features/features.h"
+#include "train/staging_memory.h"
+
+namespace laban::tools {
+namespace {
+
+struct Options {
+  std::string data, output;
+  NetworkSource source;
+};
+
+void extract(const Options& options) {
+  const TrainedNetwork trained = load_network(options.source, NetworkUse::features);
+  Config config = trained.info.config;
+  config.model.weights = trained.file;  // where training on the features begins
+  if (!options.data.empty()) config.data.path = options.data;
+  if (config.data.path.empty())
+    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+  require_writable(options.output);
+  const Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
+  print_notes(dataset);
+
+  std::vector<int> all(dataset.items.size());
+  std::iota(all.begin(), all.end(), 0);
+  install_interrupt_handler();
+  Progress progress("computing features", static_cast<int64_t>(all.size()));
+  LoaderSettings settings = loader_settings(config, SampleMode::test);
+  StagingMemory staging(trained.network->backend());
+  staging.serve(settings);
+  Loader loader(dataset, all, settings);
+  std::optional<Features> features =
+      extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
+        progress.update(done);
+        return !interrupted();
+      });
+  if (!features) throw Error("stopped; nothing was written");
+  progress.finish();
+  features->config = config;
+  write_features(options.output, *features);
+  for (const BadFile& bad : features->bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
+  std::printf("%s: %lld features of %zu clips\n", options.output.c_str(),
+              static_cast<long long>(features->channels), features->names.size());
+}
+
+}  // namespace
+
+void add_features(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("features", "compute what a network's last layer sees of every clip, once");
+  command->add_option("--data", options->data, "the dataset's folder [the one the network was trained on]");
+  command
+      ->add_option("--output", options->output, "the file to write, for instance clips.features.safetensors")
+      ->required();
+  options->source.add_to(*command, NetworkUse::features);
+  options->source.flags.add_to(*command, dataset_flags());
+  command->callback([options] { extract(*options); });
+}
+
+}  // namespace laban::tools

@@ -1,0 +1,57 @@
+// laban index: looks how a dataset lies on the disk, and writes its clips down.
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "cli/dataset_table.h"
+#include "cli/options.h"
+#include "commands/commands.h"
+#include "core/error.h"
+#include "core/files.h"
+
+namespace laban::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string data, output;
+  bool dry_run = false;
+  ConfigFlags flags;
+};
+
+void write_index(const Options& options) {
+  Config config;
+  options.flags.apply(config);
+  DatasetSettings settings = dataset_settings(config);
+  settings.use_index = settings.layout == "index";  // an index that is there is made anew
+  const Dataset dataset = open_dataset(options.data, settings);
+  print_notes(dataset);
+  std::printf("%s: layout %s, %s\n%s", dataset.root.c_str(), dataset.layout.c_str(),
+              split_sizes(dataset).c_str(), class_table(dataset).c_str());
+  if (!dataset.ignored.empty())
+    std::printf("%zu other files were left alone, the first: %s\n", dataset.ignored.size(),
+                dataset.ignored.front().c_str());
+  if (options.dry_run) return;
+  const fs::path output = options.output.empty() ? dataset.root / kIndexFile : fs::path(options.output);
+  const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
+  write_file(output, index_text(dataset, folder));
+  std::printf("wrote %s; from now on it says which clips there are and how they are split\n", output.c_str());
+}
+
+}  // namespace
+
+void add_index(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("index",
+                                         "find a dataset's clips, classes and splits, and write them to a "
+                                         "table that train, eval and check read");
+  command->add_option("data", options->data, "the dataset's folder, or an annotation list")->required();
+  command->add_option("-o,--output", options->output,
+                      "the table to write [laban-index.csv in the dataset's folder]");
+  command->add_flag("--dry-run", options->dry_run, "only say what would be written");
+  options->flags.add_to(*command, dataset_flags());
+  command->callback([options] { write_index(*options); });
+}
+
+}  // namespace laban::tools

@@ -1,0 +1,164 @@
+// laban preview: what the network will see, as pictures and a page.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "commands/commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "train/report/clips.h"
+#include "train/report/text.h"
+
+namespace laban::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string data, output = "preview", split = "train", mode = "train";
+  int64_t clips = 12, epoch = 0;
+  ConfigFlags flags;
+};
+
+constexpr int kColumns = 8;
+
+/// A clip's frames side by side, kColumns in a row, as they come out of the loader.
+report::Picture contact_sheet(const Batch& batch, int sample, const TransformSettings& transform) {
+  const auto frames = static_cast<int>(batch.shape.t), size = static_cast<int>(batch.shape.h);
+  const int columns = std::min(frames, kColumns), rows = (frames + columns - 1) / columns;
+  report::Picture sheet{columns * size, rows * size, {}};
+  sheet.rgb.assign(size_t{3} * static_cast<size_t>(sheet.width) * static_cast<size_t>(sheet.height), 255);
+  for (int t = 0; t < frames; ++t) {
+    const std::vector<uint8_t> rgb = to_rgb(batch, sample, t, transform);
+    for (int y = 0; y < size; ++y) {
+      const int64_t row = int64_t{t / columns} * size + y;
+      std::copy_n(rgb.begin() + int64_t{y} * size * 3, size * 3,
+                  sheet.rgb.begin() + (row * sheet.width + int64_t{t % columns} * size) * 3);
+    }
+  }
+  return sheet;
+}
+
+/// The sheet's frames, each over its number in the file.
+std::string clip_html(const Dataset& dataset, const Batch& batch, int sample, const std::string& sheet) {
+  const auto size = static_cast<int>(batch.shape.h);
+  const DatasetItem& item = dataset.items[static_cast<size_t>(batch.items[static_cast<size_t>(sample)])];
+  std::string html = text("<article><h2>", report::escape(dataset.classes[static_cast<size_t>(item.label)]),
+                          " <small>", report::escape(item.name), " · <a href=\"", sheet, "\">", sheet,
+                          "</a></small></h2><div class=\"strip\">");
+  const auto& numbers = batch.frame_indices[static_cast<size_t>(sample)];
+  for (size_t t = 0; t < numbers.size(); ++t)
+    html += text("<figure><i style=\"background:url(", sheet, ") -", static_cast<int>(t % kColumns) * size,
+                 "px -", static_cast<int>(t / kColumns) * size, "px\"></i><figcaption>", numbers[t],
+                 "</figcaption></figure>");
+  return html + "</div></article>\n";
+}
+
+std::string page(const Options& options, const Config& config, const Dataset& dataset,
+                 const std::string& clips) {
+  const auto size = config.clip.size;
+  std::string settings;
+  Config copy = config;
+  for (const Setting& setting : laban::settings(copy))
+    if (setting.section == "clip")
+      settings += text("<tr><td>", setting.key, "</td><td>", report::escape(setting.toml()), "</td><td>",
+                       report::escape(setting.help), "</td></tr>");
+  return text(
+      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\"><title>What the network sees</title><style>"
+      ":root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:78rem;margin:2rem "
+      "auto;padding:0 1rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}small{font-weight:400;opacity:.7}"
+      ".strip{display:flex;flex-wrap:wrap;gap:4px}figure{margin:0}figure i{display:block;width:",
+      size, "px;height:", size,
+      "px}figcaption{text-align:center;font-size:.75rem;opacity:.7}table{border-collapse:collapse}"
+      "td{padding:.15rem .8rem .15rem 0;vertical-align:top}td:last-child{opacity:.7}</style>"
+      "<h1>What the network sees</h1><p>",
+      report::escape(options.data), ": clips of the split ", options.split,
+      options.mode == "train" ? text(" as training makes them, augmentation included (epoch ", options.epoch,
+                                     ", seed ", config.train.seed, ").")
+                              : std::string(" as evaluation makes them, without any augmentation."),
+      " Every frame is ", size,
+      " pixels square, with its colours normalised and turned back; below it stands "
+      "its number in the file, counted from 0. ",
+      split_sizes(dataset), ".</p>\n", clips, "<h2>Settings</h2><table>", settings, "</table></html>\n");
+}
+
+void preview(const Options& options) {
+  Config config;
+  options.flags.apply(config);
+  choose_threads(config);
+  resolve(config);
+  const Dataset dataset = open_dataset(options.data, dataset_settings(config));
+  print_notes(dataset);
+  const auto split = std::ranges::find(kSplitNames, options.split);
+  const std::vector<int> items = dataset.require_split(static_cast<Split>(split - kSplitNames.begin()));
+  const bool training = options.mode == "train";
+  LoaderSettings settings = loader_settings(config, training ? SampleMode::train : SampleMode::test);
+  settings.batch = 1;
+  settings.drop_last = false;
+  // Whichever mode: clips of all classes, not the first of the first.
+  settings.shuffle = true;
+  const auto clips = std::min(options.clips, static_cast<int64_t>(items.size()));
+
+  std::error_code failed;
+  fs::create_directories(options.output, failed);
+  if (failed)
+    throw FileError(options.output, "the folder cannot be made: " + failed.message(), "Choose another.");
+  install_interrupt_handler();
+  Progress progress("making clips", clips);
+  Loader loader(dataset, items, settings);
+  loader.start(options.epoch, 0, true);
+  std::string html;
+  for (int64_t i = 0; i < clips && !interrupted(); ++i) {
+    const auto batch = loader.next();
+    if (!batch) break;  // files that were left out
+    std::string name = std::to_string(i + 1);
+    name = "clip-" + std::string(name.size() < 3 ? 3 - name.size() : 0, '0') + name + ".png";
+    const std::vector<uint8_t> png = report::encode_png(contact_sheet(*batch, 0, settings.transform));
+    write_file(fs::path(options.output) / name, {reinterpret_cast<const char*>(png.data()), png.size()});
+    html += clip_html(dataset, *batch, 0, name);
+    progress.update(i + 1);
+  }
+  if (interrupted()) throw Error("stopped; no page was written");
+  progress.finish();
+  const fs::path index = fs::path(options.output) / "index.html";
+  write_file(index, page(options, config, dataset, html));
+  std::printf("wrote %s\n", index.c_str());
+}
+
+}  // namespace
+
+void add_preview(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("preview", "show what the network will see: contact sheets and a page");
+  command->add_option("data", options->data, "the dataset's folder, or a list of clips")->required();
+  command->add_option("-o,--output", options->output, "the folder for the page and its pictures")
+      ->capture_default_str();
+  command->add_option("--clips", options->clips, "how many clips")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  command->add_option("--split", options->split, "train, val or test")
+      ->check(CLI::IsMember({"train", "val", "test"}))
+      ->capture_default_str();
+  command->add_option("--mode", options->mode, "train (augmented) or test (as evaluation sees them)")
+      ->check(CLI::IsMember({"train", "test"}))
+      ->capture_default_str();
+  command->add_option("--epoch", options->epoch, "of training: each epoch draws anew")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->capture_default_str();
+  std::vector<std::string> flags{
+      "sampler", "frames",  "frames-per-segment", "stride",      "fps", "single-frame",
+      "seed",    "workers", "on-bad-file",        "packet-cache"};
+  for (std::string& flag : transform_flags()) flags.push_back(std::move(flag));
+  for (std::string& flag : dataset_flags()) flags.push_back(std::move(flag));
+  options->flags.add_to(*command, flags);
+  command->callback([options] { preview(*options); });
+}
+
+}  // namespace laban::tools

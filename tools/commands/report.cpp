@@ -1,0 +1,98 @@
+// laban report: a run folder as one HTML page.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "commands/commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "train/config/config.h"
+#include "train/report/report.h"
+
+namespace laban::tools {
+namespace {
+
+struct Options {
+  std::string run, control, output, data, summary;
+  std::optional<double> seconds;
+  int clips = 12;
+};
+
+/// Opens the data that the run was trained on, for the table of splits and the contact sheets. A report is
+/// worth having without it: whatever fails becomes a sentence on the page.
+void open_data(report::ReportInput& input, const Options& options) {
+  const auto file = std::filesystem::path(options.run) / "config.toml";
+  try {
+    if (!std::filesystem::exists(file)) {
+      input.dataset_note = "Without config.toml it is not known which data and which sampling the run used.";
+      return;
+    }
+    Config config;
+    apply_config_file(config, file.string());
+    if (!options.data.empty()) config.data.path = options.data;
+    resolve(config);
+    if (!std::filesystem::exists(config.data.path)) {
+      input.dataset_note =
+          text("The data \"", config.data.path, "\" is not there (any more); give its place with `--data`.");
+      return;
+    }
+    input.dataset = open_dataset(config.data.path, dataset_settings(config));
+    if (options.clips > 0)
+      input.clips = report::dataset_clips(*input.dataset, loader_settings(config, SampleMode::test));
+  } catch (const Error& error) {
+    input.dataset_note = text("The data could not be opened: ", error.on_one_line());
+  }
+}
+
+void write_report(const Options& options) {
+  report::ReportInput input;
+  input.run = report::read_run(options.run);
+  if (!options.control.empty()) {
+    try {
+      // Like is compared with like: the split that the page is about.
+      input.control =
+          report::read_control(options.control, input.run.test || !input.run.validation ? "test" : "val");
+      input.control_trained_so = report::trained_on_single_frames(options.control);
+    } catch (const Error& error) {
+      input.control_note = error.on_one_line();
+    }
+  }
+  open_data(input, options);
+  input.most_mistakes = input.most_hits = static_cast<size_t>(options.clips);
+  const std::filesystem::path output = options.output.empty()
+                                           ? std::filesystem::path(options.run) / "report.html"
+                                           : std::filesystem::path(options.output);
+  write_file(output, report::report_page(input));
+  std::printf("wrote %s\n", output.c_str());
+  for (const std::string& sentence : {input.control_note, input.dataset_note})
+    if (!sentence.empty()) std::fprintf(stderr, "laban report: %s\n", sentence.c_str());
+  if (!options.summary.empty()) {
+    write_file(options.summary, report::summary_json(input.run, input.control, options.seconds));
+    std::printf("wrote %s\n", options.summary.c_str());
+  }
+}
+
+}  // namespace
+
+void add_report(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("report", "write a run's results as one self-contained HTML page");
+  command->add_option("run", options->run, "the run's folder")->required();
+  command->add_option("--control", options->control,
+                      "the folder of the single-frame control's run, to compare with");
+  command->add_option("-o,--output", options->output, "the HTML file to write [RUN/report.html]");
+  command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
+  command
+      ->add_option("--clips", options->clips,
+                   "contact sheets to show, at most, of wrong and of right predictions")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  command->add_option("--summary", options->summary, "also write the headline numbers to this JSON file");
+  command->add_option("--seconds", options->seconds, "the summary's \"seconds\": how long everything took")
+      ->check(CLI::Range(0.0, 1e9));
+  command->callback([options] { write_report(*options); });
+}
+
+}  // namespace laban::tools

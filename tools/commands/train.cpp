@@ -1,0 +1,271 @@
+// laban train: trains a network on a folder of labelled videos, or goes on with a run.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/weights_notes.h"
+#include "commands/commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "reference/check_backend.h"
+#include "train/trainer.h"
+#include "weights/load.h"
+
+namespace laban::tools {
+namespace {
+
+struct Options {
+  std::string config, run, resume;
+  bool overwrite = false;
+  int64_t check = 0;  // steps
+  ConfigFlags flags;
+};
+
+// What may differ when a run goes on: nothing here changes what the network learns from a step, except that
+// another number of epochs stretches the schedule.
+const std::vector<std::string> kChangeable{"data",   "media",   "workers", "checkpoint-every",
+                                           "epochs", "patience"};
+
+/// Shows a run: one bar for all its steps, and a line an epoch.
+class Display : public TrainingObserver {
+ public:
+  void on_check(const std::string& split, int64_t files_done, int64_t files_total) override {
+    if (split != checked_split_) {
+      checked_split_ = split;
+      progress_.emplace("looking through the files for " + split, files_total);
+    }
+    progress_->update(files_done);
+    if (files_done == files_total) progress_->finish();
+  }
+  void on_start(int64_t steps_done, int64_t steps_total) override {
+    progress_.emplace("training", steps_total - steps_done);
+  }
+  void on_step(const StepReport& step) override {
+    // Single steps are noisy: the bar shows means over about the last twenty.
+    const double share = ++steps_ < 20 ? 1.0 / static_cast<double>(steps_) : 0.05;
+    const auto blend = [&](double& mean, double value) { mean += share * (value - mean); };
+    blend(loss_, step.loss);
+    blend(accuracy_, step.accuracy);
+    blend(rate_, step.clips_per_second);
+    blend(waiting_, step.waiting);
+    char note[160];
+    std::snprintf(note, sizeof(note),
+                  "epoch %lld | loss %.3f | accuracy %.1f %% | %.1f clips/s | waiting %.0f %%",
+                  static_cast<long long>(step.epoch), loss_, 100 * accuracy_, rate_, 100 * waiting_);
+    note_ = note;
+    progress_->update(steps_, note_);
+  }
+  void on_validation(int64_t done, int64_t total) override {
+    progress_->update(steps_, text("validating ", done, "/", total));
+  }
+  void on_epoch(const EpochReport& epoch) override {
+    char line[200];
+    const int length = std::snprintf(
+        line, sizeof(line), "epoch %lld/%lld: loss %.3f, accuracy %s", static_cast<long long>(epoch.epoch),
+        static_cast<long long>(epoch.epochs), epoch.train_loss, percent(epoch.train_accuracy).c_str());
+    if (epoch.val_accuracy)
+      std::snprintf(line + length, sizeof(line) - static_cast<size_t>(length),
+                    "; validation: loss %.3f, accuracy %s%s", *epoch.val_loss,
+                    percent(*epoch.val_accuracy).c_str(), epoch.best ? " (best)" : "");
+    progress_->line(text(line, " [", duration_text(epoch.seconds), "]"));
+  }
+  void on_note(const std::string& sentence) override { progress_->line("note: " + sentence); }
+  void finish() { progress_->finish(note_); }
+
+ private:
+  std::optional<Progress> progress_;
+  std::string checked_split_;
+  int64_t steps_ = 0;
+  double loss_ = 0, accuracy_ = 0, rate_ = 0, waiting_ = 0;
+  std::string note_;
+};
+
+Dataset open(const Config& config) {
+  if (config.data.path.empty())
+    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+  Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
+  print_notes(dataset);
+  return dataset;
+}
+
+/// Runs a trainer to its end and says what came of it.
+void train(Trainer& trainer, Display& display, const Config& config, const RunFolder& folder) {
+  install_interrupt_handler();
+  const TrainingResult result = trainer.run();
+  display.finish();
+  if (result.interrupted)
+    throw Error(
+        text("stopped after step ", result.state.step, "; everything is saved in ", folder.path.string()),
+        text("To go on: laban train --resume ", folder.path.string()));
+  const bool validated = result.state.best_epoch > 0;
+  if (result.ended_early)
+    std::printf(
+        "ended early: no better epoch for %lld epochs; to go on anyway: laban train --resume %s --patience "
+        "0\n",
+        static_cast<long long>(config.train.patience), folder.path.c_str());
+  std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
+              duration_text(result.state.seconds).c_str());
+  if (validated)
+    std::printf("; best validation accuracy %s, in epoch %lld", percent(result.state.best_accuracy).c_str(),
+                static_cast<long long>(result.state.best_epoch));
+  std::printf("\nnext: laban eval --run %s --data %s --split %s\n", folder.path.c_str(),
+              config.data.path.c_str(), validated ? "val" : "train");
+}
+
+/// The backend that computes, under observation where --check asks for it.
+class Observed {
+ public:
+  Observed(const Config& config, int64_t steps) : backend_(make_backend(config)) {
+    if (steps > 0) check_.emplace(*backend_, steps, /*tf32=*/config.machine.precision == "tf32");
+  }
+  Backend& backend() { return check_ ? static_cast<Backend&>(*check_) : *backend_; }
+  /// What was compared, a line for each kind of op.
+  void report() const {
+    if (!check_) return;
+    std::printf(
+        "every op against the reference in f64, from the same inputs; the largest error of each, and how "
+        "much "
+        "of what\nrounding explains it is:\n  %-24s %9s  %-12s %10s %10s\n",
+        "op", "runs", "worst tensor", "error", "explained");
+    for (const auto& [name, op] : check_->checked())
+      std::printf("  %-24s %9lld  %-12s %10.1e %9.1f%%\n", name.c_str(), static_cast<long long>(op.runs),
+                  op.tensor.c_str(), op.error, 100 * op.share);
+  }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  std::optional<CheckBackend> check_;
+};
+
+void describe(const Config& config, const Dataset& dataset, Trainer& trainer, const RunFolder& folder) {
+  std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %lld x %lld x %lld; %s, %s -> %s\n",
+               config.model.name.c_str(), static_cast<long long>(trainer.network().store().parameter_count()),
+               dataset.classes.size(), split_sizes(dataset).c_str(),
+               static_cast<long long>(config.clip.frames), static_cast<long long>(config.clip.size),
+               static_cast<long long>(config.clip.size), config.machine.device.c_str(),
+               config.machine.precision.c_str(), folder.path.c_str());
+  if (config.clip.flip == 0) return;
+  for (const std::string& name : dataset.classes)
+    if (name.find("left") != std::string::npos || name.find("right") != std::string::npos ||
+        name.find("clockwise") != std::string::npos) {
+      std::fprintf(stderr,
+                   "note: class '%s' sounds as if mirroring changed it; --flip 0 leaves mirroring out\n",
+                   name.c_str());
+      return;
+    }
+}
+
+/// Begins with given weights, and says what became of the last layer.
+void start_from(const std::string& weights, Network& network) {
+  const LoadedWeights loaded = load_weights(network, weights, HeadPolicy::keep_own);
+  std::fprintf(stderr, "begins with %zu tensors of %s\n", loaded.tensors, weights.c_str());
+  if (!loaded.own_head) return;
+  if (loaded.file_classes)
+    std::fprintf(
+        stderr, "note: the last layer tells apart %lld classes there and %lld here; it is drawn anew\n",
+        static_cast<long long>(*loaded.file_classes), static_cast<long long>(network.spec().classes));
+  else
+    std::fprintf(stderr, "note: there is no last layer in it; that one is drawn anew\n");
+}
+
+void train_anew(const Options& options) {
+  const auto apply = [&](Config config) {
+    if (!options.config.empty()) apply_config_file(config, options.config);
+    options.flags.apply(config);
+    return config;
+  };
+  Config config = apply({});
+  if (!config.finetune.features.empty()) {  // whose clips and model are the defaults then
+    const Config made = read_features(config.finetune.features).config;
+    Config defaults;
+    defaults.clip = made.clip;
+    defaults.model = made.model;
+    config = apply(defaults);
+  }
+  if (config.finetune.features.empty() && !config.model.weights.empty()) {  // what these note, likewise
+    Config defaults;
+    std::vector<std::string> given = options.flags.given();
+    if (config.clip.size != defaults.clip.size) given.emplace_back("size");  // in a config file, perhaps
+    apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
+    config = apply(defaults);
+  }
+  choose_threads(config);
+  resolve(config);
+  const Dataset dataset = open(config);
+  const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
+  const RunFolder folder =
+      options.run.empty() ? RunFolder::unused(std::filesystem::path("runs") / name) : RunFolder{options.run};
+  folder.require_free(options.overwrite);  // before files are looked through, which may take long
+  Observed observed(config, options.check);
+  Display display;
+  Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());
+  if (!config.model.weights.empty()) start_from(config.model.weights, trainer.network());
+  folder.create(options.overwrite);
+  write_file(folder.config(), to_toml(config));
+  describe(config, dataset, trainer, folder);
+  train(trainer, display, config, folder);
+  observed.report();
+}
+
+void go_on(const Options& options) {
+  const RunFolder folder{options.resume};
+  for (const std::string& flag : options.flags.given())
+    if (std::ranges::find(kChangeable, flag) == kChangeable.end())
+      throw UsageError(
+          text("--", flag, " cannot be changed while a run goes on"),
+          "A resumed run keeps its settings; only --data, --workers, --checkpoint-every, --epochs and "
+          "--patience may differ. For other settings begin a new run.");
+  if (!options.config.empty() || !options.run.empty() || options.overwrite)
+    throw UsageError("--resume goes with neither --config, --run nor --overwrite",
+                     "A resumed run keeps its folder and its settings.");
+  if (!std::filesystem::exists(folder.last()))
+    throw UsageError(
+        text("there is no run to go on with in ", options.resume, ": it has no last.safetensors"),
+        "Give the folder that `laban train` wrote.");
+  const Checkpoint checkpoint(folder.last());
+  Config config = checkpoint.info().config;
+  options.flags.apply(config);
+  choose_threads(config);
+  resolve(config);
+  if (checkpoint.info().state.epoch >= config.train.epochs) {
+    std::printf("%s has run all its %lld epochs; --epochs with a larger number goes on\n",
+                folder.path.c_str(), static_cast<long long>(config.train.epochs));
+    return;
+  }
+  const Dataset dataset = open(config);
+  Observed observed(config, options.check);
+  Display display;
+  Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());
+  trainer.resume(checkpoint);
+  write_file(folder.config(), to_toml(config));
+  std::fprintf(stderr, "going on with %s after step %lld\n", folder.path.c_str(),
+               static_cast<long long>(trainer.state().step));
+  train(trainer, display, config, folder);
+  observed.report();
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("train", "train a network on a folder of labelled videos");
+  command->add_option("--config", options->config, "a TOML file of settings; flags win over it");
+  command->add_option("--run", options->run, "folder for the run [runs/ and the dataset's name]");
+  command->add_option("--resume", options->resume, "go on with the run in this folder");
+  command->add_flag("--overwrite", options->overwrite, "replace a run that is there");
+  command
+      ->add_option(
+          "--check", options->check,
+          "compare every op of so many steps with the reference, and stop at the first that disagrees; "
+          "slow")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  options->flags.add_to(*command);
+  command->callback([options] { options->resume.empty() ? train_anew(*options) : go_on(*options); });
+}
+
+}  // namespace laban::tools
