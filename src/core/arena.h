@@ -86,7 +86,7 @@ class Arena {
   /// Ends a pass that did not run to its end (an error, an abort): forgets live places.
   void abandon_pass();
 
-  /// Uninitialised memory, 64-byte aligned. In a running pass it must ask for what the dry run asked for.
+  /// Uninitialized memory, 64-byte aligned. In a running pass it must ask for what the dry run asked for.
   Value take(const Shape& shape, DType dtype);
 
   size_t peak_bytes() const { return peak_; }

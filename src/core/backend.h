@@ -48,7 +48,7 @@ struct ConvBackwardWeights {
   int64_t own_channels = 0;
 };
 
-// ---- batch normalisation (+ residual add) (+ ReLU), fused ----------------------------------------------
+// ---- batch normalization (+ residual add) (+ ReLU), fused ----------------------------------------------
 // xhat = (x - mean) * inv_std;  z = gamma*xhat + beta (+ residual);  y = relu ? max(z, 0) : z.
 // Statistics are per channel over n,t,h,w. inv_std = 1/sqrt(biased variance + eps).
 // running = (1-momentum)*running + momentum*batch, the running variance from the UNBIASED batch variance
@@ -145,7 +145,7 @@ struct SubsampleBackward {
 
 // ---- the network's input -------------------------------------------------------------------------------
 
-/// Clips from decoded frames, in one pass: resize, crop, turn, colour, (value/255 - mean)/std as
+/// Clips from decoded frames, in one pass: resize, crop, turn, color, (value/255 - mean)/std as
 /// value*scale + shift. math/frame_pixel.h has the formula of a pixel.
 struct ClipsFromFrames {
   Tensor bytes;       // u8: planes of all frames, as decoded

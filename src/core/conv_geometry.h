@@ -36,7 +36,7 @@ struct ConvGeometry {
   friend bool operator==(const ConvGeometry&, const ConvGeometry&) = default;
 };
 
-/// The same convolution over the same memory, as two-dimensional as can be. In NDHWC order neighbouring
+/// The same convolution over the same memory, as two-dimensional as can be. In NDHWC order neighboring
 /// dimensions can be merged where the kernel does not look along one of them:
 ///
 ///   1 x k x k    frames are independent: n*t images, h x w              (t = 1)

@@ -1,4 +1,4 @@
-// Batch normalisation, fused with the residual add and the ReLU that follow it. Formulas: math/batch_norm.h.
+// Batch normalization, fused with the residual add and the ReLU that follow it. Formulas: math/batch_norm.h.
 //
 // Memory is what these ops wait for, so the tensors are walked as few times as can be: twice in training
 // (statistics, then y), once in evaluation, twice in backward (sums, then dx).
@@ -62,7 +62,7 @@ void add_moments(const T* x, int64_t channels, double* sum, double* squares) {
 
 /// y = relu?(affine(x) + residual?), one instance for each of the four cases.
 template <bool with_residual, bool with_relu, class T>
-void normalise_rows(const T* x, const T* residual, T* y, Range rows, int64_t channels, const float* mean,
+void normalize_rows(const T* x, const T* residual, T* y, Range rows, int64_t channels, const float* mean,
                     const float* scale, const float* beta) {
   for (int64_t p = rows.begin; p < rows.end; ++p) {
     const int64_t row = p * channels;
@@ -76,14 +76,14 @@ void normalise_rows(const T* x, const T* residual, T* y, Range rows, int64_t cha
 }
 
 template <class T>
-void normalise(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, int threads,
+void normalize(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, int threads,
                const float* mean, const float* scale, const float* beta) {
   const T *x = xt.as<T>(), *residual = optional<T>(rt);
   T* y = yt.as<T>();
   const int64_t channels = xt.shape.c;
   for_each_range(threads, xt.shape.pixels(), [&](Range rows) {
     const auto go = [&]<bool residual_, bool relu_>() {
-      normalise_rows<residual_, relu_>(x, residual, y, rows, channels, mean, scale, beta);
+      normalize_rows<residual_, relu_>(x, residual, y, rows, channels, mean, scale, beta);
     };
     if (residual)
       with_relu ? go.template operator()<true, true>() : go.template operator()<true, false>();
@@ -125,7 +125,7 @@ void train(const BatchNormTrain& op, Scratch memory, int threads) {
     running_var[c] =
         static_cast<float>(running_statistic<double>(running_var[c], variance * unbiased, op.momentum));
   }
-  normalise<T>(op.x, op.residual, op.y, op.relu, threads, mean, scale, beta);
+  normalize<T>(op.x, op.residual, op.y, op.relu, threads, mean, scale, beta);
 }
 
 template <class T>
@@ -135,7 +135,7 @@ void infer(const BatchNormInfer& op, Scratch memory, int threads) {
   const float *gamma = op.gamma.as<float>(), *variance = op.running_var.as<float>();
   for (int64_t c = 0; c < channels; ++c)
     scale[c] = static_cast<float>(gamma[c] * inverse_std<double>(variance[c], op.eps));
-  normalise<T>(op.x, op.residual, op.y, op.relu, threads, op.running_mean.as<float>(), scale,
+  normalize<T>(op.x, op.residual, op.y, op.relu, threads, op.running_mean.as<float>(), scale,
                op.beta.as<float>());
 }
 

@@ -264,7 +264,7 @@ WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int thread
   plan.output_tiles = div_up(geometry.y.c, outputs);
 
   // The block grows to about kBlockPlaces places: first along the axes that the kernel extends over, where
-  // neighbouring outputs share inputs; then along w, h, t, n. Each axis is cut evenly.
+  // neighboring outputs share inputs; then along w, h, t, n. Each axis is cut evenly.
   const auto extents = places_of(geometry.y);
   const auto kernel_extends = [&](int axis) { return axis > 0 && geometry.window.kernel[axis - 1] > 1; };
   int64_t room = kBlockPlaces;

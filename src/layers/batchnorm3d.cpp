@@ -20,7 +20,7 @@ BatchNorm3d::BatchNorm3d(std::string name, const BatchNorm3dOptions& options)
   batches_tracked_.name = this->name() + ".num_batches_tracked";
 }
 
-void BatchNorm3d::forget() {
+void BatchNorm3d::clear_saved() {
   x_.reset();
   y_.reset();
   mean_.reset();
@@ -28,7 +28,7 @@ void BatchNorm3d::forget() {
 }
 
 Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& residual) {
-  forget();
+  clear_saved();
   require(x.shape().c == gamma_.storage.c, "BatchNorm3d: wrong number of channels");
   require(residual.empty() || residual.shape() == x.shape(), "BatchNorm3d: the residual has another shape");
   Value y = ctx.take(x.shape());
@@ -67,7 +67,7 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
     if (options_.relu) y_ = y;
     with_residual_ = !residual.empty();
   } else {
-    forget();  // the batch's statistics
+    clear_saved();  // the batch's statistics
   }
   return y;
 }
@@ -77,7 +77,7 @@ Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor&
   Value dx = ctx.take(x_.shape());
   // The op adds up dgamma and dbeta in any case; those that nobody learns from go where nobody looks.
   Value dgamma, dbeta;
-  if (!learns()) {
+  if (!trainable()) {
     dgamma = ctx.take(gamma_.storage, ctx.master());
     dbeta = ctx.take(beta_.storage, ctx.master());
   }
@@ -89,12 +89,12 @@ Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor&
                              .gamma = gamma_.value,
                              .mean = frozen ? running_mean_.value : mean_.tensor(),
                              .inv_std = inv_std_.tensor(),
-                             .dgamma = learns() ? gamma_.grad : dgamma.tensor(),
-                             .dbeta = learns() ? beta_.grad : dbeta.tensor(),
+                             .dgamma = trainable() ? gamma_.grad : dgamma.tensor(),
+                             .dbeta = trainable() ? beta_.grad : dbeta.tensor(),
                              .beta = frozen || with_residual_ ? Tensor() : beta_.value,
                              .relu = options_.relu,
                              .frozen = frozen});
-  forget();
+  clear_saved();
   return dx;
 }
 
@@ -116,7 +116,7 @@ BatchNorm3d::Gradients BatchNorm3d::backward_add(StepContext& ctx, Value dy) {
 Shape BatchNorm3d::output_shape(const Shape& x) const {
   if (x.c != options_.channels)
     throw Error(
-        text(name(), ": batch normalisation of ", options_.channels, " channels, its input has ", x.c), "");
+        text(name(), ": batch normalization of ", options_.channels, " channels, its input has ", x.c), "");
   return x;
 }
 

@@ -1,4 +1,4 @@
-// Batch normalisation over (n, t, h, w), with the residual add and the ReLU that may follow fused in.
+// Batch normalization over (n, t, h, w), with the residual add and the ReLU that may follow fused in.
 //
 //   xhat = (x - mean) * inv_std          inv_std = 1 / sqrt(var + eps)
 //   z    = gamma * xhat + beta [+ r]     y = relu ? max(z, 0) : z
@@ -39,10 +39,10 @@ class BatchNorm3d : public Layer {
   /// The backward of forward_add with a residual. dresidual takes dy's place where nobody else holds dy.
   Gradients backward_add(StepContext& ctx, Value dy);
 
-  void forget() override;
+  void clear_saved() override;
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
-  bool learns() const override { return !gamma_.frozen; }
+  bool trainable() const override { return !gamma_.frozen; }
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override { return trace_add(graph, x, {}); }
   /// The fused form.

@@ -21,16 +21,16 @@ Conv2Plus1d::Conv2Plus1d(std::string name, const Conv2Plus1dOptions& o)
 Value Conv2Plus1d::forward(StepContext& ctx, const Value& x) {
   const bool input_gradient = ctx.input_gradient;
   Value h = spatial_.forward(ctx, x);
-  ctx.input_gradient = input_gradient || spatial_.learns();
+  ctx.input_gradient = input_gradient || spatial_.trainable();
   h = norm_.forward(ctx, h);
-  ctx.input_gradient = ctx.input_gradient || norm_.learns();
+  ctx.input_gradient = ctx.input_gradient || norm_.trainable();
   h = temporal_.forward(ctx, h);
   ctx.input_gradient = input_gradient;
   return h;
 }
 
 Value Conv2Plus1d::backward(StepContext& ctx, Value dy, bool need_dx) {
-  const bool below_norm = need_dx || spatial_.learns(), below_temporal = below_norm || norm_.learns();
+  const bool below_norm = need_dx || spatial_.trainable(), below_temporal = below_norm || norm_.trainable();
   Value d = temporal_.backward(ctx, std::move(dy), below_temporal);
   if (below_temporal) d = norm_.backward(ctx, std::move(d), below_norm);
   return below_norm ? spatial_.backward(ctx, std::move(d), need_dx) : Value();
@@ -42,12 +42,14 @@ Value Conv2Plus1d::backward_onto(StepContext& ctx, Value dy, Value onto) {
   return spatial_.backward_onto(ctx, std::move(d), std::move(onto));
 }
 
-bool Conv2Plus1d::learns() const { return spatial_.learns() || norm_.learns() || temporal_.learns(); }
+bool Conv2Plus1d::trainable() const {
+  return spatial_.trainable() || norm_.trainable() || temporal_.trainable();
+}
 
-void Conv2Plus1d::forget() {
-  spatial_.forget();
-  norm_.forget();
-  temporal_.forget();
+void Conv2Plus1d::clear_saved() {
+  spatial_.clear_saved();
+  norm_.clear_saved();
+  temporal_.clear_saved();
 }
 
 Shape Conv2Plus1d::output_shape(const Shape& x) const {

@@ -25,10 +25,10 @@ class Conv2Plus1d : public Layer {
   Value forward(StepContext& ctx, const Value& x) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
   Value backward_onto(StepContext& ctx, Value dy, Value onto) override;
-  void forget() override;
+  void clear_saved() override;
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
-  bool learns() const override;
+  bool trainable() const override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override;
 

@@ -47,7 +47,7 @@ Shape Conv3d::checked_output(const Shape& x, int64_t in, int64_t out) const {
 }
 
 Value Conv3d::forward(StepContext& ctx, const Value& x) {
-  forget();
+  clear_saved();
   Value y = ctx.take(checked_output(x.shape(), weight_.storage.c, weight_.storage.n));
   run(ctx, ConvForward{.x = x.tensor(),
                        .w = weight_.working,
@@ -69,7 +69,7 @@ Value Conv3d::backward_onto(StepContext& ctx, Value dy, Value onto) {
 Value Conv3d::backward(StepContext& ctx, const Value& dy, bool need_dx, Value onto) {
   require_forward(!x_.empty());
   const Value x = std::move(x_);
-  if (learns())
+  if (trainable())
     run(ctx, ConvBackwardWeights{.x = x.tensor(),
                                  .dy = dy.tensor(),
                                  .dw = weight_.grad,

@@ -10,7 +10,7 @@ DropoutLayer::DropoutLayer(std::string name, double p)
 }
 
 Value DropoutLayer::forward(StepContext& ctx, const Value& x) {
-  forget();
+  clear_saved();
   const bool drops = ctx.mode == Mode::train && p_ > 0;
   const Mask mask{drops ? p_ : 0, ctx.seed, Rng(ctx.seed, Purpose::dropout, id_).next_u64(), ctx.step};
   if (saves(ctx)) mask_ = mask;
@@ -23,7 +23,7 @@ Value DropoutLayer::forward(StepContext& ctx, const Value& x) {
 Value DropoutLayer::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(mask_.has_value());
   const Mask mask = *mask_;
-  forget();
+  clear_saved();
   if (!need_dx) return {};
   if (mask.p == 0) return dy;
   Value dx = dy.unique() ? dy : ctx.take(dy.shape());

@@ -19,7 +19,7 @@ class DropoutLayer : public Layer {
 
   Value forward(StepContext& ctx, const Value& x) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
-  void forget() override { mask_.reset(); }
+  void clear_saved() override { mask_.reset(); }
   Shape output_shape(const Shape& x) const override { return x; }
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;

@@ -3,7 +3,7 @@
 namespace laban {
 
 Value GlobalAvgPool::forward(StepContext& ctx, const Value& x) {
-  forget();
+  clear_saved();
   Value y = ctx.take(output_shape(x.shape()));
   run(ctx, GlobalAvgPoolForward{x.tensor(), y.tensor()});
   if (saves(ctx)) x_shape_ = x.shape();
@@ -13,7 +13,7 @@ Value GlobalAvgPool::forward(StepContext& ctx, const Value& x) {
 Value GlobalAvgPool::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(x_shape_.has_value());
   const Shape shape = *x_shape_;
-  forget();
+  clear_saved();
   if (!need_dx) return {};
   Value dx = ctx.take(shape);
   run(ctx, GlobalAvgPoolBackward{dy.tensor(), dx.tensor()});

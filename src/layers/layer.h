@@ -58,14 +58,14 @@ class Layer {
     return onto;
   }
   /// Forgets saved tensors of a pass that will have no backward (after an error).
-  virtual void forget() = 0;
+  virtual void clear_saved() = 0;
 
   /// Output shape for an input shape; throws Error naming the layer where the input does not fit. Here and in
   /// describe() shapes are the logical ones, without a backend's channel padding.
   virtual Shape output_shape(const Shape& x) const = 0;
   virtual void collect(ParameterList& list) = 0;
   /// Whether any parameter of this layer or of those within learns: it has some that are not frozen.
-  virtual bool learns() const { return false; }
+  virtual bool trainable() const { return false; }
   virtual void describe(const Shape& x, std::vector<LayerRow>& rows) const = 0;
   /// Appends what the layer computes in evaluation from the node `x`; returns the node of its output.
   virtual int trace(Graph& /*graph*/, int /*x*/) const {
@@ -84,7 +84,7 @@ class Layer {
   }
   /// Whether forward must keep what backward needs: there will be a backward pass, and it comes by here.
   bool saves(const StepContext& ctx) const {
-    return ctx.mode != Mode::evaluate && (ctx.input_gradient || learns());
+    return ctx.mode != Mode::evaluate && (ctx.input_gradient || trainable());
   }
   static int append(Graph& graph, GraphNode node) {
     graph.push_back(std::move(node));

@@ -14,7 +14,7 @@ Linear::Linear(std::string name, int64_t in, int64_t out) : Layer(std::move(name
 }
 
 Value Linear::forward(StepContext& ctx, const Value& x) {
-  forget();
+  clear_saved();
   require(x.shape() == Shape::matrix(x.shape().n, weight_.storage.c), "Linear: the input must be n x in");
   Value y = ctx.take(Shape::matrix(x.shape().n, weight_.storage.n), ctx.master());
   run(ctx, LinearForward{x.tensor(), weight_.working, bias_.value, y.tensor()});
@@ -25,7 +25,7 @@ Value Linear::forward(StepContext& ctx, const Value& x) {
 Value Linear::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(!x_.empty());
   const Value x = std::move(x_);
-  if (learns()) run(ctx, LinearBackwardWeights{x.tensor(), dy.tensor(), weight_.grad, bias_.grad});
+  if (trainable()) run(ctx, LinearBackwardWeights{x.tensor(), dy.tensor(), weight_.grad, bias_.grad});
   if (!need_dx) return {};
   Value dx = ctx.take(x.shape());
   run(ctx, LinearBackwardData{dy.tensor(), weight_.working, dx.tensor()});

@@ -17,10 +17,10 @@ class Linear : public Layer {
 
   Value forward(StepContext& ctx, const Value& x) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
-  void forget() override { x_.reset(); }
+  void clear_saved() override { x_.reset(); }
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
-  bool learns() const override { return !weight_.frozen; }
+  bool trainable() const override { return !weight_.frozen; }
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override;
 

@@ -18,7 +18,7 @@ Shape MaxPool3d::output_shape(const Shape& x) const {
 }
 
 Value MaxPool3d::forward(StepContext& ctx, const Value& x) {
-  forget();
+  clear_saved();
   Value y = ctx.take(output_shape(x.shape()));
   if (saves(ctx)) {
     taps_ = ctx.take(y.shape(), DType::u8);

@@ -16,7 +16,7 @@ class MaxPool3d : public Layer {
 
   Value forward(StepContext& ctx, const Value& x) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
-  void forget() override { taps_.reset(); }
+  void clear_saved() override { taps_.reset(); }
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;

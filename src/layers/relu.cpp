@@ -3,7 +3,7 @@
 namespace laban {
 
 Value Relu::forward(StepContext& ctx, const Value& x) {
-  forget();
+  clear_saved();
   Value y = ctx.take(x.shape());
   run(ctx, ReluForward{x.tensor(), y.tensor()});
   if (saves(ctx)) y_ = y;

@@ -15,7 +15,7 @@ class Relu : public Layer {
 
   Value forward(StepContext& ctx, const Value& x) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
-  void forget() override { y_.reset(); }
+  void clear_saved() override { y_.reset(); }
   Shape output_shape(const Shape& x) const override { return x; }
   void collect(ParameterList&) override {}
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;

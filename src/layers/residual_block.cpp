@@ -12,7 +12,7 @@ Value ResidualBlock::forward(StepContext& ctx, const Value& x) {
   const Value shortcut = shortcut_ ? shortcut_->forward(ctx, x) : x;
   const Value h = main_->forward(ctx, x);
   const bool input_gradient = ctx.input_gradient;
-  ctx.input_gradient = input_gradient || main_->learns() || (shortcut_ && shortcut_->learns());
+  ctx.input_gradient = input_gradient || main_->trainable() || (shortcut_ && shortcut_->trainable());
   Value y = last_->forward_add(ctx, h, shortcut);
   ctx.input_gradient = input_gradient;
   return y;
@@ -20,20 +20,20 @@ Value ResidualBlock::forward(StepContext& ctx, const Value& x) {
 
 Value ResidualBlock::backward(StepContext& ctx, Value dy, bool need_dx) {
   auto [dh, g] = last_->backward_add(ctx, std::move(dy));
-  if (shortcut_ && (need_dx || shortcut_->learns())) g = shortcut_->backward(ctx, std::move(g), need_dx);
+  if (shortcut_ && (need_dx || shortcut_->trainable())) g = shortcut_->backward(ctx, std::move(g), need_dx);
   if (need_dx) return main_->backward_onto(ctx, std::move(dh), std::move(g));
-  if (main_->learns()) main_->backward(ctx, std::move(dh), false);
+  if (main_->trainable()) main_->backward(ctx, std::move(dh), false);
   return {};
 }
 
-bool ResidualBlock::learns() const {
-  return main_->learns() || last_->learns() || (shortcut_ && shortcut_->learns());
+bool ResidualBlock::trainable() const {
+  return main_->trainable() || last_->trainable() || (shortcut_ && shortcut_->trainable());
 }
 
-void ResidualBlock::forget() {
-  main_->forget();
-  last_->forget();
-  if (shortcut_) shortcut_->forget();
+void ResidualBlock::clear_saved() {
+  main_->clear_saved();
+  last_->clear_saved();
+  if (shortcut_) shortcut_->clear_saved();
 }
 
 Shape ResidualBlock::output_shape(const Shape& x) const {

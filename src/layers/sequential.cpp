@@ -9,7 +9,7 @@ Value Sequential::forward_part(StepContext& ctx, const Value& x, size_t begin, s
   Value h = x;
   for (size_t i = begin; i < end; ++i) {
     h = layers_[i]->forward(ctx, h);
-    ctx.input_gradient = ctx.input_gradient || layers_[i]->learns();
+    ctx.input_gradient = ctx.input_gradient || layers_[i]->trainable();
   }
   ctx.input_gradient = input_gradient;
   return h;
@@ -19,7 +19,7 @@ Value Sequential::backward_part(StepContext& ctx, Value dy, bool need_dx, size_t
   // Below the lowest layer that learns nobody needs a gradient.
   size_t lowest = begin;
   if (!need_dx)
-    while (lowest < layers_.size() && !layers_[lowest]->learns()) layers_[lowest++]->forget();
+    while (lowest < layers_.size() && !layers_[lowest]->trainable()) layers_[lowest++]->clear_saved();
   for (size_t i = layers_.size(); i-- > lowest;)
     dy = layers_[i]->backward(ctx, std::move(dy), need_dx || i > lowest);
   return need_dx ? std::move(dy) : Value();
@@ -31,12 +31,12 @@ Value Sequential::backward_onto(StepContext& ctx, Value dy, Value onto) {
   return layers_.front()->backward_onto(ctx, std::move(dy), std::move(onto));
 }
 
-bool Sequential::learns() const {
-  return std::ranges::any_of(layers_, [](const auto& layer) { return layer->learns(); });
+bool Sequential::trainable() const {
+  return std::ranges::any_of(layers_, [](const auto& layer) { return layer->trainable(); });
 }
 
-void Sequential::forget() {
-  for (const auto& layer : layers_) layer->forget();
+void Sequential::clear_saved() {
+  for (const auto& layer : layers_) layer->clear_saved();
 }
 
 Shape Sequential::output_shape(const Shape& x) const {

@@ -30,10 +30,10 @@ class Sequential : public Layer {
   /// The layers from `begin` up to, not including, `end`; and backward from the last one down to `begin`.
   Value forward_part(StepContext& ctx, const Value& x, size_t begin, size_t end);
   Value backward_part(StepContext& ctx, Value dy, bool need_dx, size_t begin);
-  void forget() override;
+  void clear_saved() override;
   Shape output_shape(const Shape& x) const override;
   void collect(ParameterList& list) override;
-  bool learns() const override;
+  bool trainable() const override;
   void describe(const Shape& x, std::vector<LayerRow>& rows) const override;
   int trace(Graph& graph, int x) const override;
 

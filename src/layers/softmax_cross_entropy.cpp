@@ -6,7 +6,7 @@ namespace laban {
 
 Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, const Targets& targets,
                                        double smoothing, double scale) {
-  forget();
+  clear_saved();
   const Shape samples = Shape::vector(logits.shape().n);
   require(targets.labels.shape() == samples, "SoftmaxCrossEntropyLoss: one label a sample");
   require(targets.other_labels.empty() == targets.share.empty() &&

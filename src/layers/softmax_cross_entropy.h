@@ -29,7 +29,7 @@ class SoftmaxCrossEntropyLoss {
   /// The gradient with respect to the logits, as forward has computed it along the way. std::logic_error
   /// without one.
   Value backward();
-  void forget() { dlogits_.reset(); }
+  void clear_saved() { dlogits_.reset(); }
 
  private:
   Value dlogits_;  // n x classes

@@ -16,7 +16,7 @@ Shape Subsample::output_shape(const Shape& x) const {
 }
 
 Value Subsample::forward(StepContext& ctx, const Value& x) {
-  forget();
+  clear_saved();
   const int64_t multiple = ctx.backend.channel_multiple(ctx.compute);
   require(x.shape().c == padded(in_, multiple), "Subsample: wrong number of channels");
   Value y =
@@ -29,7 +29,7 @@ Value Subsample::forward(StepContext& ctx, const Value& x) {
 Value Subsample::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(x_shape_.has_value());
   const Shape shape = *x_shape_;
-  forget();
+  clear_saved();
   if (!need_dx) return {};
   Value dx = ctx.take(shape);
   run(ctx, SubsampleBackward{dy.tensor(), dx.tensor(), stride_});

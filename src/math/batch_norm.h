@@ -1,4 +1,4 @@
-// Batch normalisation, per channel: Ioffe & Szegedy, "Batch normalization", ICML 2015, with PyTorch's
+// Batch normalization, per channel: Ioffe & Szegedy, "Batch normalization", ICML 2015, with PyTorch's
 // conventions for the running statistics.
 //
 //   xhat = (x - mean) * inv_std          inv_std = 1 / sqrt(biased variance + eps)
@@ -30,7 +30,7 @@ LABAN_HD constexpr Real running_statistic(Real running, Real batch, Real momentu
   return (Real(1) - momentum) * running + momentum * batch;
 }
 
-/// x -> z for one channel. Centred before it is scaled: gamma*inv_std*x + shift would cancel where |mean| >>
+/// x -> z for one channel. Centered before it is scaled: gamma*inv_std*x + shift would cancel where |mean| >>
 /// std. Bit for bit the same in forward and in backward, which tells from z > 0 what the ReLU let through.
 template <class Real>
 struct BatchNormAffine {

@@ -1,7 +1,7 @@
 // A pixel of the network's input from a decoded frame: antialiased bilinear resize of its planes, then
-// colour.
+// color.
 //
-// A scaled sample X of an axis of N samples, scaled to S, lies at c = (X + 1/2) N/S among sample centres
+// A scaled sample X of an axis of N samples, scaled to S, lies at c = (X + 1/2) N/S among sample centers
 // j + 1/2. Its value is the mean of the samples under a triangle of half-width f = max(1, N/S) around c:
 // weight(j) = max(0, 1 - |j + 1/2 - c|/f), divided by the sum of the weights that lie inside the picture
 // (the convention of Pillow's and PyTorch's antialiased bilinear resize). Subsampled chroma has N/2 samples
@@ -27,7 +27,7 @@ enum class FrameKind : int32_t { gray, yuv, rgb };  // rgb: one plane, R G B sid
 
 /// R = y(Y) + vr*(V-128), G = y(Y) + ug*(U-128) + vg*(V-128), B = y(Y) + ub*(U-128) with y(Y) = gain*Y +
 /// offset, in 0..255 (ITU-T H.273). For rgb nothing of this is used.
-struct FrameColour {
+struct FrameColor {
   float gain = 1, offset = 0, vr = 0, ug = 0, vg = 0, ub = 0;
 };
 
@@ -42,14 +42,14 @@ struct FramePlacement {
   // stored, whose rows have `columns` samples.
   int32_t columns = 1;
   int32_t base = 0, down = 0, right = 0;
-  FrameColour colour;
+  FrameColor color;
 };
 
 /// The samples [first, last] of an axis under the triangle of one scaled sample, and their weights.
 template <class Real>
 struct TriangleWindow {
   int first, last;
-  // scale = 1 / half-width. The centre counts from `first`: a place in a large picture would leave few bits
+  // scale = 1 / half-width. The center counts from `first`: a place in a large picture would leave few bits
   // of a float for the fraction, on which the weights depend.
   Real center, scale;
 
@@ -110,7 +110,7 @@ LABAN_HD Rgb<Real> frame_pixel(const uint8_t* bytes, const FramePlacement& frame
     return {clamped(resampled(bytes, luma, rows, columns, 3, 0)),
             clamped(resampled(bytes, luma, rows, columns, 3, 1)),
             clamped(resampled(bytes, luma, rows, columns, 3, 2))};
-  const FrameColour& m = frame.colour;
+  const FrameColor& m = frame.color;
   const Real y =
       resampled(bytes, luma, rows, columns, 1, 0) * static_cast<Real>(m.gain) + static_cast<Real>(m.offset);
   if (frame.kind == FrameKind::gray) return {clamped(y), clamped(y), clamped(y)};

@@ -30,14 +30,14 @@ struct MixBox {
 };
 static_assert(sizeof(MixBox) == 4 * sizeof(int32_t));
 
-/// A box of about 1 - share of a frame, with its proportions, around a centre of which `u` and `v` in [0, 1)
+/// A box of about 1 - share of a frame, with its proportions, around a center of which `u` and `v` in [0, 1)
 /// give the place; cut off where it leaves the frame.
 inline MixBox box_for(double share, int64_t height, int64_t width, double u, double v) {
   const double side = std::sqrt(1 - share);
   const auto edges = [side](int64_t extent, double where, int32_t& low, int32_t& high) {
     const auto length = static_cast<int64_t>(side * static_cast<double>(extent));
-    const auto centre = static_cast<int64_t>(where * static_cast<double>(extent));
-    const int64_t begin = centre - length / 2, end = begin + length;
+    const auto center = static_cast<int64_t>(where * static_cast<double>(extent));
+    const int64_t begin = center - length / 2, end = begin + length;
     low = static_cast<int32_t>(begin < 0 ? 0 : begin);
     high = static_cast<int32_t>(end > extent ? extent : end);
   };

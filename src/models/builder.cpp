@@ -45,7 +45,7 @@ void add_stem(Sequential& body, const ModelSpec& spec) {
   if (spec.stem_max_pool) body.add<MaxPool3d>("maxpool", same({3, 3, 3}, {2, 2, 2}));
 }
 
-/// The convolution of a block that looks around itself: 3x3x3, 1x3x3 or factorised.
+/// The convolution of a block that looks around itself: 3x3x3, 1x3x3 or factorized.
 void add_conv(Sequential& path, const std::string& name, ConvKind kind, int64_t in, int64_t middle,
               int64_t out, const Triple& stride, double eps) {
   switch (kind) {
@@ -55,7 +55,7 @@ void add_conv(Sequential& path, const std::string& name, ConvKind kind, int64_t 
     case ConvKind::spatial:
       path.add<Conv3d>(name, Conv3dOptions{.in = in, .out = out, .window = same({1, 3, 3}, stride)});
       return;
-    case ConvKind::factorised:
+    case ConvKind::factorized:
       path.add<Conv2Plus1d>(
           name, Conv2Plus1dOptions{
                     .in = in, .middle = middle, .out = out, .window = same({3, 3, 3}, stride), .eps = eps});
@@ -109,7 +109,7 @@ std::unique_ptr<Layer> make_block(const ModelSpec& spec, const StageSpec& stage,
       make_shortcut(spec, name + ".downsample", in, out, stride));
 }
 
-void check(const ModelSpec& spec) {
+void validate(const ModelSpec& spec) {
   const auto fail = [&](const std::string& what) { throw Error(text("model ", spec.name, ": ", what), ""); };
   if (spec.classes < 1) fail(text("needs at least one class, has ", spec.classes));
   if (spec.stages.empty()) fail("has no stages");
@@ -126,7 +126,7 @@ void check(const ModelSpec& spec) {
 }  // namespace
 
 std::unique_ptr<Sequential> build_layers(const ModelSpec& spec) {
-  check(spec);
+  validate(spec);
   auto body = std::make_unique<Sequential>(spec.name);
   add_stem(*body, spec);
   int64_t channels = spec.stem_planes;

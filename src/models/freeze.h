@@ -10,10 +10,10 @@ namespace laban {
 
 struct FreezeSettings {
   /// Layers that do not learn, by name, with all that is within: "stem", "layer1", "layer4.0.conv1". Neither
-  /// their weights nor their batch norms' statistics change: these normalise by the running statistics. The
+  /// their weights nor their batch norms' statistics change: these normalize by the running statistics. The
   /// word "backbone" means all but fc.
   std::vector<std::string> layers = {};
-  /// Every batch norm normalises by its running statistics, which stay as they are; gamma and beta learn. For
+  /// Every batch norm normalizes by its running statistics, which stay as they are; gamma and beta learn. For
   /// small batches, whose own statistics are noise.
   bool norms = false;
 };

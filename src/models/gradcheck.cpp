@@ -97,7 +97,7 @@ class Probe {
     return Tensor(memory->data(), dtype, shape);
   }
 
-  /// Unlike initialisation, nothing at 0 or 1: gamma, beta, biases and running statistics all take part.
+  /// Unlike initialization, nothing at 0 or 1: gamma, beta, biases and running statistics all take part.
   void draw_parameters(uint64_t seed) {
     store_.initialize(seed);
     for (const Parameter* p : parameters()) {
@@ -132,7 +132,7 @@ class Probe {
     forward_arena_.begin_pass();
     StepContext ctx = context(forward_arena_);
     const Value y = layer_->forward(ctx, Value::external(x_));
-    layer_->forget();
+    layer_->clear_saved();
     if (!y_out) return;
     y_out->resize(static_cast<size_t>(y.shape().count()));
     for (size_t i = 0; i < y_out->size(); ++i) (*y_out)[i] = get(y.tensor(), static_cast<int64_t>(i));

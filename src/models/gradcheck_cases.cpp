@@ -52,7 +52,7 @@ class LossLayer : public Layer {
     Value dx = loss_.backward();
     return need_dx ? dx : Value();
   }
-  void forget() override { loss_.forget(); }
+  void clear_saved() override { loss_.clear_saved(); }
   Shape output_shape(const Shape& x) const override { return Shape::vector(x.n); }
   void collect(ParameterList&) override {}
   void describe(const Shape&, std::vector<LayerRow>&) const override {}

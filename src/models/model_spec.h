@@ -12,13 +12,13 @@ namespace laban {
 enum class ConvKind {
   full,        // one k x k x k convolution
   spatial,     // 1 x k x k; temporal stride 1 (MC3's later stages)
-  factorised,  // (2+1)D: 1 x k x k, BN, ReLU, k x 1 x 1
+  factorized,  // (2+1)D: 1 x k x k, BN, ReLU, k x 1 x 1
 };
 enum class BlockKind { basic, bottleneck };
 enum class ShortcutKind { projection /* B: 1x1x1 conv + BN */, subsample /* A: stride + zero channels */ };
 enum class StemKind {
   conv3d,      // 3x7x7 s1x2x2, BN, ReLU
-  factorised,  // 1x7x7 to `stem_midplanes`, BN, ReLU, 3x1x1, BN, ReLU
+  factorized,  // 1x7x7 to `stem_midplanes`, BN, ReLU, 3x1x1, BN, ReLU
 };
 /// How (2+1)D chooses its middle channels: once per block (torchvision) or from each conv's own in/out (VMZ,
 /// paper).
@@ -38,7 +38,7 @@ struct ModelSpec {
   std::array<int64_t, 3> stem_kernel{3, 7, 7};
   std::array<int64_t, 3> stem_stride{1, 2, 2};
   int64_t stem_planes = 64;
-  int64_t stem_midplanes = 45;  // factorised stems only
+  int64_t stem_midplanes = 45;  // factorized stems only
   bool stem_max_pool = false;   // Hara's 3D ResNets: 3x3x3 s2 after the stem
   BlockKind block = BlockKind::basic;
   ShortcutKind shortcut = ShortcutKind::projection;

@@ -273,8 +273,8 @@ StepContext Network::context(Arena& arena, const Pass& pass, const Tensor& step)
 }
 
 void Network::abandon(Arena& arena) {
-  body_->forget();
-  loss_.forget();
+  body_->clear_saved();
+  loss_.clear_saved();
   arena.abandon_pass();
 }
 
@@ -460,7 +460,7 @@ std::string Network::find_non_finite(const Tensor& clips, uint64_t seed, uint64_
       abandon(arena);
       throw;
     }
-    body_->forget();
+    body_->clear_saved();
     if (dry) arena.commit();
   }
   return found;

@@ -1,4 +1,4 @@
-// Batch normalisation, fused with the residual add and the ReLU that follow it. Formulas: math/batch_norm.h.
+// Batch normalization, fused with the residual add and the ReLU that follow it. Formulas: math/batch_norm.h.
 #include "math/batch_norm.h"
 #include "math/activation.h"
 #include "reference/loops.h"
@@ -11,7 +11,7 @@ using namespace reference;
 /// y = relu?(affine[c](x) + residual), over all places and channels. affine_of(c) makes the channel's
 /// formula.
 template <class T, class AffineOf>
-void normalise(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, AffineOf&& affine_of) {
+void normalize(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, AffineOf&& affine_of) {
   const int64_t channels = xt.shape.c, pixels = xt.shape.pixels();
   const T *x = xt.as<T>(), *residual = optional<T>(rt);
   T* y = yt.as<T>();
@@ -37,8 +37,8 @@ void train(const BatchNormTrain& op, Scratch scratch) {
   for (int64_t c = 0; c < channels; ++c) mean[c] /= static_cast<double>(pixels);
   for (int64_t p = 0, i = 0; p < pixels; ++p)
     for (int64_t c = 0; c < channels; ++c, ++i) {
-      const double centred = load(x[i]) - mean[c];
-      variance[c] += centred * centred;
+      const double centered = load(x[i]) - mean[c];
+      variance[c] += centered * centered;
     }
   for (int64_t c = 0; c < channels; ++c) variance[c] /= static_cast<double>(pixels);
 
@@ -61,7 +61,7 @@ void train(const BatchNormTrain& op, Scratch scratch) {
     store(saved_inv_std[c], inv_std);
     scale[c] = gamma[c] * inv_std;
   }
-  normalise<T>(op.x, op.residual, op.y, op.relu, [&](int64_t c) {
+  normalize<T>(op.x, op.residual, op.y, op.relu, [&](int64_t c) {
     return BatchNormAffine<double>{mean[c], scale[c], beta[c]};
   });
 }
@@ -74,7 +74,7 @@ void infer(const BatchNormInfer& op, Scratch scratch) {
   const M *mean = op.running_mean.as<M>(), *variance = op.running_var.as<M>();
   double* scale = zeroed_accumulators(scratch, channels);
   for (int64_t c = 0; c < channels; ++c) scale[c] = gamma[c] * inverse_std<double>(variance[c], op.eps);
-  normalise<T>(op.x, op.residual, op.y, op.relu, [&](int64_t c) {
+  normalize<T>(op.x, op.residual, op.y, op.relu, [&](int64_t c) {
     return BatchNormAffine<double>{mean[c], scale[c], beta[c]};
   });
 }

@@ -23,7 +23,7 @@ class ReferenceBackend : public Backend {
     return compute == DType::f64 || compute == DType::f32 || compute == DType::bf16;
   }
 
-  /// Uninitialised host memory, 64-byte aligned.
+  /// Uninitialized host memory, 64-byte aligned.
   std::unique_ptr<Memory> allocate(size_t bytes) override;
   std::unique_ptr<Memory> allocate_staging(size_t bytes) override {
     return ReferenceBackend::allocate(bytes);

@@ -70,7 +70,7 @@ ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
 LoaderSettings watched(const Config& config, Split split, StagingMemory& staging,
                        TrainingObserver& observer) {
   const bool training = split == Split::train;
-  LoaderSettings settings = loader_settings(config, training ? SampleMode::train : SampleMode::validate);
+  LoaderSettings settings = loader_settings(config, training ? SampleMode::train : SampleMode::val);
   staging.serve(settings);
   settings.on_check = [&observer, name = kSplitNames[static_cast<size_t>(split)]](int64_t done, int64_t of) {
     observer.on_check(name, done, of);
@@ -115,10 +115,10 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
     throw UsageError(text("a batch is ", config_.train.batch, " clips, but only ", loader_->clips(),
                           " training clips can be read"),
                      "Use a smaller --batch.");
-  std::vector<int> validation_items = dataset.of(Split::validate);
+  std::vector<int> validation_items = dataset.of(Split::val);
   if (!validation_items.empty())
     validation_ = make_source(features_, dataset, std::move(validation_items),
-                              watched(config_, Split::validate, staging_, observer));
+                              watched(config_, Split::val, staging_, observer));
   if (features_) network_.begin_at_features();
   network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
   if (config_.train.patience > 0 && !validation_)
@@ -194,7 +194,7 @@ bool out_of_patience(const Config& config, const TrainingState& state) {
 void Trainer::record_data() const {
   DataRecord record{.data = config_.data.path, .layout = dataset_.layout, .policy = config_.data.on_bad_file};
   record.parts.push_back(part_of(dataset_, Split::train, *loader_));
-  if (validation_) record.parts.push_back(part_of(dataset_, Split::validate, *validation_));
+  if (validation_) record.parts.push_back(part_of(dataset_, Split::val, *validation_));
   write_file(folder_.data(), to_json(record));
 }
 

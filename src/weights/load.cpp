@@ -107,7 +107,7 @@ std::vector<double> finite_values(const StateDict& state, const std::string& nam
     throw FileError(
         state.path().string(),
         text("tensor '", name, "' is ", name_of(type), ", but weights are floating-point numbers"),
-        "Quantised weights must be turned back into F32 by the program that made them.");
+        "Quantized weights must be turned back into F32 by the program that made them.");
   std::vector<double> values = state.values(name);
   // As f32, which is what networks compute in: a weight beyond its range is as bad.
   const auto bad =
@@ -133,8 +133,8 @@ std::vector<std::string> fitting_models(const StateDict& state) {
     for (const MidplanesRule rule : {MidplanesRule::torchvision, MidplanesRule::per_conv})
       for (const ShortcutKind shortcut : {ShortcutKind::projection, ShortcutKind::subsample}) {
         ModelSpec spec = model_by_name(name, classes);
-        const bool factorised = spec.stages.front().conv == ConvKind::factorised;
-        if (rule == MidplanesRule::per_conv && !factorised) continue;
+        const bool factorized = spec.stages.front().conv == ConvKind::factorized;
+        if (rule == MidplanesRule::per_conv && !factorized) continue;
         spec.midplanes = rule;
         spec.shortcut = shortcut;
         ParameterList list;

@@ -240,11 +240,11 @@ bool is_torch_file(const FileBytes& file) {
   // possible; then a '{' stands at byte 8.
   const Bytes bytes = file.bytes;
   const bool is_pickle = begins_with(bytes, "\x80") && !(bytes.size() > 8 && bytes[8] == std::byte{'{'});
-  return ZipReader::recognises(bytes) || is_pickle || is_tar(bytes) || begins_with(bytes, kTextMagic);
+  return ZipReader::recognizes(bytes) || is_pickle || is_tar(bytes) || begins_with(bytes, kTextMagic);
 }
 
 StateDict read_torch_file(FileBytes file) {
-  if (ZipReader::recognises(file.bytes)) return read_zip(std::move(file));
+  if (ZipReader::recognizes(file.bytes)) return read_zip(std::move(file));
   if (is_tar(file.bytes))
     throw FileError(file.path.string(),
                     "was saved by a very old PyTorch, as a tar archive, which laban does not read",

@@ -57,7 +57,7 @@ class Zip64Fields {
 
 }  // namespace
 
-bool ZipReader::recognises(std::span<const std::byte> bytes) {
+bool ZipReader::recognizes(std::span<const std::byte> bytes) {
   return bytes.size() >= 4 && number_at<uint32_t>(bytes, 0) == kLocal;
 }
 

@@ -32,7 +32,7 @@ class ZipReader {
 
   explicit ZipReader(FileBytes file);
 
-  static bool recognises(std::span<const std::byte> bytes);
+  static bool recognizes(std::span<const std::byte> bytes);
   const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
   /// Null where there is no such entry.
   const Entry* find(std::string_view name) const;

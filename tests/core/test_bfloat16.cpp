@@ -10,7 +10,7 @@ using namespace laban;
 
 namespace {
 
-/// The bf16 nearest to `value` by search: of the two neighbours in the float's upper half the nearer one, and
+/// The bf16 nearest to `value` by search: of the two neighbors in the float's upper half the nearer one, and
 /// of equally near ones that with an even last bit. Says nothing of how the conversion does it.
 uint16_t nearest_by_search(float value) {
   const auto below = static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16);  // towards zero

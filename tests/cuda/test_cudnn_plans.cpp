@@ -112,7 +112,7 @@ TEST_CASE("f32 never meets a tensor core, TF32 does; what changes from run to ru
   CHECK_FALSE(any(MathMode::bf16, false, &EngineNotes::rounds_sums));
 }
 
-TEST_CASE("fused graphs have engines: gradients added in f32, and statistics of batch normalisation") {
+TEST_CASE("fused graphs have engines: gradients added in f32, and statistics of batch normalization") {
   if (!cudnn_can_load()) return;
   const DeviceProperties device = h200();
   std::set<CollectedConv> convolutions = of_model("r3d_18", DType::bf16);

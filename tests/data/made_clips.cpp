@@ -61,7 +61,7 @@ Picture new_picture(int width, int height, AVPixelFormat format) {
   return picture;
 }
 
-/// The picture in another pixel format, colours kept.
+/// The picture in another pixel format, colors kept.
 Picture converted(const AVFrame& from, AVPixelFormat format, bool full_range) {
   Picture to = new_picture(from.width, from.height, format);
   const std::unique_ptr<SwsContext, Free> scaler(
@@ -120,7 +120,7 @@ void make_video(const std::filesystem::path& file, const MadeVideo& how) {
     av_opt_set(context->priv_data, "x264-params",
                ("bframes=" + std::to_string(how.b_frames) + ":b-adapt=0:scenecut=0").c_str(), 0);
   } else {
-    // Codecs with a quantiser of their own take it from here; the others from their options.
+    // Codecs with a quantizer of their own take it from here; the others from their options.
     context->flags |= AV_CODEC_FLAG_QSCALE;
     context->global_quality = 2 * FF_QP2LAMBDA;
     context->bit_rate = 2'000'000;

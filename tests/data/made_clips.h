@@ -47,7 +47,7 @@ std::string encoder_name();
 /// large enough to survive lossy coding: consecutive numbers differ by at least 50.
 int shade_of(int number);
 
-/// A picture of 2x2 grey pixels.
+/// A picture of 2x2 gray pixels.
 std::vector<unsigned char> tiny_bmp();
 
 std::vector<unsigned char> bytes_of(const std::filesystem::path& file);

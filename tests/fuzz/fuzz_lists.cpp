@@ -9,7 +9,7 @@
 #include "data/dataset/annotation_list.h"
 #include "data/dataset/csv.h"
 #include "data/dataset/dataset.h"
-#include "data/dataset/frame_names.h"
+#include "data/dataset/filename_pattern.h"
 #include "data/load/clip_reader.h"
 #include "data/made_clips.h"
 
@@ -52,13 +52,13 @@ void open_as(const std::string& name, const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   try {
-    const FrameNames rule = FrameNames::parse(bytes);
+    const FilenamePattern rule = FilenamePattern::parse(bytes);
     const std::string name = rule.name(17);
-    require(rule.number(name) == 17 && FrameNames::parse(rule.pattern()) == rule,
+    require(rule.number(name) == 17 && FilenamePattern::parse(rule.pattern()) == rule,
             "a rule for names does not understand itself");
   } catch (const UsageError&) {
   }
-  FrameNames::of(bytes);
+  FilenamePattern::of(bytes);
   open_as("list.txt", bytes);
   open_as(kIndexFile, bytes);
   return 0;

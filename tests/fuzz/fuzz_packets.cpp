@@ -37,7 +37,7 @@ void use(const VideoIndex& index) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const fuzz::MemoryFile file({data, size});
-  const PacketStore store(file.path(), "/");
+  const VideoIndexStore store(file.path(), "/");
   store.find("/v.mp4", {});
   if (const auto index = decode_index(std::as_bytes(std::span(data, size)))) use(*index);
   return 0;

@@ -74,7 +74,7 @@ void shard_seeds(const fs::path& folder) {
   const test::Folder made("fuzz_shard_seeds");
   for (const char* clip : {"a/1.mp4", "b/2.mp4"})
     test::make_video(made.path() / "videos" / clip, {.width = 32, .height = 24, .frames = 4});
-  const Dataset dataset = open_dataset(made.path() / "videos", {.split = {.train = 1, .validate = 0}});
+  const Dataset dataset = open_dataset(made.path() / "videos", {.split = {.train = 1, .val = 0}});
   for (const ShardCoding coding : {ShardCoding::jpeg, ShardCoding::raw}) {
     CacheResult result;
     const fs::path copy = made.path() / "copy";
@@ -92,7 +92,7 @@ void packets_seeds(const fs::path& folder) {
     test::make_video(file, {.width = 32, .height = 32, .frames = 12, .gop = 5});
     const auto index = index_video(file);
     write_file(folder / (std::string("record_") + extension), encode_index(*index));
-    PacketStore store(folder / (std::string("store_") + extension), "/");
+    VideoIndexStore store(folder / (std::string("store_") + extension), "/");
     store.add("/v.mp4", {}, *index);
   }
 }

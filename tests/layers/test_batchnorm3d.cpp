@@ -27,7 +27,7 @@ std::vector<double> once(Layer& layer, const Shape& shape, std::vector<double> x
                       .seed = 9,
                       .step = Tensor(&step, Shape::vector(1))};
       const Value y = layer.forward(ctx, Value::external(Tensor(x.data(), shape)));
-      layer.forget();
+      layer.clear_saved();
       if (!dry) result.assign(y.tensor().as<double>(), y.tensor().as<double>() + y.shape().count());
     }
     if (dry) arena.commit();

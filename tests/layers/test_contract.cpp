@@ -89,7 +89,7 @@ struct Rig {
         StepContext ctx{.backend = backend, .arena = arena, .mode = mode, .compute = DType::f64};
         pass(ctx, Value::external(Tensor(x.data(), input)));
       } catch (...) {
-        layer->forget();
+        layer->clear_saved();
         arena.abandon_pass();
         throw;
       }
@@ -146,11 +146,11 @@ TEST_CASE("backward needs a matching forward, and there is one backward per forw
                               layer.backward(ctx, cotangent(ctx, y), true);
                             }),
                     std::logic_error);
-    // After forget().
+    // After clear_saved().
     CHECK_THROWS_AS(rig.run(Mode::train,
                             [&](StepContext& ctx, const Value& x) {
                               const Value y = layer.forward(ctx, x);
-                              layer.forget();
+                              layer.clear_saved();
                               layer.backward(ctx, cotangent(ctx, y), true);
                             }),
                     std::logic_error);
@@ -291,7 +291,7 @@ TEST_CASE("an op's failure names the layer, and keeps its advice") {
   StepContext ctx{.backend = backend, .arena = arena, .compute = DType::f64};
   arena.begin_pass();
   outer->forward(ctx, x);  // dry: the op is only prepared
-  outer->forget();
+  outer->clear_saved();
   arena.commit();
   arena.begin_pass();
   try {
@@ -304,6 +304,6 @@ TEST_CASE("an op's failure names the layer, and keeps its advice") {
     CHECK(error.sentence() == "layer layer1.0.conv1: cudnnBackendExecute: out of order");
     CHECK(error.advice() == "Turn it off and on again.");
   }
-  outer->forget();
+  outer->clear_saved();
   arena.abandon_pass();
 }

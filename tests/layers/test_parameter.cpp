@@ -1,4 +1,4 @@
-// ParameterStore: initialisation, padding, host copies.
+// ParameterStore: initialization, padding, host copies.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ Moments moments(const std::vector<double>& values) {
 
 }  // namespace
 
-TEST_CASE("initialisation has the distribution that it says") {
+TEST_CASE("initialization has the distribution that it says") {
   ReferenceBackend backend;
   Parameter conv = made("conv", {64, 32, 3, 3, 3}, Initializer::Kind::kaiming_normal_fan_out);
   Parameter fc = made("fc", Shape::matrix(400, 512), Initializer::Kind::normal, 0.01);

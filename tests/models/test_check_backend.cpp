@@ -164,7 +164,7 @@ TEST_CASE("a mistake in one op is told with the layer, the op and the tensor") {
 }
 
 TEST_CASE("where little remains of a long sum, its rounding is no mistake") {
-  // As in a stem: frames of one brightness, and gradients that a batch norm has centred.
+  // As in a stem: frames of one brightness, and gradients that a batch norm has centered.
   const Shape in{2, 3, 4, 64, 64}, out{2, 8, 4, 32, 32};
   CpuBackend backend(1);
   CheckBackend check(backend, 1);

@@ -276,7 +276,7 @@ TEST_CASE("a kink in the way is stepped around or reported, never averaged over"
       y_.reset();
       return dx;
     }
-    void forget() override { y_.reset(); }
+    void clear_saved() override { y_.reset(); }
     Shape output_shape(const Shape& x) const override { return x; }
     void collect(ParameterList&) override {}
     void describe(const Shape&, std::vector<LayerRow>&) const override {}

@@ -18,13 +18,13 @@ namespace {
 
 size_t g_allocations = 0;  // calls of operator new, everywhere in this program
 
-/// Small and with everything: factorised stem, both shortcuts' places, dropout.
+/// Small and with everything: factorized stem, both shortcuts' places, dropout.
 ModelSpec small_spec() {
   ModelSpec spec = model_by_name("r2plus1d_tiny", 5);
   spec.stem_planes = 6;
   spec.stem_midplanes = 5;
-  spec.stages = {{.blocks = 1, .planes = 6, .conv = ConvKind::factorised},
-                 {.blocks = 1, .planes = 10, .stride = {2, 2, 2}, .conv = ConvKind::factorised}};
+  spec.stages = {{.blocks = 1, .planes = 6, .conv = ConvKind::factorized},
+                 {.blocks = 1, .planes = 10, .stride = {2, 2, 2}, .conv = ConvKind::factorized}};
   spec.dropout = 0.3;
   return spec;
 }

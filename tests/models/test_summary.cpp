@@ -75,7 +75,7 @@ TEST_CASE("the receptive field is what an output depends on") {
       return row.layer.name == "layer2.0.conv2.1";
     });
     REQUIRE(last != summary.rows.end());
-    const size_t stem = spec.stem == StemKind::factorised ? 4 : 2;
+    const size_t stem = spec.stem == StemKind::factorized ? 4 : 2;
     CHECK(measured_field(spec, clip, stem + 2) == last->receptive_field);
   }
 }

@@ -77,7 +77,7 @@ TEST_CASE("odd names go through every step; a network learns from a cache, and i
   CHECK_MESSAGE(copy_checked.code == 0, copy_checked.out, copy_checked.said);
   CHECK(copy_checked.says("16 clips in 16 files, 192 frames"));
 
-  // Scales, crops, flips and colours are drawn anew from the copy, as from the files.
+  // Scales, crops, flips and colors are drawn anew from the copy, as from the files.
   succeeds(train(copy, run, 1, {"--short-side-min", "18", "--short-side-max", "30", "--brightness", "0.3"}));
   succeeds({"eval", "--run", run.string(), "--data", copy.string(), "--views", "2", "--crops", "3"});
   const std::string evaluation = read_file(run / "evaluation_test.json");
@@ -150,7 +150,7 @@ TEST_CASE("a full disk: a cache says so, leaves nothing half-written, and goes o
   for (int i = 0; i < 6; ++i)
     test::make_video(data / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
                      {.frames = 5, .first = i});
-  const Dataset dataset = open_dataset(data, {.split = {.train = 1, .validate = 0}});
+  const Dataset dataset = open_dataset(data, {.split = {.train = 1, .val = 0}});
   // Also where bad clips are left out: a full disk is no fault of a clip.
   for (const OnBadFile policy : {OnBadFile::stop, OnBadFile::exclude})
     for (const char* file : {"shard-00001.labanshard", "checksums.sha256", kIndexFile}) {
@@ -181,7 +181,7 @@ TEST_CASE("a full disk: a packet store that cannot be kept harms nobody") {
   const auto index = index_video(data / "a/clip1.mp4");
   fill_disk(store);
   {
-    PacketStore packets(store, data);
+    VideoIndexStore packets(store, data);
     packets.add(data / "a/clip1.mp4", {1, 2}, *index);
     CHECK(packets.save().find("No space left") != std::string::npos);
     CHECK(packets.find(data / "a/clip1.mp4", {1, 2}) != nullptr);

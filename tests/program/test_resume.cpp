@@ -29,8 +29,8 @@ struct Bench {
     test::write_moving_blobs(config.data.path, 6);
     dataset = open_dataset(config.data.path, dataset_settings(config));
     for (size_t i = 0; i < dataset.items.size(); ++i)
-      dataset.items[i].split = i % 6 == 5 ? Split::validate : Split::train;  // 20 and 4
-    config.train.batch = 3;                                                  // 6 batches an epoch
+      dataset.items[i].split = i % 6 == 5 ? Split::val : Split::train;  // 20 and 4
+    config.train.batch = 3;                                             // 6 batches an epoch
     config.train.accumulation = 2;
     config.clip.flip = 0.5;
     config.optimizer.clip_norm = 1;

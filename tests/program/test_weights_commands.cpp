@@ -23,7 +23,7 @@ namespace {
 using Result = test::ProgramResult;
 Result laban_with(const std::string& line) { return test::laban_with(test::words(line)); }
 
-/// A folder with the weights of an r3d_tiny of four classes, and two labelled clips.
+/// A folder with the weights of an r3d_tiny of four classes, and two labeled clips.
 class Files {
  public:
   Files() : network_(backend_, DType::f64, model_by_name("r3d_tiny", 4)) {

@@ -1,4 +1,4 @@
-// Batch normalisation against PyTorch, and its corners on paper.
+// Batch normalization against PyTorch, and its corners on paper.
 //
 // The common case, in f64:
 //   x  = torch.tensor([[1.,-2],[3,.5],[4,4],[-1,1],[2,-3],[0,.25]])

@@ -141,7 +141,7 @@ TEST_CASE("the gradients are the transposes of the forward map, one basis vector
 }
 
 TEST_CASE("<conv(x), dy> = <x, dx> = <w, dw>") {
-  // Larger shapes than a basis can be run through: a stem, and the two halves of a factorised convolution.
+  // Larger shapes than a basis can be run through: a stem, and the two halves of a factorized convolution.
   const Geometry larger[] = {{{1, 3, 4, 14, 13}, 16, {{3, 7, 7}, {1, 2, 2}, {1, 3, 3}}},
                              {{1, 64, 3, 6, 7}, 230, {{1, 3, 3}, {1, 2, 2}, {0, 1, 1}}},
                              {{2, 230, 5, 3, 3}, 64, {{3, 1, 1}, {2, 1, 1}, {1, 0, 0}}}};

@@ -1,4 +1,4 @@
-// Batch normalisation in all its forms: statistics of the batch, running ones, constants; with the residual
+// Batch normalization in all its forms: statistics of the batch, running ones, constants; with the residual
 // add and the ReLU fused in, and without.
 #include "support/op_cases.h"
 

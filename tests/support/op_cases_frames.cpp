@@ -57,12 +57,12 @@ FramePlacement place(const Picture& p, int number) {
   } else {  // a quarter turn: rows run down the columns as stored
     to.columns = kHeight, to.base = (kWidth - 1) * kHeight, to.down = 1, to.right = -kHeight;
   }
-  to.colour = {.gain = 255.0f / 219,
-               .offset = -16 * 255.0f / 219,
-               .vr = 1.596f,
-               .ug = -0.392f,
-               .vg = -0.813f,
-               .ub = 2.017f};
+  to.color = {.gain = 255.0f / 219,
+              .offset = -16 * 255.0f / 219,
+              .vr = 1.596f,
+              .ug = -0.392f,
+              .vg = -0.813f,
+              .ub = 2.017f};
   return to;
 }
 

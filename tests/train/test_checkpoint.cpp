@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kClasses = 4;
 
-/// A network and an optimizer whose every number has been set to something recognisable.
+/// A network and an optimizer whose every number has been set to something recognizable.
 struct Trained {
   ReferenceBackend backend;
   Config config = test::small_config("some/where");
@@ -168,8 +168,8 @@ TEST_CASE("files that are no checkpoint of this network say why") {
     metadata[key] = value;
     write_safetensors(path, std::span(&tensor, 1), metadata);
   };
-  with_metadata("config", "[model]\nflavour = 3\n");
-  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("flavour"), FileError);
+  with_metadata("config", "[model]\nflavor = 3\n");
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("flavor"), FileError);
   with_metadata("classes", "[]");
   CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("list of classes"), FileError);
   with_metadata("state", "{\"epoch\": \"two\"}");

@@ -69,7 +69,7 @@ TEST_CASE("a batch of placed frames becomes the clips that a batch of pixels hol
       for (int64_t k = 0; k < clips.count(); ++k)
         worst =
             std::max<double>(worst, std::abs(clips.as<float>()[k] - expected->clips[static_cast<size_t>(k)]));
-      CHECK(worst < 5e-5);  // a grey level is 0.017
+      CHECK(worst < 5e-5);  // a gray level is 0.017
     }
   }
 }
@@ -142,7 +142,7 @@ TEST_CASE("pixels and frames by turns, in the compute type") {
   CHECK(all_close(load(narrow, batch)));
 }
 
-TEST_CASE("clips whose colours are augmented come as pixels, whatever was asked for") {
+TEST_CASE("clips whose colors are augmented come as pixels, whatever was asked for") {
   Blobs blobs(SampleMode::train);
   blobs.settings.placed = true;
   blobs.settings.transform.augment.erase = 1;

@@ -30,7 +30,7 @@ struct Bench {
     test::write_moving_blobs(config.data.path, 6);
     dataset = open_dataset(config.data.path, dataset_settings(config));
     for (size_t i = 0; i < dataset.items.size(); ++i)
-      dataset.items[i].split = i % 6 == 5 ? Split::validate : Split::train;
+      dataset.items[i].split = i % 6 == 5 ? Split::val : Split::train;
   }
   RunFolder new_run(const char* name) const {
     const RunFolder run{folder.path() / name};
@@ -180,8 +180,7 @@ TEST_CASE("validation and the best checkpoint are those of the averages") {
   const Checkpoint best(run.best());
   Network network(backend, DType::f32, model_spec(bench.config, 4));
   best.load_weights(network.store());
-  Loader loader(bench.dataset, bench.dataset.of(Split::validate),
-                loader_settings(bench.config, SampleMode::validate));
+  Loader loader(bench.dataset, bench.dataset.of(Split::val), loader_settings(bench.config, SampleMode::val));
   const Evaluation evaluation =
       summarize(*classify(network, loader, {}), bench.dataset, bench.dataset.classes);
   CHECK(evaluation.loss == result.state.best_loss);

@@ -42,7 +42,7 @@ struct Bench {
 TEST_CASE("the network learns which way a blob moves") {
   Bench bench(40);
   for (size_t i = 0; i < bench.dataset.items.size(); ++i)
-    bench.dataset.items[i].split = i % 5 == 0 ? Split::validate : Split::train;  // 32 and 128
+    bench.dataset.items[i].split = i % 5 == 0 ? Split::val : Split::train;  // 32 and 128
   bench.config.train.epochs = 24;
   bench.config.train.batch = 8;
   bench.config.model.dropout = 0;
@@ -65,7 +65,7 @@ TEST_CASE("the single-frame control stays near chance") {
   // One frame says nothing about the direction.
   Bench bench(22);
   for (size_t i = 0; i < bench.dataset.items.size(); ++i)
-    bench.dataset.items[i].split = i % 2 == 0 ? Split::validate : Split::train;
+    bench.dataset.items[i].split = i % 2 == 0 ? Split::val : Split::train;
   bench.config.clip.single_frame = true;
   bench.config.train.epochs = 4;
   bench.config.train.batch = 8;
@@ -78,7 +78,7 @@ TEST_CASE("the single-frame control stays near chance") {
 TEST_CASE("a run logs every step and epoch and keeps its rates") {
   Bench bench(5);
   bench.put_all_in(Split::train);
-  for (const size_t i : {0u, 7u, 13u}) bench.dataset.items[i].split = Split::validate;  // 17 to train on
+  for (const size_t i : {0u, 7u, 13u}) bench.dataset.items[i].split = Split::val;  // 17 to train on
   bench.config.train.accumulation = 3;  // 4 batches an epoch: steps of 3 and of 1
   bench.config.train.epochs = 2;
   bench.config.schedule.warmup_epochs = 1;

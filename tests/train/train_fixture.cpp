@@ -34,7 +34,7 @@ void write_moving_blobs(const std::filesystem::path& folder, int clips_per_class
         report::Picture picture{kSize, kSize, {}};
         for (int y = 0; y < kSize; ++y)
           for (int x = 0; x < kSize; ++x) {
-            // Distance on the torus to the blob's centre.
+            // Distance on the torus to the blob's center.
             const auto gap = [](double a, double b) {
               const double d = std::fmod(std::abs(a - b), double{kSize});
               return std::min(d, kSize - d);

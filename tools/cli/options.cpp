@@ -70,7 +70,7 @@ void choose_threads(Config& config) {
 
 std::string split_sizes(const Dataset& dataset) {
   std::string sizes;
-  for (const Split split : {Split::train, Split::validate, Split::test})
+  for (const Split split : {Split::train, Split::val, Split::test})
     sizes += text(sizes.empty() ? "" : ", ", kSplitNames[static_cast<size_t>(split)], " ",
                   dataset.of(split).size());
   return sizes + " clips";

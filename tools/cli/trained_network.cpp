@@ -131,7 +131,7 @@ void add_view_flags(Views& views, CLI::App& command) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command
-      .add_option("--crops", views.crops, "of each clip: 1, the centre; 3, also both ends of the longer side")
+      .add_option("--crops", views.crops, "of each clip: 1, the center; 3, also both ends of the longer side")
       ->check(CLI::IsMember({1, 3}))
       ->capture_default_str();
 }

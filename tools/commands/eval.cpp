@@ -75,8 +75,7 @@ void evaluate(const Options& options) {
 
   install_interrupt_handler();
   std::optional<Progress> progress;
-  LoaderSettings settings =
-      loader_settings(config, split == Split::validate ? SampleMode::validate : SampleMode::test);
+  LoaderSettings settings = loader_settings(config, split == Split::val ? SampleMode::val : SampleMode::test);
   settings.on_check = [&](int64_t done, int64_t of) {
     if (!progress) progress.emplace("looking through the files", of);
     progress->update(done);

@@ -161,15 +161,15 @@ double mean(const std::vector<double>& values) {
 void one_pass(const Options& options, const Config& config, Network& network, const Input& input,
               Output& out) {
   const auto n = static_cast<size_t>(input.clips.n);
-  const bool labelled = !input.labels.empty(), train = options.mode == "train";
-  std::vector<double> logits(n * static_cast<size_t>(network.spec().classes)), losses(labelled ? n : 0);
+  const bool labeled = !input.labels.empty(), train = options.mode == "train";
+  std::vector<double> logits(n * static_cast<size_t>(network.spec().classes)), losses(labeled ? n : 0);
   ClipTensor clips(network, input.clips);
   clips.write(input.pixels);
   // Evaluation knows only the plain loss.
-  const bool smoothed = labelled && config.train.label_smoothing > 0;
+  const bool smoothed = labeled && config.train.label_smoothing > 0;
   if (train || options.gradients || smoothed) {
     // A pass in training mode always has a loss; without labels nobody looks at it.
-    const std::vector<int32_t> labels = labelled ? input.labels : std::vector<int32_t>(n, 0);
+    const std::vector<int32_t> labels = labeled ? input.labels : std::vector<int32_t>(n, 0);
     const LossSettings loss{config.train.label_smoothing, 1.0 / static_cast<double>(n)};
     std::optional<ClipTensor> dclips;
     if (options.gradients) dclips.emplace(network, input.clips);
@@ -185,7 +185,7 @@ void one_pass(const Options& options, const Config& config, Network& network, co
     network.infer(clips.tensor(), logits, input.labels, losses);
   }
   out.add("logits", {input.clips.n, network.spec().classes}, logits);
-  if (labelled) out.add("loss", {}, {mean(losses)});
+  if (labeled) out.add("loss", {}, {mean(losses)});
   if (train) out.add_statistics(network.store());
 }
 

@@ -105,7 +105,7 @@ void show_frames(const Options& options) {
         {"fps", index->fps},       {"seconds_per_tick", index->tick}, {"decode_errors", index->decode_errors},
         {"list", frames}};
     std::puts(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-  } catch (const Cancelled&) {
+  } catch (const Canceled&) {
     throw Error("stopped before the end of the list");
   }
 }

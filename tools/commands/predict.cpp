@@ -42,7 +42,7 @@ void print_json(const Options& options, const TrainedNetwork& trained, const Dat
 
 void predict(const Options& options) {
   const TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
-  Dataset dataset = unlabelled({options.files.begin(), options.files.end()});
+  Dataset dataset = unlabeled({options.files.begin(), options.files.end()});
   dataset.root = "the files given";  // for messages
   dataset.classes = trained.info.classes;
   LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);

@@ -83,7 +83,7 @@ std::string page(const Options& options, const Config& config, const Dataset& da
                                      ", seed ", config.train.seed, ").")
                               : std::string(" as evaluation makes them, without any augmentation."),
       " Every frame is ", size,
-      " pixels square, with its colours normalised and turned back; below it stands "
+      " pixels square, with its colors normalized and turned back; below it stands "
       "its number in the file, counted from 0. ",
       split_sizes(dataset), ".</p>\n", clips, "<h2>Settings</h2><table>", settings, "</table></html>\n");
 }

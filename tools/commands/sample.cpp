@@ -20,7 +20,7 @@ struct Options {
 };
 
 SampleMode mode_of(const std::string& name) {
-  return name == "train" ? SampleMode::train : name == "val" ? SampleMode::validate : SampleMode::test;
+  return name == "train" ? SampleMode::train : name == "val" ? SampleMode::val : SampleMode::test;
 }
 
 std::vector<int64_t> indices_of(const Options& options) {
@@ -37,7 +37,7 @@ std::vector<int64_t> indices_of(const Options& options) {
   }
   // As many views as segments, one after the other: the clips of an evaluation with --sampler dense --views
   // K.
-  check(settings);
+  validate(settings);
   settings.kind = SamplerKind::dense;
   settings.segments = 1;
   std::vector<int64_t> all;

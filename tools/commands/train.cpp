@@ -1,4 +1,4 @@
-// laban train: trains a network on a folder of labelled videos, or goes on with a run.
+// laban train: trains a network on a folder of labeled videos, or goes on with a run.
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -253,7 +253,7 @@ void go_on(const Options& options) {
 
 void add_train(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("train", "train a network on a folder of labelled videos");
+  CLI::App* command = app.add_subcommand("train", "train a network on a folder of labeled videos");
   command->add_option("--config", options->config, "a TOML file of settings; flags win over it");
   command->add_option("--run", options->run, "folder for the run [runs/ and the dataset's name]");
   command->add_option("--resume", options->resume, "go on with the run in this folder");

@@ -52,7 +52,7 @@ def scaled_size(width, height):
 
 
 def finish(frames):
-    """Middle crop and normalisation of a T,H,W,3 stack that is scaled already."""
+    """Middle crop and normalization of a T,H,W,3 stack that is scaled already."""
     t, h, w, _ = frames.shape
     y, x = (h - SIZE) // 2, (w - SIZE) // 2
     return (frames[:, y:y + SIZE, x:x + SIZE].astype(np.float32) / 255 - MEAN) / STD
@@ -169,7 +169,7 @@ def oracle(path):
 
 
 def exact(peer, path, truth):
-    """Is every frame that the peer gives nearest to the one of that number? (Colour conversions differ by a level or two.)"""
+    """Is every frame that the peer gives nearest to the one of that number? (Color conversions differ by a level or two.)"""
     n = len(truth)
     for sampler, _ in WAYS.values():
         wanted = sampler(n)

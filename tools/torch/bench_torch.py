@@ -3,7 +3,7 @@
 
 Both run the same model (torchvision's; resnet3d_50 is built here from torchvision's blocks) on random clips: forward,
 cross-entropy, backward, SGD with momentum 0.9 and weight decay 1e-4. They take turns, because machines change their
-mind about their speed from minute to minute; so only ratios of neighbouring runs mean something.
+mind about their speed from minute to minute; so only ratios of neighboring runs mean something.
 
     tools/torch/bench_torch.py --laban build/laban --rounds 5
     tools/torch/bench_torch.py --device cuda --precision bf16 --frames 16 --batch 32 --model r3d_18

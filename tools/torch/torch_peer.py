@@ -44,9 +44,9 @@ def build(model, classes, planes=(64, 128, 256, 512), blocks=None, block=None, s
     """A laban model by its name and settings; the other arguments make narrow and shallow ones of the same kind."""
     family, depth = model.rsplit("_", 1)
     simple, flat = resnet.Conv3DSimple, resnet.Conv3DNoTemporal
-    factorised = PerConv if midplanes == "per-conv" else resnet.Conv2Plus1D
+    factorized = PerConv if midplanes == "per-conv" else resnet.Conv2Plus1D
     convs = {"r3d": [simple] * 4, "mc3": [simple, flat, flat, flat], "rmc3": [flat, simple, simple, simple],
-             "r2plus1d": [factorised] * 4, "resnet3d": [simple] * 4}[family]
+             "r2plus1d": [factorized] * 4, "resnet3d": [simple] * 4}[family]
     bottleneck = block == "bottleneck" if block else depth == "50"
     kind = resnet.Bottleneck if bottleneck else resnet.BasicBlock
     blocks = blocks or BLOCKS[depth]

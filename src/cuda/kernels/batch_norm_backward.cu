@@ -1,4 +1,4 @@
-// The gradient of batch normalisation, in three kernels. g is the gradient of z, dy behind the ReLU:
+// The gradient of batch normalization, in three kernels. g is the gradient of z, dy behind the ReLU:
 //
 //   1. reduce: sum g and sum g*(x - mean) over each block's rows. Where there is a residual, g is its
 //      gradient: it is stored here, and the third kernel reads it instead of dy and y.

@@ -1,4 +1,4 @@
-// Batch normalisation with the running statistics: evaluation, and training with frozen statistics.
+// Batch normalization with the running statistics: evaluation, and training with frozen statistics.
 #include "cuda/kernels/batch_norm_apply.h"
 #include "cuda/kernels/map.h"
 

@@ -1,4 +1,4 @@
-// Batch normalisation with the statistics of the batch, in three kernels:
+// Batch normalization with the statistics of the batch, in three kernels:
 //
 //   1. statistics: each block finds mean and squared deviations of its rows, per channel, in f32: batches of
 //      four rows around their own mean, merged as Chan et al. do. Nothing cancels, however far the mean is

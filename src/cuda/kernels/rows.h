@@ -83,7 +83,7 @@ struct Batch {
 };
 
 /// All rows of this thread, several at a time: body(Batch<most>), at the end body(Batch<1>). Blocks take
-/// turns, so that all of them work on neighbouring memory at any time.
+/// turns, so that all of them work on neighboring memory at any time.
 template <int most, class Body>
 __device__ void for_each_batch(int rows, Body&& body) {
   const int height = static_cast<int>(blockDim.y), turn = most * height * static_cast<int>(gridDim.x);

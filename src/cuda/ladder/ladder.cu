@@ -23,7 +23,7 @@ BatchNormVectors vectors_of(const BatchNormInfer& op) {
 // ---- 1. three layers, three kernels -----------------------------------------------------------------------
 
 template <class T>
-__global__ void normalise(int64_t count, int channels, const T* x, T* y, BatchNormVectors vectors) {
+__global__ void normalize(int64_t count, int channels, const T* x, T* y, BatchNormVectors vectors) {
   const int64_t i = my_number();
   if (i >= count) return;
   const auto affine = vectors.channel<true>(static_cast<int>(i % channels));
@@ -44,7 +44,7 @@ void three_kernels(const BatchNormInfer& op, Stream stream) {
   with_type(op.x.dtype, [&]<class T>() {
     const int64_t count = op.x.count();
     const Launch at = a_thread_for_each(count, "ladder, three kernels", op, stream);
-    launch(at, normalise<T>, count, static_cast<int>(op.x.shape.c), op.x.as<T>(), op.y.as<T>(),
+    launch(at, normalize<T>, count, static_cast<int>(op.x.shape.c), op.x.as<T>(), op.y.as<T>(),
            vectors_of(op));
     launch(at, add<T>, count, op.residual.as<T>(), op.y.as<T>());
     launch(at, rectify<T>, count, op.y.as<T>());

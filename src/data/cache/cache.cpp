@@ -146,7 +146,7 @@ class CacheMaker {
   /// Of a folder of pictures: their sizes together, and when the last of them changed.
   static FileStamp source_stamp(const DatasetItem& item) {
     if (item.kind != ItemKind::frame_folder) return stamp_of(item.path).value_or(FileStamp{});
-    const FolderIndex index = index_folder(item.path, item.frames_named, item.range);
+    const FolderIndex index = index_folder(item.path, item.filename_pattern, item.range);
     FileStamp all;
     for (int64_t k = 0; k < index.frame_count(); ++k) {
       const FileStamp one = stamp_of(index.picture(k)).value_or(FileStamp{});
@@ -163,7 +163,7 @@ class CacheMaker {
     for (size_t s = next_++; s < shards_.size() && !stop_; s = next_++) {
       try {
         if (!keep(s)) make(s, shrinker, pictures, cached);
-      } catch (const Cancelled&) {
+      } catch (const Canceled&) {
         return;
       } catch (const Stopped&) {
         return;
@@ -238,7 +238,7 @@ class CacheMaker {
     std::vector<std::vector<uint8_t>> waiting(all.size());
     size_t written = 0;
     const auto take = [&](int64_t k, const Frame& frame) {
-      if (stop_) throw Cancelled{};
+      if (stop_) throw Canceled{};
       if (clip.width == 0) {
         clip = shrinker.describe(frame, item.name);
         if (std::max(clip.width, clip.height) > kMaxShardSide)
@@ -281,7 +281,7 @@ class CacheMaker {
       for (const size_t i : shards_[s].items) {
         DatasetItem item = dataset_.items[i];
         item.path = file;
-        item.frames_named.clear();
+        item.filename_pattern.clear();
         item.range.reset();
         written.items.push_back(std::move(item));
       }

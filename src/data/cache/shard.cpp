@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "data/dataset/frame_names.h"
+#include "data/dataset/filename_pattern.h"
 #include "data/video/byte_code.h"
 
 namespace laban {
@@ -206,11 +206,11 @@ void ShardReader::read(const Shard& shard, const ShardClip& clip, std::span<cons
       for (size_t p = 0; p < 3; ++p) frame.plane[p] = bytes.data() + offset[p];
     } else {
       const auto size = static_cast<unsigned long>(bytes.size());
-      int width = 0, height = 0, subsampling = 0, colours = 0;
+      int width = 0, height = 0, subsampling = 0, colors = 0;
       std::array<unsigned char*, 3> to{};
       for (size_t p = 0; p < 3; ++p) frame.plane[p] = to[p] = jpeg_->pixels.data() + offset[p];
       const bool good = tjDecompressHeader3(jpeg_->handle.get(), bytes.data(), size, &width, &height,
-                                            &subsampling, &colours) == 0 &&
+                                            &subsampling, &colors) == 0 &&
                         width == clip.width && height == clip.height && subsampling == TJSAMP_420 &&
                         tjDecompressToYUVPlanes(jpeg_->handle.get(), bytes.data(), size, to.data(), width,
                                                 frame.stride.data(), height, 0) == 0;

@@ -22,7 +22,7 @@ constexpr const char* kShardExtension = ".labanshard";
 constexpr int kMaxShardSide = 65500;
 
 enum class ShardCoding : uint8_t {
-  jpeg,  // each frame a JPEG picture of 4:2:0 (its colours are the video's, not JFIF's)
+  jpeg,  // each frame a JPEG picture of 4:2:0 (its colors are the video's, not JFIF's)
   raw,   // planes Y, U, V of 8 bits, 4:2:0, row by row
 };
 

@@ -23,7 +23,7 @@ std::vector<std::vector<int>> items_by_file(const Dataset& dataset) {
     const bool video = item.kind == ItemKind::video;
     const FrameRange range = video ? FrameRange{} : item.range.value_or(FrameRange{});
     const std::string clip = item.kind == ItemKind::cached ? item.name : "";
-    files[{item.path.string(), clip, item.frames_named, range.first.value_or(-1), range.count}].push_back(
+    files[{item.path.string(), clip, item.filename_pattern, range.first.value_or(-1), range.count}].push_back(
         static_cast<int>(i));
   }
   std::vector<std::vector<int>> groups;
@@ -146,7 +146,7 @@ CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings)
         ++result.files;
         if (settings.progress) settings.progress(result.files, static_cast<int64_t>(files.size()));
       }
-    } catch (const Cancelled&) {
+    } catch (const Canceled&) {
       next = files.size();
     } catch (...) {
       const std::lock_guard lock(mutex);

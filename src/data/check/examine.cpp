@@ -59,7 +59,7 @@ bool is_video_extension(std::string_view extension) {
 }
 
 /// What a video is, where its extension says otherwise; empty where they agree, or where it says nothing.
-std::string mislabelled(const std::filesystem::path& file, const std::string& container) {
+std::string mislabeled(const std::filesystem::path& file, const std::string& container) {
   const std::string extension = lower_extension(file);
   if (!is_video_extension(extension)) return "";
   for (const Extensions& known : known_containers()) {
@@ -71,7 +71,7 @@ std::string mislabelled(const std::filesystem::path& file, const std::string& co
 }
 
 /// The same for a picture.
-std::string mislabelled_picture(const std::filesystem::path& file) {
+std::string mislabeled_picture(const std::filesystem::path& file) {
   std::array<char, 8> head{};
   std::ifstream(file, std::ios::binary).read(head.data(), head.size());
   const std::string_view bytes(head.data(), head.size());
@@ -156,7 +156,7 @@ void examine_video(const DatasetItem& item, const std::atomic<bool>* cancel, Fil
   const std::string cut = shortened(item.path, *index);
   add(FindingKind::truncated, cut);
   if (cut.empty()) add(FindingKind::damaged, damage(*index));
-  if (const std::string kind = mislabelled(item.path, index->setup->container); !kind.empty())
+  if (const std::string kind = mislabeled(item.path, index->setup->container); !kind.empty())
     add(FindingKind::wrong_extension, "it is called " + lower_extension(item.path) + ", but is " + kind);
   // The frames of a file that was cut off lack some of the last.
   if (cut.empty()) add(FindingKind::variable_rate, varying_rate(*index));
@@ -168,10 +168,10 @@ void examine_video(const DatasetItem& item, const std::atomic<bool>* cancel, Fil
 
 void add_pixels(Sha256& sum, const Frame& frame) {
   sum.update(text(frame.width, "x", frame.height, " ", static_cast<int>(frame.layout), "\n"));
-  const bool rgb = frame.layout == PixelLayout::rgb24, grey = frame.layout == PixelLayout::gray8;
+  const bool rgb = frame.layout == PixelLayout::rgb24, gray = frame.layout == PixelLayout::gray8;
   const bool half_width = frame.layout == PixelLayout::yuv420p || frame.layout == PixelLayout::yuv422p;
   const bool half_height = frame.layout == PixelLayout::yuv420p;
-  for (size_t p = 0; p < (rgb || grey ? 1u : 3u); ++p) {
+  for (size_t p = 0; p < (rgb || gray ? 1u : 3u); ++p) {
     const int width = p > 0 && half_width ? (frame.width + 1) / 2 : frame.width * (rgb ? 3 : 1);
     const int height = p > 0 && half_height ? (frame.height + 1) / 2 : frame.height;
     for (int row = 0; row < height; ++row)
@@ -181,13 +181,13 @@ void add_pixels(Sha256& sum, const Frame& frame) {
 
 /// A broken picture does not keep the others from being looked at.
 void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, FileReport& report) {
-  FolderIndex index = list_frames(item.path, item.frames_named, item.range);
+  FolderIndex index = list_frames(item.path, item.filename_pattern, item.range);
   Sha256 content;
   PictureReader reader;
   std::string broken, strange;
   int64_t broken_pictures = 0, strangers = 0;
   for (int64_t k = 0; k < index.frame_count(); ++k) {
-    if (cancel && cancel->load(std::memory_order_relaxed)) throw Cancelled{};
+    if (cancel && cancel->load(std::memory_order_relaxed)) throw Canceled{};
     const std::filesystem::path picture = index.picture(k);
     try {
       if (index.width == 0) {
@@ -200,7 +200,7 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
     } catch (const FileError& error) {
       if (broken_pictures++ == 0) broken = error.file() + ": " + reason_of(error);
     }
-    if (const std::string kind = mislabelled_picture(picture); !kind.empty() && strangers++ == 0)
+    if (const std::string kind = mislabeled_picture(picture); !kind.empty() && strangers++ == 0)
       strange = text(picture.filename().string(), " is ", kind);
   }
   report.readable = broken_pictures == 0;
@@ -223,7 +223,7 @@ void examine_cached(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
   Sha256 content;
   ShardReader reader;
   for (int64_t k = 0; k < clip.frame_count(); ++k) {
-    if (cancel && cancel->load(std::memory_order_relaxed)) throw Cancelled{};
+    if (cancel && cancel->load(std::memory_order_relaxed)) throw Canceled{};
     const std::vector<int64_t> one{k};
     reader.read(shard, clip, one, [&](int64_t, const Frame& frame) { add_pixels(content, frame); });
   }

@@ -48,7 +48,7 @@ struct FileReport {
   std::string content{};  // SHA-256 of what is shown (video packets, pictures); empty where not readable
 };
 
-/// Decodes all of an item's file. Never throws for what is in the file; Cancelled where `cancel` was set.
+/// Decodes all of an item's file. Never throws for what is in the file; Canceled where `cancel` was set.
 FileReport examine(const DatasetItem& item, const std::atomic<bool>* cancel);
 
 }  // namespace laban

@@ -62,7 +62,7 @@ void draw_erasing(ClipAugment& to, int width, int height, Rng& rng) {
 
 }  // namespace
 
-void check(const AugmentSettings& s) {
+void validate(const AugmentSettings& s) {
   const auto in_range = [](double value, double high, const char* what) {
     if (!(value >= 0 && value <= high))
       throw UsageError(text(what, " is ", value, ", but must lie between 0 and ", high));

@@ -1,4 +1,4 @@
-// What changes a training clip's colours and shapes beyond scale, crop and flip: colour jitter, RandAugment,
+// What changes a training clip's colors and shapes beyond scale, crop and flip: color jitter, RandAugment,
 // random erasing. Drawn once per clip and the same for all its frames. docs/data.md has the definitions.
 #pragma once
 
@@ -10,7 +10,7 @@
 namespace laban {
 
 struct AugmentSettings {
-  /// Colour jitter: a factor uniform in [max(0, 1 - x), 1 + x], in a random order; hue: turned by up to x of
+  /// Color jitter: a factor uniform in [max(0, 1 - x), 1 + x], in a random order; hue: turned by up to x of
   /// a whole turn, at most 1/2. 0: left alone.
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
   int rand_augment = 0;    // ops drawn for each clip (Cubuk et al. 2020); 0: none
@@ -23,7 +23,7 @@ struct AugmentSettings {
 };
 
 /// UsageError where these make no sense.
-void check(const AugmentSettings& settings);
+void validate(const AugmentSettings& settings);
 
 enum class AugmentKind : uint8_t {
   identity,
@@ -61,7 +61,7 @@ ClipAugment random_augment(const AugmentSettings& settings, int width, int heigh
 /// Applies ops to a frame: height x width x 3 values in 0..255, R, G, B innermost. Keeps its buffer.
 class Augmenter {
  public:
-  /// `fill`: the colour that comes in where shapes move (3 values).
+  /// `fill`: the color that comes in where shapes move (3 values).
   void apply(const AugmentOp& op, float* rgb, int width, int height, const float* fill);
 
  private:

@@ -88,7 +88,7 @@ void Augmenter::blend_sharp(float* rgb, int width, int height, float factor) {
     }
 }
 
-/// Output pixel (x, y), centres at whole numbers, takes the bilinear sample at (a x + b y + c, d x + e y +
+/// Output pixel (x, y), centers at whole numbers, takes the bilinear sample at (a x + b y + c, d x + e y +
 /// f).
 void Augmenter::warp(float* rgb, int width, int height, const double (&m)[6], const float* fill) {
   copy_.assign(rgb, rgb + int64_t{3} * width * height);

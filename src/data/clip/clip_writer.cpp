@@ -1,13 +1,13 @@
 // From planes of bytes to the network's input, in one pass over the crop's pixels.
 //
-// A scaled sample X of an axis of N samples, scaled to S, lies at c = (X + 1/2) N/S among sample centres j +
+// A scaled sample X of an axis of N samples, scaled to S, lies at c = (X + 1/2) N/S among sample centers j +
 // 1/2. Its value is the mean of the samples under a triangle of half-width f = max(1, N/S) around c:
 // weight(j) = max(0, 1 - |j + 1/2 - c|/f), divided by the sum of the weights that lie inside the picture.
 // (The convention of Pillow's and PyTorch's antialiased bilinear resize.) Subsampled chroma has N/2 samples
 // for N, each in the middle of its two luma samples.
 //
 // Luma and chroma planes are resized separately, in the orientation in which they are stored, and only the
-// crop of them; then each pixel is converted to RGB, clamped to 0..255, normalised, and written to its place
+// crop of them; then each pixel is converted to RGB, clamped to 0..255, normalized, and written to its place
 // in the picture as shown. Resizing is linear and separable, so neither the order of the passes nor turning
 // afterwards changes anything but rounding.
 #include "data/clip/clip_writer.h"
@@ -22,12 +22,12 @@ namespace laban {
 namespace {
 
 /// (value/255 - mean)/std as value*scale + shift.
-struct Normalise {
+struct Normalize {
   float scale[3], shift[3];
 };
 
-Normalise normalise_of(const TransformSettings& settings) {
-  Normalise n{};
+Normalize normalize_of(const TransformSettings& settings) {
+  Normalize n{};
   for (size_t c = 0; c < 3; ++c) {
     n.scale[c] = 1 / (255 * settings.std[c]);
     n.shift[c] = -settings.mean[c] / settings.std[c];
@@ -119,7 +119,7 @@ void ClipWriter::make_axis(Axis& axis, int source, double ratio, int begin, int 
     const auto weight = [&](int j) { return std::max(0.0, 1 - std::abs(j + 0.5 - c) / half_width); };
     double sum = 0;
     for (int j = axis.start[o]; j < axis.end[o]; ++j) sum += weight(j);
-    // Never zero: the nearest sample's centre is at most 1/2 away, the triangle at least 1 wide.
+    // Never zero: the nearest sample's center is at most 1/2 away, the triangle at least 1 wide.
     float* const to = &axis.weight[o * static_cast<size_t>(axis.taps)];
     for (int j = axis.start[o]; j < axis.end[o]; ++j)
       to[j - axis.start[o]] = static_cast<float>(weight(j) / sum);
@@ -165,9 +165,9 @@ void ClipWriter::resize(const uint8_t* plane, int stride, int channels, const Pl
 void ClipWriter::emit(const Frame& frame, float* out) const {
   const ClipGeometry& g = geometry_;
   const Walk walk = walk_of(frame, g, columns_);
-  const Normalise n = normalise_of(settings_);
+  const Normalize n = normalize_of(settings_);
   const int64_t plane = static_cast<int64_t>(rows_) * columns_;
-  const FrameColour m = colour_of(frame.matrix, frame.full_range);
+  const FrameColor m = color_of(frame.matrix, frame.full_range);
   for (int i = 0; i < g.crop_height; ++i) {
     const float* from = crop_.data();
     const int64_t begin = walk.base + i * walk.down;

@@ -10,7 +10,7 @@
 
 namespace laban {
 
-/// Makes network input of frames, one by one: colour conversion, antialiased bilinear resize of only the
+/// Makes network input of frames, one by one: color conversion, antialiased bilinear resize of only the
 /// crop's pixels, flip, (value/255 - mean)/std. docs/data.md has the exact definition. Keeps its tables and
 /// buffers from clip to clip: one per thread.
 class ClipWriter {

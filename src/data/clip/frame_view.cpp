@@ -15,7 +15,7 @@ Subsampling subsampling_of(PixelLayout layout) {
 
 bool has_chroma(PixelLayout layout) { return layout != PixelLayout::gray8 && layout != PixelLayout::rgb24; }
 
-FrameColour colour_of(ColorMatrix matrix, bool full_range) {
+FrameColor color_of(ColorMatrix matrix, bool full_range) {
   double kr = 0.299, kb = 0.114;
   if (matrix == ColorMatrix::bt709) kr = 0.2126, kb = 0.0722;
   if (matrix == ColorMatrix::bt2020) kr = 0.2627, kb = 0.0593;

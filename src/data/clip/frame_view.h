@@ -1,4 +1,4 @@
-// How the samples of a stored frame become the pixels of a clip: subsampled chroma, colour, and turning.
+// How the samples of a stored frame become the pixels of a clip: subsampled chroma, color, and turning.
 // Shared by ClipWriter, which makes the pixels, and place_frame(), which tells a device how to.
 #pragma once
 
@@ -15,7 +15,7 @@ Subsampling subsampling_of(PixelLayout layout);
 bool has_chroma(PixelLayout layout);
 
 /// From Y, U, V to R, G, B in 0..255 (ITU-T H.273).
-FrameColour colour_of(ColorMatrix matrix, bool full_range);
+FrameColor color_of(ColorMatrix matrix, bool full_range);
 
 /// The crop of a scaled picture, in the orientation in which the frame is stored.
 struct StoredCrop {

@@ -52,7 +52,7 @@ ClipGeometry resized_crop(const TransformSettings& s, int width, int height, Rng
 
 }  // namespace
 
-void check(const TransformSettings& s) {
+void validate(const TransformSettings& s) {
   if (s.crop < 1) throw UsageError(text("a crop of ", s.crop, " pixels is empty"), "Choose at least 1.");
   if (s.short_side_min > s.short_side_max)
     throw UsageError(
@@ -77,10 +77,10 @@ void check(const TransformSettings& s) {
   if (!(s.flip_vertically >= 0 && s.flip_vertically <= 1))
     throw UsageError(text("a flip cannot have probability ", s.flip_vertically),
                      "Choose a number from 0 to 1.");
-  check(s.augment);
+  validate(s.augment);
   for (size_t c = 0; c < 3; ++c)
     if (!(s.std[c] > 0) || !std::isfinite(s.std[c]) || !std::isfinite(s.mean[c]))
-      throw UsageError(text("values cannot be normalised with mean ", s.mean[c], " and deviation ", s.std[c]),
+      throw UsageError(text("values cannot be normalized with mean ", s.mean[c], " and deviation ", s.std[c]),
                        "The deviation must be positive.");
 }
 
@@ -111,7 +111,7 @@ ClipGeometry center_geometry(const TransformSettings& settings, int width, int h
 
 ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, int height) {
   ClipGeometry g = center_geometry(settings, width, height);
-  if (settings.place == CropPlace::centre) return g;
+  if (settings.place == CropPlace::center) return g;
   const bool wide = g.scaled_width >= g.scaled_height;
   const int room = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
   (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : room;

@@ -17,7 +17,7 @@ enum class ScaleRule : uint8_t {
 };
 
 /// Where evaluation crops: the middle, or an end of the longer side (left or top; right or bottom).
-enum class CropPlace : uint8_t { centre, first, last };
+enum class CropPlace : uint8_t { center, first, last };
 
 struct TransformSettings {
   ScaleRule rule = ScaleRule::short_side;
@@ -26,7 +26,7 @@ struct TransformSettings {
   double area_min = 0.08, area_max = 1, aspect_min = 3.0 / 4, aspect_max = 4.0 / 3;  // width to height
   int stretch_width = 171, stretch_height = 128;
   int crop = 112;
-  CropPlace place = CropPlace::centre;  // evaluation
+  CropPlace place = CropPlace::center;  // evaluation
   double flip = 0.5;                    // RandomHorizontalFlip
   double flip_vertically = 0;           // RandomVerticalFlip
   AugmentSettings augment{};
@@ -34,7 +34,7 @@ struct TransformSettings {
 };
 
 /// UsageError where these cannot make a clip (a crop larger than the scaled picture, a deviation of zero).
-void check(const TransformSettings& settings);
+void validate(const TransformSettings& settings);
 
 /// Scale the shown picture to scaled_width x scaled_height, take crop_width x crop_height at (x, y), mirror
 /// from left to right if flip, from top to bottom if flip_vertically.
@@ -46,7 +46,7 @@ struct ClipGeometry {
 /// Random scale, crop place and flips for a shown picture of width x height. The short side becomes the drawn
 /// size, the long side floor(long * size / short).
 ClipGeometry random_geometry(const TransformSettings& settings, int width, int height, Rng& rng);
-/// The least scale, the centre (offset (scaled - crop)/2, halves rounded to even), no flips.
+/// The least scale, the center (offset (scaled - crop)/2, halves rounded to even), no flips.
 ClipGeometry center_geometry(const TransformSettings& settings, int width, int height);
 /// The same, but along the longer side the end that settings.place names.
 ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, int height);

@@ -39,7 +39,7 @@ FramePlacement place_frame(const Frame& frame, const ClipGeometry& geometry,
   to.base = static_cast<int32_t>(walk.base);
   to.down = static_cast<int32_t>(walk.down);
   to.right = static_cast<int32_t>(walk.right);
-  to.colour = colour_of(frame.matrix, frame.full_range);
+  to.color = color_of(frame.matrix, frame.full_range);
 
   const int samples = to.kind == FrameKind::rgb ? 3 : 1;
   const auto copy_plane = [&](size_t p, Subsampling by) {

@@ -65,7 +65,7 @@ std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, in
 
 }  // namespace
 
-void check(const SamplerSettings& s) {
+void validate(const SamplerSettings& s) {
   if (s.segments < 1 || s.frames_per_segment < 1)
     throw UsageError(
         text("a clip of ", s.segments, " segments of ", s.frames_per_segment, " frames has no frames"),
@@ -82,7 +82,7 @@ int64_t frames_needed(const SamplerSettings& s, double video_fps) {
 
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
                                     double video_fps, Rng& rng, View view) {
-  check(settings);
+  validate(settings);
   require(frame_count > 0, "sample_indices: a video without frames");
   require(view.of >= 1 && view.number >= 0 && view.number < view.of, "sample_indices: no such view");
   if (settings.kind == SamplerKind::dense)

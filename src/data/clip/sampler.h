@@ -8,11 +8,11 @@
 
 namespace laban {
 
-enum class SampleMode { train, validate, test };
+enum class SampleMode { train, val, test };
 enum class SamplerKind {
   tsn,           // S segments of F consecutive frames (temporal segment networks)
   tsn_unbiased,  // the same without the bias of its training formula: every start is possible
-  dense,         // S*F frames, `stride` apart, from one place: random in training, centred otherwise
+  dense,         // S*F frames, `stride` apart, from one place: random in training, centered otherwise
 };
 
 struct SamplerSettings {
@@ -52,6 +52,6 @@ std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode 
 int64_t frames_needed(const SamplerSettings& settings, double video_fps);
 
 /// UsageError where no clip can be made with these.
-void check(const SamplerSettings& settings);
+void validate(const SamplerSettings& settings);
 
 }  // namespace laban

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset/frame_names.h"
+#include "data/dataset/filename_pattern.h"
 
 namespace laban {
 

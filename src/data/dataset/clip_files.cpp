@@ -50,7 +50,7 @@ bool holds_pictures(const fs::path& folder) {
 
 std::optional<Split> split_named(std::string_view name) {
   if (name == "train" || name == "training") return Split::train;
-  if (name == "val" || name == "valid" || name == "validation" || name == "validate") return Split::validate;
+  if (name == "val" || name == "valid" || name == "validation" || name == "validate") return Split::val;
   if (name == "test" || name == "testing") return Split::test;
   return std::nullopt;
 }

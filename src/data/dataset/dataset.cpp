@@ -95,7 +95,7 @@ std::vector<int> Dataset::require_split(Split split) const {
   if (!positions.empty()) return positions;
   const std::string name = kSplitNames[static_cast<size_t>(split)];
   throw Error(root.string() + ": no clip is for \"" + name + "\"",
-              text("There are ", of(Split::train).size(), " for train, ", of(Split::validate).size(),
+              text("There are ", of(Split::train).size(), " for train, ", of(Split::val).size(),
                    " for val and ", of(Split::test).size(), " for test; name clips for ", name,
                    " in split.csv or put them into a folder ", name, "."));
 }
@@ -122,7 +122,7 @@ Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
 
 std::string index_text(const Dataset& dataset, const fs::path& folder) {
   const auto any = [&](auto has) { return std::ranges::any_of(dataset.items, has); };
-  const bool frames = any([](const DatasetItem& i) { return !i.frames_named.empty(); });
+  const bool frames = any([](const DatasetItem& i) { return !i.filename_pattern.empty(); });
   const bool range = any([](const DatasetItem& i) { return i.range.has_value(); });
   const auto plain_name = [&](const DatasetItem& i) {
     return name_in(dataset.root, i.path) + range_suffix(i.range);
@@ -135,7 +135,7 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
     out += text(csv_cell(name_in(folder, item.path)), ',',
                 csv_cell(dataset.classes[static_cast<size_t>(item.label)]), ',',
                 kSplitNames[static_cast<size_t>(item.split)], ',', csv_cell(item.group));
-    if (frames) out += ',' + csv_cell(item.frames_named);
+    if (frames) out += ',' + csv_cell(item.filename_pattern);
     if (range && item.range)
       out += text(',', item.range->first ? std::to_string(*item.range->first) : "", ',', item.range->count);
     else if (range)
@@ -146,7 +146,7 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
   return out;
 }
 
-Dataset unlabelled(const std::vector<fs::path>& clips) {
+Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
     const ItemKind kind = fs::is_directory(path) ? ItemKind::frame_folder : ItemKind::video;

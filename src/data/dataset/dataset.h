@@ -1,4 +1,4 @@
-// Labelled videos: a list of items with classes and splits, however they lie on the disk.
+// Labeled videos: a list of items with classes and splits, however they lie on the disk.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset/frame_names.h"
+#include "data/dataset/filename_pattern.h"
 #include "data/dataset/split.h"
 
 namespace laban {
@@ -22,7 +22,7 @@ struct DatasetItem {
   std::string group{};  // clips of one source share it, and stay in one split
   Split split = Split::train;
   ItemKind kind = ItemKind::video;
-  std::string frames_named{};         // folder: only pictures called so (FrameNames); empty: all
+  std::string filename_pattern{};     // folder: only pictures called so (FilenamePattern); empty: all
   std::optional<FrameRange> range{};  // only these frames are the clip; unset: all
 };
 
@@ -56,9 +56,10 @@ constexpr std::array<const char*, 8> kLayoutNames{
 constexpr const char* kIndexFile = "laban-index.csv";
 
 struct DatasetSettings {
-  std::string layout = "auto";    // or one of kLayoutNames
-  int fold = 1;                   // which of several official splits: 1, 2, 3
-  std::string frames_named{};     // lists: how pictures are called, "img_%05d.jpg"; empty: told by the folder
+  std::string layout = "auto";  // or one of kLayoutNames
+  int fold = 1;                 // which of several official splits: 1, 2, 3
+  std::string
+      filename_pattern{};         // lists: how pictures are called, "img_%05d.jpg"; empty: told by the folder
   std::filesystem::path media{};  // lists: where their paths begin; empty: found by looking
   /// Clips that are listed but not there stay (and fail when they are read) instead of ending open_dataset
   /// with a FileError.
@@ -80,6 +81,6 @@ Dataset open_dataset(const std::filesystem::path& path, const DatasetSettings& s
 std::string index_text(const Dataset& dataset, const std::filesystem::path& folder);
 
 /// Clips without labels (label 0, split test), in the order given: for prediction. Folders are frame folders.
-Dataset unlabelled(const std::vector<std::filesystem::path>& clips);
+Dataset unlabeled(const std::vector<std::filesystem::path>& clips);
 
 }  // namespace laban

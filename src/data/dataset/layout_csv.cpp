@@ -58,7 +58,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
     }
     if (!cell(frames).empty()) {
       try {
-        item.frames_named = FrameNames::parse(cell(frames)).pattern();
+        item.filename_pattern = FilenamePattern::parse(cell(frames)).pattern();
       } catch (const UsageError& error) {
         throw FileError(where, error.what());
       }

@@ -18,7 +18,7 @@ constexpr int kDeepest = 12;  // folders inside of a class folder; a link to a f
 /// The name of the clip that a loose picture belongs to, CLIP_0001.jpg, read from the right; empty where it
 /// has none.
 std::string clip_of(const std::string& picture) {
-  const std::optional<FrameNames> names = FrameNames::of(picture);
+  const std::optional<FilenamePattern> names = FilenamePattern::of(picture);
   if (!names || !names->number(picture)) return "";
   std::string clip = names->prefix();
   // The number must stand last, and behind a _.
@@ -46,10 +46,10 @@ std::string source_of(const std::string& clip) {
 }
 
 /// One rule for the names of a clip's pictures.
-FrameNames rule_of(const fs::path& folder, const std::vector<std::string>& pictures) {
+FilenamePattern rule_of(const fs::path& folder, const std::vector<std::string>& pictures) {
   // The shortest number shows how many zeros are put before it.
   const auto shortest = std::ranges::min_element(pictures, {}, &std::string::size);
-  const FrameNames rule = *FrameNames::of(*shortest);
+  const FilenamePattern rule = *FilenamePattern::of(*shortest);
   for (const std::string& picture : pictures)
     if (!rule.number(picture))
       throw FileError((folder / picture).string(),
@@ -72,7 +72,7 @@ void add_flat_clips(Dataset& dataset, const fs::path& folder, const Listing& lis
     clips[std::move(clip)].push_back(file);
   }
   for (const auto& [clip, pictures] : clips) {
-    const FrameNames rule = rule_of(folder, pictures);
+    const FilenamePattern rule = rule_of(folder, pictures);
     std::vector<int64_t> numbers;
     for (const std::string& picture : pictures) numbers.push_back(*rule.number(picture));
     std::ranges::sort(numbers);
@@ -81,7 +81,7 @@ void add_flat_clips(Dataset& dataset, const fs::path& folder, const Listing& lis
                      .label = like.label,
                      .split = like.split,
                      .kind = ItemKind::frame_folder,
-                     .frames_named = rule.pattern()};
+                     .filename_pattern = rule.pattern()};
     item.group = source_of(clip) == clip ? item.name : source_of(clip);
     const auto count = static_cast<int64_t>(numbers.size());
     // With numbers missing, the clip is what is there; index_folder then says where the gap is.

@@ -138,8 +138,8 @@ void add_list(Dataset& dataset, const FoundList& found, const ClassNames& names,
                     text("there is no \"", paths.front(), "\", nor any other clip of the list; looked in ",
                          media.tried()),
                     "Paths count from the list's folder, or from --media DIR.");
-  const std::string frames_named =
-      settings.frames_named.empty() ? "" : FrameNames::parse(settings.frames_named).pattern();
+  const std::string filename_pattern =
+      settings.filename_pattern.empty() ? "" : FilenamePattern::parse(settings.filename_pattern).pattern();
   for (const AnnotationRow& row : found.list.rows) {
     const fs::path clip = media.locate(row.path);
     std::error_code failed;
@@ -149,7 +149,7 @@ void add_list(Dataset& dataset, const FoundList& found, const ClassNames& names,
     item.label = label_of(dataset, names.name(row.label));
     item.range = row.range;
     item.name += range_suffix(row.range);
-    if (item.kind == ItemKind::frame_folder) item.frames_named = frames_named;
+    if (item.kind == ItemKind::frame_folder) item.filename_pattern = filename_pattern;
     if (!row.group.empty()) item.group = row.group;
     item.split = found.split.value_or(Split::train);
     if (found.list.has_split) {
@@ -257,7 +257,7 @@ void read_lists(Dataset& dataset, const DatasetSettings& settings) {
   for (const std::string& other : search.not_lists) dataset.notes.push_back("left aside: " + other);
   if (search.lists.size() == 1) {
     if (!search.lists.front().list.has_split) assign_splits(dataset, settings.split);
-  } else if (!parts.contains(Split::validate)) {
+  } else if (!parts.contains(Split::val)) {
     draw_validation(dataset, settings.split);
   }
 }

@@ -32,7 +32,7 @@ std::optional<Split> split_of_list(const fs::path& file) {
   for (const std::string& word : words_of(file.stem().string())) {
     if (const std::optional<Split> part = split_named(word)) return part;
     if (word == "trainlist") return Split::train;
-    if (word == "vallist") return Split::validate;
+    if (word == "vallist") return Split::val;
     if (word == "testlist") return Split::test;
   }
   return std::nullopt;

@@ -53,9 +53,9 @@ std::vector<Group> groups_in_order(const Dataset& dataset, uint64_t seed) {
 
 constexpr size_t kYoutubeId = 11;
 
-void check(const SplitSettings& s) {
-  if (!(s.train > 0) || !(s.validate >= 0) || !(s.train + s.validate <= 1 + 1e-9))
-    throw UsageError(text("clips cannot be split ", s.train, " to train and ", s.validate, " to val"),
+void validate(const SplitSettings& s) {
+  if (!(s.train > 0) || !(s.val >= 0) || !(s.train + s.val <= 1 + 1e-9))
+    throw UsageError(text("clips cannot be split ", s.train, " to train and ", s.val, " to val"),
                      "Choose shares that add up to 1 at most, with something to train on.");
 }
 
@@ -66,8 +66,7 @@ bool is_youtube_letter(char c) {
 
 /// Gives every item a split.
 void share_out(Dataset& dataset, const SplitSettings& settings) {
-  const std::array<double, kSplits> share{settings.train, settings.validate,
-                                          1 - settings.train - settings.validate};
+  const std::array<double, kSplits> share{settings.train, settings.val, 1 - settings.train - settings.val};
   const size_t classes = dataset.classes.size();
   std::vector<int> clips(classes, 0);
   for (const DatasetItem& item : dataset.items) ++clips[static_cast<size_t>(item.label)];
@@ -119,7 +118,7 @@ std::string group_of(const std::string& name) {
 }
 
 void assign_splits(Dataset& dataset, const SplitSettings& settings) {
-  check(settings);
+  validate(settings);
   std::vector<std::set<std::string>> groups(dataset.classes.size());
   std::vector<int> clips(dataset.classes.size(), 0);
   for (const DatasetItem& item : dataset.items) {
@@ -136,8 +135,8 @@ void assign_splits(Dataset& dataset, const SplitSettings& settings) {
 }
 
 void draw_validation(Dataset& dataset, const SplitSettings& settings) {
-  check(settings);
-  const double share = settings.validate / (settings.train + settings.validate);
+  validate(settings);
+  const double share = settings.val / (settings.train + settings.val);
   Dataset training{.root = dataset.root, .classes = dataset.classes};
   std::vector<size_t> places;
   for (size_t i = 0; i < dataset.items.size(); ++i)
@@ -146,11 +145,11 @@ void draw_validation(Dataset& dataset, const SplitSettings& settings) {
       places.push_back(i);
     }
   if (!(share > 0) || places.empty()) return;
-  share_out(training, {.seed = settings.seed, .train = 1 - share, .validate = share});
+  share_out(training, {.seed = settings.seed, .train = 1 - share, .val = share});
   for (size_t i = 0; i < places.size(); ++i) dataset.items[places[i]].split = training.items[i].split;
   dataset.splits_drawn = true;
   dataset.notes.push_back(
-      text("the lists name no clips for validation: ", training.of(Split::validate).size(), " of their ",
+      text("the lists name no clips for validation: ", training.of(Split::val).size(), " of their ",
            places.size(), " training clips were set aside for it, by source (--validate-share 0: none)"));
 }
 

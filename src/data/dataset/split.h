@@ -9,12 +9,12 @@ namespace laban {
 
 struct Dataset;
 
-enum class Split : uint8_t { train, validate, test };
+enum class Split : uint8_t { train, val, test };
 constexpr std::array<const char*, 3> kSplitNames{"train", "val", "test"};
 
 struct SplitSettings {
   uint64_t seed = 1;
-  double train = 0.8, validate = 0.1;  // the rest is for test
+  double train = 0.8, val = 0.1;  // the rest is for test
   bool operator==(const SplitSettings&) const = default;
 };
 

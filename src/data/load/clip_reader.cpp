@@ -54,7 +54,7 @@ std::shared_ptr<const ItemIndex> stretch_of(const DatasetItem& item,
 std::shared_ptr<const ItemIndex> index_item(const DatasetItem& item, Trust trust,
                                             const std::atomic<bool>* cancel) {
   if (item.kind == ItemKind::frame_folder)
-    return std::make_shared<ItemIndex>(index_folder(item.path, item.frames_named, item.range));
+    return std::make_shared<ItemIndex>(index_folder(item.path, item.filename_pattern, item.range));
   if (item.kind == ItemKind::cached)
     return std::make_shared<ItemIndex>(std::make_shared<Shard>(item.path), item.name);
   return stretch_of(item, index_video(item.path, trust, cancel));
@@ -134,7 +134,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
                       const ClipSeed& seed, const std::atomic<bool>* cancel, float* out,
                       std::vector<int64_t>& frames) {
   auto [geometry, rng] = look(index, settings, seed, frames);
-  // Colours are changed before they are normalised: then the writer leaves them in 0..255.
+  // Colors are changed before they are normalized: then the writer leaves them in 0..255.
   const bool augmenting = augments(settings.mode, settings.transform);
   TransformSettings plain = settings.transform;
   plain.mean = {0, 0, 0}, plain.std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
@@ -157,7 +157,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
 void ClipReader::place(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
                        const ClipSeed& seed, const std::atomic<bool>* cancel, PlacedClip& out,
                        std::vector<int64_t>& frames) {
-  require(!augments(settings.mode, settings.transform), "ClipReader::place: colours are to be changed");
+  require(!augments(settings.mode, settings.transform), "ClipReader::place: colors are to be changed");
   const ClipGeometry geometry = look(index, settings, seed, frames).geometry;
   out.bytes.clear();
   out.frames.resize(frames.size());

@@ -54,7 +54,7 @@ class ItemIndex {
   int64_t first_ = 0, count_ = 0;
 };
 
-/// FileError where the item cannot be read, or has not the frames that its range asks for; Cancelled where
+/// FileError where the item cannot be read, or has not the frames that its range asks for; Canceled where
 /// `cancel` was set.
 std::shared_ptr<const ItemIndex> index_item(const DatasetItem& item, Trust trust,
                                             const std::atomic<bool>* cancel);
@@ -65,7 +65,7 @@ void read_frames(const DatasetItem& item, const ItemIndex& index, std::span<cons
                  PictureReader& pictures, ShardReader& shards, const std::atomic<bool>* cancel,
                  const std::function<void(int64_t, const Frame&)>& sink);
 
-/// The indices of a dataset's items, made when first asked for and kept: those of videos in a PacketStore,
+/// The indices of a dataset's items, made when first asked for and kept: those of videos in a VideoIndexStore,
 /// packed. May be asked by many threads.
 class IndexCache {
  public:
@@ -82,7 +82,7 @@ class IndexCache {
   std::shared_ptr<const VideoIndex> video(const DatasetItem& item, const std::atomic<bool>* cancel);
 
   Trust trust_;
-  PacketStore videos_;
+  VideoIndexStore videos_;
   std::mutex mutex_;  // of what follows; held for a look, never while a file is read
   std::vector<std::shared_ptr<const ItemIndex>> folders_;  // by item; clips of shards too
   std::map<std::filesystem::path, std::shared_ptr<const Shard>> shards_;
@@ -105,7 +105,7 @@ struct ClipSeed {
   int item = 0;
 };
 
-/// Whether clips of this mode have their colours changed, which ClipReader::place() cannot do.
+/// Whether clips of this mode have their colors changed, which ClipReader::place() cannot do.
 bool augments(SampleMode mode, const TransformSettings& transform);
 
 /// Makes clips; keeps tables and buffers: one per thread.

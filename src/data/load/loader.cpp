@@ -18,9 +18,9 @@
 namespace laban {
 namespace {
 
-void check(const LoaderSettings& s) {
-  laban::check(s.sampler);
-  laban::check(s.transform);
+void validate(const LoaderSettings& s) {
+  validate(s.sampler);
+  validate(s.transform);
   const auto positive = [](int value, const char* what) {
     if (value < 1)
       throw UsageError(text("the loader cannot work with ", value, " ", what), "Choose at least 1.");
@@ -236,7 +236,7 @@ struct Loader::State {
         } else {
           reader.place(item, *index, how, seed, &stopping, batch.placed[static_cast<size_t>(slot)], frames);
         }
-      } catch (const Cancelled&) {
+      } catch (const Canceled&) {
         return;
       } catch (...) {
         failure = std::current_exception();
@@ -255,7 +255,7 @@ struct Loader::State {
 };
 
 Loader::Loader(const Dataset& dataset, std::vector<int> items, LoaderSettings settings) {
-  check(settings);
+  validate(settings);
   if (items.empty())
     throw Error(dataset.root.string() + ": there are no clips to load", "Choose a split that has clips.");
   for (const int item : items)

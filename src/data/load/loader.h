@@ -45,13 +45,13 @@ struct LoaderSettings {
   int views = 1;
   bool single_frame = false;  // control: every frame of a clip replaced by one of its frames
   /// Hand out frames as decoded (Batch::placed), where the device makes pixels faster than these threads.
-  /// Where colours are augmented, batches hold pixels all the same.
+  /// Where colors are augmented, batches hold pixels all the same.
   bool placed = false;
   /// Where the clips of batches lie: memory of a backend's (train/staging_memory.h), which must outlive all
   /// batches; null: the heap.
   std::pmr::memory_resource* staging = nullptr;
   OnBadFile on_bad_file = OnBadFile::stop;
-  /// Where the indices of videos are kept from run to run (PacketStore): `packets`, or, where that is empty,
+  /// Where the indices of videos are kept from run to run (VideoIndexStore): `packets`, or, where that is empty,
   /// packet_store_file(the dataset's root).
   bool keep_packets = false;
   std::filesystem::path packets{};
@@ -83,7 +83,7 @@ class Loader : public BatchSource {
   std::unique_ptr<State> state_;
 };
 
-/// A frame of a batch as people see it: undoes the normalisation. crop x crop x 3 bytes, R, G, B.
+/// A frame of a batch as people see it: undoes the normalization. crop x crop x 3 bytes, R, G, B.
 std::vector<uint8_t> to_rgb(const Batch& batch, int sample, int frame, const TransformSettings& settings);
 
 }  // namespace laban

@@ -37,13 +37,13 @@ bool natural_less(const std::string& a, const std::string& b) {
 
 /// The number in a picture's name: its last run of digits; -1 where there is none.
 int64_t number_in(const std::string& name) {
-  const std::optional<FrameNames> rule = FrameNames::of(name);
+  const std::optional<FilenamePattern> rule = FilenamePattern::of(name);
   return rule ? rule->number(name).value_or(-1) : -1;
 }
 
 std::vector<std::string> list_pictures(const fs::path& folder, const std::string& named) {
-  std::optional<FrameNames> rule;
-  if (!named.empty()) rule = FrameNames::parse(named);
+  std::optional<FilenamePattern> rule;
+  if (!named.empty()) rule = FilenamePattern::parse(named);
   std::vector<std::string> names;
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
@@ -116,7 +116,7 @@ std::string gap_in(const std::vector<std::string>& names) {
 /// Where all names follow one rule with consecutive numbers, the rule stands for them: a large dataset has
 /// millions of names.
 void compress(FolderIndex& index) {
-  std::optional<FrameNames> rule = FrameNames::of(index.names.front());
+  std::optional<FilenamePattern> rule = FilenamePattern::of(index.names.front());
   const std::optional<int64_t> first = rule ? rule->number(index.names.front()) : std::nullopt;
   if (!first) return;
   for (size_t k = 0; k < index.names.size(); ++k)
@@ -149,7 +149,7 @@ FolderIndex list_frames(const fs::path& folder, const std::string& named,
   FolderIndex index{.folder = folder};
   if (range && range->first && !named.empty()) {
     // Known by name: a folder that many clips share need not be listed for each.
-    index.rule = FrameNames::parse(named);
+    index.rule = FilenamePattern::parse(named);
     index.first_number = *range->first, index.count = range->count;
     std::error_code failed;
     for (int64_t k = 0; k < index.count; ++k)

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset/frame_names.h"
+#include "data/dataset/filename_pattern.h"
 #include "data/picture/frame.h"
 #include "data/picture/picture_reader.h"
 
@@ -22,8 +22,8 @@ bool is_picture_name(const std::filesystem::path& path);
 
 struct FolderIndex {
   std::filesystem::path folder{};
-  std::vector<std::string> names{};  // frame k's file; empty where `rule` tells it
-  std::optional<FrameNames> rule{};  // frame k is called rule.name(first_number + k)
+  std::vector<std::string> names{};       // frame k's file; empty where `rule` tells it
+  std::optional<FilenamePattern> rule{};  // frame k is called rule.name(first_number + k)
   int64_t first_number = 0, count = 0;
   int width = 0, height = 0;  // of the first
   std::string gap{};          // "after 12.jpg comes 15.jpg" where numbers between are missing; else empty
@@ -33,7 +33,7 @@ struct FolderIndex {
 };
 
 /// The folder's pictures in the order of the numbers in their names (2 before 10; equal numbers by name).
-/// `named` (a pattern as FrameNames reads it; empty: any name) and `range` choose among them. FileError where
+/// `named` (a pattern as FilenamePattern reads it; empty: any name) and `range` choose among them. FileError where
 /// there is none, where one of the range is missing, or where the first does not decode.
 FolderIndex index_folder(const std::filesystem::path& folder, const std::string& named = "",
                          const std::optional<FrameRange>& range = {});

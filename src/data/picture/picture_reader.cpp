@@ -71,7 +71,7 @@ void require_whole_bmp(const std::filesystem::path& file, const std::vector<uint
     refuse(file, "the picture's file is cut off");
 }
 
-/// stb_image looks at no checksums: a changed bit would show as other colours.
+/// stb_image looks at no checksums: a changed bit would show as other colors.
 void require_whole_png(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
   const auto big_endian = [&](size_t at) {
     return uint32_t{bytes[at]} << 24 | uint32_t{bytes[at + 1]} << 16 | uint32_t{bytes[at + 2]} << 8 |
@@ -146,13 +146,13 @@ Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
     if (!harmless) refuse(path, "is not a whole JPEG picture (" + why + ")");
   };
   Frame frame;
-  int subsampling = 0, colour = 0;
+  int subsampling = 0, color = 0;
   if (tjDecompressHeader3(jpeg.get(), file.data(), bytes, &frame.width, &frame.height, &subsampling,
-                          &colour) != 0)
+                          &color) != 0)
     refuse(path, std::string("is not a JPEG picture (") + tjGetErrorStr2(jpeg.get()) + ")");
   require_sane(path, frame.width, frame.height, file.size(), kJpegPixelsAByte);
-  if (colour == TJCS_CMYK || colour == TJCS_YCCK) refuse(path, "is a JPEG picture for print (CMYK)");
-  frame.layout = colour == TJCS_RGB ? PixelLayout::rgb24 : layout_of(subsampling);
+  if (color == TJCS_CMYK || color == TJCS_YCCK) refuse(path, "is a JPEG picture for print (CMYK)");
+  frame.layout = color == TJCS_RGB ? PixelLayout::rgb24 : layout_of(subsampling);
   frame.full_range = true;
   if (frame.layout == PixelLayout::rgb24) {
     frame.stride[0] = 3 * frame.width;

@@ -76,15 +76,15 @@ void Canvas::draw_one(const Stroke& s, const Lighting& lighting) {
   }
 }
 
-void Canvas::shade_ellipse(Vec2 centre, float radius_x, float radius_y, float strength) {
-  const int x0 = std::max(0, static_cast<int>(centre.x - radius_x));
-  const int x1 = std::min(width_ - 1, static_cast<int>(centre.x + radius_x));
-  const int y0 = std::max(0, static_cast<int>(centre.y - radius_y));
-  const int y1 = std::min(height_ - 1, static_cast<int>(centre.y + radius_y));
+void Canvas::shade_ellipse(Vec2 center, float radius_x, float radius_y, float strength) {
+  const int x0 = std::max(0, static_cast<int>(center.x - radius_x));
+  const int x1 = std::min(width_ - 1, static_cast<int>(center.x + radius_x));
+  const int y0 = std::max(0, static_cast<int>(center.y - radius_y));
+  const int y1 = std::min(height_ - 1, static_cast<int>(center.y + radius_y));
   for (int y = y0; y <= y1; ++y) {
     for (int x = x0; x <= x1; ++x) {
-      const float dx = (static_cast<float>(x) + 0.5f - centre.x) / radius_x;
-      const float dy = (static_cast<float>(y) + 0.5f - centre.y) / radius_y;
+      const float dx = (static_cast<float>(x) + 0.5f - center.x) / radius_x;
+      const float dy = (static_cast<float>(y) + 0.5f - center.y) / radius_y;
       const float inside = std::max(0.0f, 1 - dx * dx - dy * dy);
       at(x, y) = at(x, y) * (1 - strength * inside);
     }

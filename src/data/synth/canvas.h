@@ -1,4 +1,4 @@
-// Antialiased drawing of shaded limbs and cloth onto a small colour canvas.
+// Antialiased drawing of shaded limbs and cloth onto a small color canvas.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace laban::synth {
 
 /// A tapered round limb (or a piece of cloth) as the camera sees it. Lengths in pixels, x to the right, y
-/// down. Colours may differ between the body's front and its back, so that one sees where a dancer faces.
+/// down. Colors may differ between the body's front and its back, so that one sees where a dancer faces.
 struct Stroke {
   enum class Form {
     limb,   // round ends
@@ -18,7 +18,7 @@ struct Stroke {
   };
   Vec2 a, b;
   float radius_a = 1, radius_b = 1;
-  float depth = 0;  // metres from the camera; nearer strokes are drawn over farther ones
+  float depth = 0;  // meters from the camera; nearer strokes are drawn over farther ones
   Form form = Form::limb;
   Color back, front;
   Vec3 facing;           // the body's forward direction in view space (x right, y up, z towards the camera)
@@ -43,8 +43,8 @@ class Canvas {
   void copy_from(const Canvas& other) { pixels_ = other.pixels_; }
   /// Draws from the farthest to the nearest; strokes of equal depth in the order given.
   void draw(std::vector<Stroke>& strokes, const Lighting& lighting);
-  /// Darkens an ellipse, `strength` at its centre, fading out to its rim.
-  void shade_ellipse(Vec2 centre, float radius_x, float radius_y, float strength);
+  /// Darkens an ellipse, `strength` at its center, fading out to its rim.
+  void shade_ellipse(Vec2 center, float radius_x, float radius_y, float strength);
 
  private:
   void draw_one(const Stroke& stroke, const Lighting& lighting);

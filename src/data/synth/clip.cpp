@@ -29,10 +29,10 @@ Clip draw_clip(uint64_t seed, Split split, int number, int width, int height) {
   const float apart = draw_float(rng, 0.4, 0.7);
   const std::array<Body, 2> bodies{draw_body(rng), draw_body(rng)};
   const Manner manner = draw_manner(rng);
-  const Vec3 centre{draw_float(rng, -0.15, 0.15), 0, draw_float(rng, -0.2, 0.2)};
+  const Vec3 center{draw_float(rng, -0.15, 0.15), 0, draw_float(rng, -0.2, 0.2)};
   const float path_x = draw_float(rng, 0.4, 0.6), path_z = draw_float(rng, 0.2, 0.5);
   return {dance,  rate,  frames, tempo,  first_beat, start,  sense_turn, sense_travel,
-          couple, apart, bodies, manner, centre,     path_x, path_z,     draw_stage(rng, width, height)};
+          couple, apart, bodies, manner, center,     path_x, path_z,     draw_stage(rng, width, height)};
 }
 
 PartAngles Clip::angles(int frame) const {
@@ -52,7 +52,7 @@ void Clip::draw(int frame, Canvas& canvas) const {
   const PartAngles now = angles(frame);
   const auto travel = static_cast<float>(now[static_cast<size_t>(Part::travel)]);
   const auto turn = static_cast<float>(now[static_cast<size_t>(Part::turn)]);
-  const Vec3 place = path_centre + Vec3{path_x * std::cos(travel), 0, path_z * std::sin(travel)};
+  const Vec3 place = path_center + Vec3{path_x * std::cos(travel), 0, path_z * std::sin(travel)};
 
   std::vector<Skeleton> dancers;
   if (couple) {

@@ -21,11 +21,11 @@ struct Clip {
   PartAngles start;                 // radians, uniform
   double sense_turn, sense_travel;  // +1 or -1: which way round
   bool couple;
-  float apart;                 // metres between the two of a couple
+  float apart;                 // meters between the two of a couple
   std::array<Body, 2> bodies;  // the second only in a couple
   Manner manner;
-  Vec3 path_centre;      // on the floor, metres
-  float path_x, path_z;  // the half axes of the path, metres
+  Vec3 path_center;      // on the floor, meters
+  float path_x, path_z;  // the half axes of the path, meters
   Stage stage;
 
   double seconds(int frame) const { return static_cast<double>(frame) / frames_per_second; }

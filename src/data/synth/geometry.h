@@ -1,4 +1,4 @@
-// Small vectors, colours and a camera for the synthetic dances.
+// Small vectors, colors and a camera for the synthetic dances.
 #pragma once
 
 #include <algorithm>
@@ -37,30 +37,30 @@ struct Color {
 inline Color mix(Color a, Color b, float t) { return a * (1 - t) + b * t; }
 inline float luma(Color c) { return 0.299f * c.r + 0.587f * c.g + 0.114f * c.b; }
 
-/// A pinhole camera. World: x to the right, y up, z away from it; metres. The floor is y = 0.
+/// A pinhole camera. World: x to the right, y up, z away from it; meters. The floor is y = 0.
 struct Camera {
   Vec3 eye, right, up, forward;  // an orthonormal frame
   float focal = 100;             // pixels
-  Vec2 centre;                   // the principal point, pixels
+  Vec2 center;                   // the principal point, pixels
 
   struct Seen {
     Vec2 pixel;
-    float depth;             // metres along `forward`
+    float depth;             // meters along `forward`
     float pixels_per_metre;  // at that depth
   };
   Seen see(Vec3 world) const {
     const Vec3 v = world - eye;
     const float depth = std::max(dot(v, forward), 0.1f);
     const float scale = focal / depth;
-    return {{centre.x + dot(v, right) * scale, centre.y - dot(v, up) * scale}, depth, scale};
+    return {{center.x + dot(v, right) * scale, center.y - dot(v, up) * scale}, depth, scale};
   }
   /// A world direction in view space: x right, y up, z towards the camera.
   Vec3 view(Vec3 direction) const {
     return {dot(direction, right), dot(direction, up), -dot(direction, forward)};
   }
-  /// The direction in which the pixel looks, world space, not normalised.
+  /// The direction in which the pixel looks, world space, not normalized.
   Vec3 ray(Vec2 pixel) const {
-    return forward + right * ((pixel.x - centre.x) / focal) + up * ((centre.y - pixel.y) / focal);
+    return forward + right * ((pixel.x - center.x) / focal) + up * ((center.y - pixel.y) / focal);
   }
 };
 

@@ -157,7 +157,7 @@ void add_strokes(const Body& body, const Skeleton& s, float turn, const Camera& 
                  std::vector<Stroke>& strokes) {
   const float thick = body.height * body.build;
   const Vec3 facing = camera.view(s.facing);
-  // Radii in metres; `nearer` moves a stroke towards the camera in the drawing order.
+  // Radii in meters; `nearer` moves a stroke towards the camera in the drawing order.
   const auto add = [&](Vec3 a, Vec3 b, float radius_a, float radius_b, Color color,
                        float nearer = 0) -> Stroke& {
     const Camera::Seen from = camera.see(a), to = camera.see(b);

@@ -9,12 +9,12 @@
 
 namespace laban::synth {
 
-/// Proportions in metres and clothes; nothing here knows which dance is danced.
+/// Proportions in meters and clothes; nothing here knows which dance is danced.
 struct Body {
   float height, build;  // build scales the limbs' thickness, about 1
   float leg_share;      // of the height
   bool skirt;
-  float skirt_length, skirt_flare;  // share of the leg, metres at the hem
+  float skirt_length, skirt_flare;  // share of the leg, meters at the hem
   float bun;                        // radius of a bun or a pony tail as a share of the head's, 0: none
   bool long_sleeves, long_trousers;
   Color skin, hair, top, top_back, bottom, shoes;
@@ -32,7 +32,7 @@ struct Manner {
 };
 Manner draw_manner(Rng& rng);
 
-/// Joints in world metres.
+/// Joints in world meters.
 struct Skeleton {
   Vec3 facing, left;  // unit, on the floor plane
   Vec3 pelvis, waist, neck, head;
@@ -43,7 +43,7 @@ struct Skeleton {
 /// One dancer alone, arms free. `place` is the point of the floor under the pelvis.
 Skeleton pose_solo(const Body& body, const Manner& manner, const PartAngles& angles, Vec3 place);
 
-/// A couple in hold, `apart` metres from each other, turning about `place` between them; the joined hands
+/// A couple in hold, `apart` meters from each other, turning about `place` between them; the joined hands
 /// follow the arms' angle. The follower mirrors the leader's steps.
 std::pair<Skeleton, Skeleton> pose_couple(const Body& leader, const Body& follower, const Manner& manner,
                                           const PartAngles& angles, Vec3 place, float apart);

@@ -19,13 +19,13 @@ float fraction(float v) { return v - std::floor(v); }
 /// A band of relative width `share` at the start of every period.
 bool in_band(float v, float period, float share) { return fraction(v / period) < share; }
 
-/// Wall and floor patterns with their colours.
+/// Wall and floor patterns with their colors.
 struct Room {
   enum class Wall { plain, panels, windows, curtain, hills } wall;
   enum class Floor { plain, planks, tiles, rings } floor;
   Color wall_low, wall_high, wall_mark, floor_a, floor_b;
-  float wall_distance;   // metres behind the middle of the floor
-  float pattern, shift;  // period and offset of the patterns, metres
+  float wall_distance;   // meters behind the middle of the floor
+  float pattern, shift;  // period and offset of the patterns, meters
   float spot;            // how much lighter the middle of the floor is
 
   Color wall_at(float x, float y) const {
@@ -99,9 +99,9 @@ Stage draw_stage(Rng& rng, int width, int height) {
   const Vec3 upright = cross(camera.forward, level);
   camera.right = level * std::cos(tilt) + upright * std::sin(tilt);
   camera.up = cross(camera.forward, camera.right);
-  const float metres_high = draw(rng, 2.0, 2.3);  // shown at the target
-  camera.focal = static_cast<float>(height) * length(target - camera.eye) / metres_high;
-  camera.centre = {static_cast<float>(width) / 2, static_cast<float>(height) / 2};
+  const float meters_high = draw(rng, 2.0, 2.3);  // shown at the target
+  camera.focal = static_cast<float>(height) * length(target - camera.eye) / meters_high;
+  camera.center = {static_cast<float>(width) / 2, static_cast<float>(height) / 2};
 
   const float bearing = draw(rng, -1, 1);
   stage.lighting.direction = normalized({bearing, draw(rng, 0.4, 1.0), draw(rng, 0.5, 1.0)});

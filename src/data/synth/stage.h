@@ -13,7 +13,7 @@ struct Stage {
 };
 
 /// Looks from the front at the middle of the floor, from a drawn distance, height and zoom: dancers within
-/// about a metre of the middle are seen whole in the central height x height square.
+/// about a meter of the middle are seen whole in the central height x height square.
 Stage draw_stage(Rng& rng, int width, int height);
 
 }  // namespace laban::synth

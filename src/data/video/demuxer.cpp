@@ -14,7 +14,7 @@ namespace {
 
 int interrupted(void* watch) {
   const Watch& w = *static_cast<const Watch*>(watch);
-  return w.cancelled() || w.expired();
+  return w.canceled() || w.expired();
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what,
@@ -151,7 +151,7 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
 }
 
 void Demuxer::check_watch() const {
-  if (watch_.cancelled()) throw Cancelled{};
+  if (watch_.canceled()) throw Canceled{};
   if (watch_.expired())
     refuse(file_, text("nothing could be read or decoded for ", watch_.seconds(), " seconds"),
            "The file is damaged or its disk is stuck; copy it again or leave it out.");

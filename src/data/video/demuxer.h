@@ -49,7 +49,7 @@ class Demuxer {
   /// empty: none.
   const std::string& complaint() const { return complaint_; }
 
-  /// FileError or Cancelled where the watch says so.
+  /// FileError or Canceled where the watch says so.
   void check_watch() const;
 
  private:

@@ -55,7 +55,7 @@ std::string format_name(const AVFrame& picture) {
   return name ? name : "unknown";
 }
 
-/// As named; where a file does not say, limited for YUV and full for grey, as libswscale takes them.
+/// As named; where a file does not say, limited for YUV and full for gray, as libswscale takes them.
 bool full_range(const AVFrame& picture) {
   switch (static_cast<AVPixelFormat>(picture.format)) {
     case AV_PIX_FMT_YUVJ420P:
@@ -98,7 +98,7 @@ void require_supported(const std::filesystem::path& file, const AVFrame& picture
   if (space == AVCOL_SPC_YCGCO || space == AVCOL_SPC_ICTCP)
     throw FileError(
         file.string(),
-        std::string("its colour space ") + av_color_space_name(picture.colorspace) + " cannot be read",
+        std::string("its color space ") + av_color_space_name(picture.colorspace) + " cannot be read",
         advice);
 }
 

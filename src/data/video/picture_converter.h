@@ -1,4 +1,4 @@
-// libav's pictures as laban's: planes of bytes, with their colours explained.
+// libav's pictures as laban's: planes of bytes, with their colors explained.
 #pragma once
 
 #include <filesystem>

@@ -48,7 +48,7 @@ std::vector<Stretch> plan(const VideoIndex& index, const std::vector<int64_t>& f
     stretches.push_back({last->packet, packet + 1});
   }
   std::ranges::sort(stretches, {}, &Stretch::begin);
-  // Neighbours are joined: starting anew costs more than a few packets.
+  // Neighbors are joined: starting anew costs more than a few packets.
   constexpr int64_t kGap = 4;
   std::vector<Stretch> joined;
   for (const Stretch& s : stretches) {

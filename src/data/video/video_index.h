@@ -82,7 +82,7 @@ constexpr int64_t kVerifyPackets = 2000;
 using PacketSink = std::function<void(std::span<const uint8_t>)>;
 
 /// FileError where the file is no video, has no decoder here, or shows nothing. `cancel`, when set by another
-/// thread, makes it throw Cancelled (watch.h).
+/// thread, makes it throw Canceled (watch.h).
 std::shared_ptr<const VideoIndex> index_video(const std::filesystem::path& file,
                                               Trust trust = Trust::long_tables,
                                               const std::atomic<bool>* cancel = nullptr,

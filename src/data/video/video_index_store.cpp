@@ -44,25 +44,25 @@ std::optional<FileStamp> stamp_of(const fs::path& file) {
   return FileStamp{bytes, static_cast<int64_t>(changed.time_since_epoch().count())};
 }
 
-PacketStore::PacketStore(fs::path file, fs::path base)
+VideoIndexStore::VideoIndexStore(fs::path file, fs::path base)
     : file_(std::move(file)), base_(base.empty() ? base : fs::absolute(base).lexically_normal()) {
   load();
 }
 
-PacketStore::~PacketStore() { save(); }
+VideoIndexStore::~VideoIndexStore() { save(); }
 
-std::string PacketStore::key_of(const fs::path& video) const {
+std::string VideoIndexStore::key_of(const fs::path& video) const {
   const fs::path whole = fs::absolute(video).lexically_normal();
   const fs::path relative = base_.empty() ? whole : whole.lexically_relative(base_);
   return relative.empty() || *relative.begin() == ".." ? whole.string() : relative.string();
 }
 
-std::span<const std::byte> PacketStore::bytes_of(const Entry& entry) const {
+std::span<const std::byte> VideoIndexStore::bytes_of(const Entry& entry) const {
   return entry.stored ? map_->bytes.subspan(entry.offset, entry.length) : as_bytes(entry.bytes);
 }
 
 /// Takes the file's entries, but for those that are newer here.
-void PacketStore::load() {
+void VideoIndexStore::load() {
   std::error_code failed;
   if (file_.empty() || !fs::is_regular_file(file_, failed)) return;
   std::shared_ptr<const FileBytes> map;
@@ -99,7 +99,7 @@ void PacketStore::load() {
   map_ = std::move(map);
 }
 
-std::shared_ptr<const VideoIndex> PacketStore::find(const fs::path& video, const FileStamp& stamp) const {
+std::shared_ptr<const VideoIndex> VideoIndexStore::find(const fs::path& video, const FileStamp& stamp) const {
   const std::string key = key_of(video);
   std::shared_ptr<const FileBytes> map;  // the file may be replaced while an entry of it is read
   std::string fresh;
@@ -118,7 +118,7 @@ std::shared_ptr<const VideoIndex> PacketStore::find(const fs::path& video, const
   return checksum_of(bytes) == checksum ? decode_index(bytes) : nullptr;
 }
 
-void PacketStore::add(const fs::path& video, const FileStamp& stamp, const VideoIndex& index) {
+void VideoIndexStore::add(const fs::path& video, const FileStamp& stamp, const VideoIndex& index) {
   Entry entry{.stamp = stamp, .bytes = encode_index(index)};
   entry.checksum = checksum_of(as_bytes(entry.bytes));
   const std::lock_guard lock(mutex_);
@@ -128,12 +128,12 @@ void PacketStore::add(const fs::path& video, const FileStamp& stamp, const Video
   if (++fresh_ >= std::max(kAtLeast, entries_.size() / 4)) save_locked();
 }
 
-std::string PacketStore::save() {
+std::string VideoIndexStore::save() {
   const std::lock_guard lock(mutex_);
   return save_locked();
 }
 
-std::string PacketStore::save_locked() {
+std::string VideoIndexStore::save_locked() {
   if (file_.empty() || fresh_ == 0) return "";
   fresh_ = 0;  // where it fails now it would fail again: not before as many more
   try {
@@ -168,7 +168,7 @@ std::string PacketStore::save_locked() {
   return "";
 }
 
-size_t PacketStore::size() const {
+size_t VideoIndexStore::size() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();
 }

@@ -26,15 +26,15 @@ std::optional<FileStamp> stamp_of(const std::filesystem::path& file);
 
 /// Indices by file. An index counts only for a file of the same size and time of change. The store keeps them
 /// as bytes (index_code.h), and those of its file stay on the disk. May be used by many threads.
-class PacketStore {
+class VideoIndexStore {
  public:
-  PacketStore() = default;  // keeps indices for as long as it lives
+  VideoIndexStore() = default;  // keeps indices for as long as it lives
   /// Takes over what `file` holds. One that is missing, broken, or of another version, is an empty one. Paths
   /// in it count from `base`, so that a dataset can be moved; they stand there whole where `base` is empty.
-  PacketStore(std::filesystem::path file, std::filesystem::path base);
-  ~PacketStore();  // saves
-  PacketStore(const PacketStore&) = delete;
-  PacketStore& operator=(const PacketStore&) = delete;
+  VideoIndexStore(std::filesystem::path file, std::filesystem::path base);
+  ~VideoIndexStore();  // saves
+  VideoIndexStore(const VideoIndexStore&) = delete;
+  VideoIndexStore& operator=(const VideoIndexStore&) = delete;
 
   /// Null where the store has none for this state of the file.
   std::shared_ptr<const VideoIndex> find(const std::filesystem::path& video, const FileStamp& stamp) const;

@@ -8,7 +8,7 @@
 namespace laban {
 
 /// Thrown through decoding when the caller withdrew its request. Not an error: nobody reports it.
-struct Cancelled {};
+struct Canceled {};
 
 class Watch {
  public:
@@ -21,7 +21,7 @@ class Watch {
 
   /// A packet or a frame arrived: patience starts anew.
   void progress() { since_ = Clock::now(); }
-  bool cancelled() const { return cancel_ && cancel_->load(std::memory_order_relaxed); }
+  bool canceled() const { return cancel_ && cancel_->load(std::memory_order_relaxed); }
   bool expired() const { return Clock::now() - since_ > patience_; }
   double seconds() const { return std::chrono::duration<double>(patience_).count(); }
 

@@ -22,7 +22,7 @@ namespace laban {
 
 struct Config {
   struct Data {
-    std::string path, layout = "auto", media, frames_named;
+    std::string path, layout = "auto", media, filename_pattern;
     int64_t fold = 1;
     int64_t split_seed = 1;
     double train_share = 0.8, validate_share = 0.1;

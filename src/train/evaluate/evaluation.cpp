@@ -61,12 +61,12 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
   if (views.clips < 1) throw UsageError(text("a video cannot be judged by ", views.clips, " clips"));
   if (views.crops != 1 && views.crops != 3)
     throw UsageError(text("there is no way to take ", views.crops, " crops of a clip"),
-                     "1: the centre; 3: the centre and both ends of the longer side.");
+                     "1: the center; 3: the center and both ends of the longer side.");
   settings.shuffle = settings.drop_last = settings.balance = false;
   settings.views = views.clips;
   StagingMemory staging(network.backend());
   staging.serve(settings);
-  constexpr std::array kPlaces{CropPlace::centre, CropPlace::first, CropPlace::last};
+  constexpr std::array kPlaces{CropPlace::center, CropPlace::first, CropPlace::last};
   std::optional<Classified> result;
   for (int crop = 0, view = 0; crop < views.crops; ++crop) {
     settings.transform.place = kPlaces[static_cast<size_t>(crop)];

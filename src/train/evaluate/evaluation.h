@@ -1,4 +1,4 @@
-// Measuring a network on labelled clips, and classifying clips without labels.
+// Measuring a network on labeled clips, and classifying clips without labels.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace laban {
 
-/// How a video is looked at: `clips` clips, spread evenly over it, and of each `crops` crops: 1, the centre,
-/// or 3, centre and both ends of the longer side.
+/// How a video is looked at: `clips` clips, spread evenly over it, and of each `crops` crops: 1, the center,
+/// or 3, center and both ends of the longer side.
 struct Views {
   int clips = 1, crops = 1;
   int count() const { return clips * crops; }
@@ -46,7 +46,7 @@ std::optional<Classified> classify(Network& network, BatchSource& loader, const 
                                    int64_t epoch = 0);
 
 /// The same for `items` of a dataset, with several views of each, whose probabilities are averaged.
-/// UsageError for numbers of clips and crops that there cannot be. With settings of SampleMode::validate or
+/// UsageError for numbers of clips and crops that there cannot be. With settings of SampleMode::val or
 /// test nothing is left to chance.
 std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
                                    LoaderSettings settings, const Views& views,

@@ -27,7 +27,7 @@ std::string video(const DatasetItem& clip) {
 }
 
 std::string pictures(const DatasetItem& clip) {
-  const FolderIndex index = index_folder(clip.path, clip.frames_named, clip.range);
+  const FolderIndex index = index_folder(clip.path, clip.filename_pattern, clip.range);
   uint64_t bytes = 0;
   for (int64_t k = 0; k < index.count; ++k) {
     std::error_code failed;

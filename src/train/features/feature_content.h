@@ -18,7 +18,7 @@ class ClipContents {
   std::string of(const DatasetItem& clip);
 
  private:
-  std::optional<Shard> shard_;  // that the last cached clip was in: its neighbours are there as well
+  std::optional<Shard> shard_;  // that the last cached clip was in: its neighbors are there as well
 };
 
 }  // namespace laban

@@ -230,7 +230,7 @@ std::string confusion_chart(const std::vector<std::string>& classes,
       const double x = left + cell * static_cast<double>(c);
       const std::string ink = share > 0.5 ? " strong" : "";
       svg += "<g>" +
-             title(text(classes[r], r == c ? " recognised: " : " taken for ", r == c ? "" : classes[c] + ": ",
+             title(text(classes[r], r == c ? " recognized: " : " taken for ", r == c ? "" : classes[c] + ": ",
                         count, " of ", row_total, " (", percent(share), ")"));
       svg += text("<rect class=\"", r == c ? "hit" : "miss", "\" x=\"", px(x + 0.5), "\" y=\"", px(y + 0.5),
                   "\" width=\"", px(cell - 1), "\" height=\"", px(cell - 1), "\" fill-opacity=\"",

@@ -1,4 +1,4 @@
-// Charts as inline SVG. Colours come from CSS classes that report_style.cpp defines (light, dark, print), so
+// Charts as inline SVG. Colors come from CSS classes that report_style.cpp defines (light, dark, print), so
 // a chart is geometry and text only. Every mark that stands for a number has a hover title with that number.
 #pragma once
 
@@ -50,7 +50,7 @@ struct IntervalRow {
 std::string interval_chart(const std::string& label, const std::vector<IntervalRow>& rows, double reference,
                            const std::string& reference_name, double width);
 
-/// Rows are true classes, columns predictions; a cell's colour is its share of the row, its number the count.
+/// Rows are true classes, columns predictions; a cell's color is its share of the row, its number the count.
 /// Numbers are left out of cells that would be too small to read them.
 std::string confusion_chart(const std::vector<std::string>& classes,
                             const std::vector<std::vector<int64_t>>& counts);

@@ -17,7 +17,7 @@ struct Picture {
   int width = 0, height = 0;
   std::vector<uint8_t> rgb;  // rows of width*3 bytes
 };
-/// The frames of one clip, after sampling, cropping and normalising back to colours.
+/// The frames of one clip, after sampling, cropping and normalizing back to colors.
 struct ClipPictures {
   std::vector<Picture> frames;
   std::vector<int64_t> numbers;  // of each frame in its video, from 0

@@ -105,7 +105,7 @@ std::string classes_section(const ReportInput& input) {
     return html + note("Without an evaluation there is nothing to say about single classes.") + "</section>";
   const std::string split = input.run.test ? "test" : "validation";
   html += text("<p class=\"sub\">On the ", split,
-               " clips. A row of the matrix is a true class, a column what the network named; the colour is "
+               " clips. A row of the matrix is a true class, a column what the network named; the color is "
                "the share of the row.</p>");
   const std::string matrix = confusion_chart(e->classes, e->confusion);
   html += "<div class=\"split\"><figure class=\"card\"><figcaption>Confusion matrix</figcaption>";

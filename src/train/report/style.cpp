@@ -2,7 +2,7 @@
 
 namespace laban::report {
 
-// Colours are named by their role once, for light and for dark; everything below uses the names. On paper the
+// Colors are named by their role once, for light and for dark; everything below uses the names. On paper the
 // light ones hold, whatever the screen shows.
 std::string_view style_sheet() {
   return R"css(

@@ -74,7 +74,7 @@ __global__ void reverse(float* out, bool with_barrier) {
   out[thread()] = row[kBlock - 1 - thread()];
 }
 
-/// Each thread takes its neighbour's value, twice. `with_barrier`: and waits before it overwrites its own.
+/// Each thread takes its neighbor's value, twice. `with_barrier`: and waits before it overwrites its own.
 __global__ void rotate_twice(float* out, bool with_barrier) {
   Row& row = block_shared<Row>();
   row[thread()] = static_cast<float>(thread());
@@ -87,7 +87,7 @@ __global__ void rotate_twice(float* out, bool with_barrier) {
 }
 
 /// The sum of a warp's lanes through shared memory, with only the warp waiting.
-__global__ void neighbours_in_warp(float* out, bool with_barrier) {
+__global__ void neighbors_in_warp(float* out, bool with_barrier) {
   Row& row = block_shared<Row>();
   row[thread()] = static_cast<float>(thread());
   if (with_barrier) __syncwarp();
@@ -161,18 +161,18 @@ TEST_CASE("emulation: every thread of every block runs once, with its own indice
 }
 
 TEST_CASE("emulation: a barrier makes what others wrote visible; a missing one shows") {
-  std::vector<float> reversed(kBlock), rotated(kBlock), neighbours(kBlock);
+  std::vector<float> reversed(kBlock), rotated(kBlock), neighbors(kBlock);
   for (int i = 0; i < kBlock; ++i) {
     reversed[static_cast<size_t>(i)] = static_cast<float>(kBlock - 1 - i);
     rotated[static_cast<size_t>(i)] = static_cast<float>((i + 2) % kBlock);
-    neighbours[static_cast<size_t>(i)] = static_cast<float>(i ^ 1);
+    neighbors[static_cast<size_t>(i)] = static_cast<float>(i ^ 1);
   }
   CHECK(wrong_launches(reversed, reverse, true) == 0);
   CHECK(wrong_launches(rotated, rotate_twice, true) == 0);
-  CHECK(wrong_launches(neighbours, neighbours_in_warp, true) == 0);
+  CHECK(wrong_launches(neighbors, neighbors_in_warp, true) == 0);
   CHECK(wrong_launches(reversed, reverse, false) == 8);      // read before it was written: poison
   CHECK(wrong_launches(rotated, rotate_twice, false) == 8);  // overwritten before it was read
-  CHECK(wrong_launches(neighbours, neighbours_in_warp, false) == 8);
+  CHECK(wrong_launches(neighbors, neighbors_in_warp, false) == 8);
 }
 
 TEST_CASE("emulation: a barrier that some threads do not reach is an error, and names them") {

@@ -26,7 +26,7 @@ Dataset small_dataset(const fs::path& root) {
   make_video(root / "a/two.mp4", {.width = 64, .height = 96, .frames = 9, .first = 3, .full_range = true});
   make_video(root / "b/three.mp4", {.width = 96, .height = 64, .frames = 20});
   for (int i = 0; i < 5; ++i) write_bytes(root / ("b/four/" + std::to_string(i) + ".bmp"), tiny_bmp());
-  Dataset dataset = open_dataset(root, {.split = {.train = 1, .validate = 0}});
+  Dataset dataset = open_dataset(root, {.split = {.train = 1, .val = 0}});
   for (DatasetItem& item : dataset.items)
     if (item.name.find("three") != std::string::npos) item.range = {.first = 4, .count = 10};
   return dataset;
@@ -60,7 +60,7 @@ void flip_bit(const fs::path& file, size_t at) {
 
 }  // namespace
 
-TEST_CASE("a cache is a dataset of the same clips, frames and colours") {
+TEST_CASE("a cache is a dataset of the same clips, frames and colors") {
   const Folder folder("cache");
   const Dataset dataset = small_dataset(folder.path() / "videos");
   for (const ShardCoding coding : {ShardCoding::jpeg, ShardCoding::raw}) {
@@ -88,7 +88,7 @@ TEST_CASE("a cache is a dataset of the same clips, frames and colours") {
       REQUIRE(source.size() == shrunk.size());
       double sum = 0;
       for (size_t k = 0; k < source.size(); ++k) sum += std::abs(source[k] - shrunk[k]);
-      // Shrinking twice blurs the edge; JPEG adds a little. In grey levels of 255:
+      // Shrinking twice blurs the edge; JPEG adds a little. In gray levels of 255:
       CHECK(sum / static_cast<double>(source.size()) * 0.225 * 255 < 3);
     }
     CHECK(index_item(again.items[0], Trust::long_tables, nullptr)->shown_height() <= 48);
@@ -218,7 +218,7 @@ TEST_CASE("a cache is checked clip by clip, as the files are") {
   make_video(folder.path() / "videos/a/two.mp4", {.frames = 3, .first = 50});
   make_video(folder.path() / "videos/b/three.mp4", {.frames = 12, .first = 20});
   fs::copy(folder.path() / "videos/a/one.mp4", folder.path() / "videos/b/again.mp4");
-  const Dataset dataset = open_dataset(folder.path() / "videos", {.split = {.train = 1, .validate = 0}});
+  const Dataset dataset = open_dataset(folder.path() / "videos", {.split = {.train = 1, .val = 0}});
   cached(dataset, copy);
   const auto told = [&](const Dataset& d) {
     const CheckResult result = check_dataset(d, {.sampler = {.segments = 8}, .workers = 2});

@@ -303,7 +303,7 @@ TEST_CASE(
   test::make_video(root.path() / "v.mp4", {.frames = 40});
   std::ofstream(root.path() / "train.txt") << "v.mp4 0 19 a\nv.mp4 30 39 b\n";
   std::ofstream(root.path() / "test.txt") << "v.mp4 10 25 a\nv.mp4 35 40 b\n";
-  const Dataset d = open_dataset(root.path(), {.split = {.validate = 0}});
+  const Dataset d = open_dataset(root.path(), {.split = {.val = 0}});
   const CheckResult result = check_dataset(d, {.sampler = {.segments = 8}});
   CHECK(result.files == 1);
   CHECK(told(d, result) == "missing-frames v.mp4[35-40], leak v.mp4[10-25], shared-source v.mp4[0-19]");

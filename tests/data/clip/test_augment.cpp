@@ -1,4 +1,4 @@
-// Colours and shapes: against formulas written down here, against Pillow's results, and the laws of the
+// Colors and shapes: against formulas written down here, against Pillow's results, and the laws of the
 // draws.
 #include <doctest/doctest.h>
 
@@ -40,9 +40,9 @@ double mean_difference(const std::vector<float>& a, const unsigned char (&b)[N])
 
 }  // namespace
 
-TEST_CASE("colours change as Pillow changes them") {
+TEST_CASE("colors change as Pillow changes them") {
   const auto check = [](AugmentKind kind, double amount, const auto& golden) {
-    // Pillow rounds to bytes, and takes greys and means in bytes: within one grey level.
+    // Pillow rounds to bytes, and takes grays and means in bytes: within one gray level.
     const auto rgb = applied({kind, amount}, golden_input(), kAugmentWidth, kAugmentHeight);
     CHECK_MESSAGE(mean_difference(rgb, golden) < 1.0, static_cast<int>(kind));
   };
@@ -68,7 +68,7 @@ TEST_CASE("a hue goes around the circle") {
   near(applied({AugmentKind::hue, 0.5}, red, 1, 1), 40, 200, 200);
   near(applied({AugmentKind::hue, 1.0 / 6}, red, 1, 1), 200, 200, 40);
   near(applied({AugmentKind::hue, 0.25}, {70, 70, 70}, 1, 1), 70, 70, 70);
-  // There and back again, for any colour.
+  // There and back again, for any color.
   std::vector<float> rgb = golden_input();
   rgb = applied({AugmentKind::hue, 0.17}, rgb, kAugmentWidth, kAugmentHeight);
   rgb = applied({AugmentKind::hue, -0.17}, rgb, kAugmentWidth, kAugmentHeight);
@@ -228,7 +228,7 @@ TEST_CASE("a clip's frames are all changed alike, by (seed, epoch, item), and on
   const int64_t frame = 40 * 40 * 3;
   for (int t = 1; t < 6; ++t)
     CHECK(std::equal(first.begin(), first.begin() + frame, first.begin() + t * frame));
-  // What was erased is the mean colour: zero. Nothing else is exactly that in so many places.
+  // What was erased is the mean color: zero. Nothing else is exactly that in so many places.
   CHECK(std::count(first.begin(), first.begin() + frame, 0.0f) >= 0.02 * 0.8 * static_cast<double>(frame));
   how.mode = SampleMode::test;
   ClipSettings bare = how;

@@ -1,4 +1,4 @@
-// Scale, crop, flip, colours: against a slow direct evaluation of the definition, and against Pillow's
+// Scale, crop, flip, colors: against a slow direct evaluation of the definition, and against Pillow's
 // numbers.
 #include <doctest/doctest.h>
 
@@ -119,7 +119,7 @@ double mean_difference(const std::vector<float>& got, const std::array<unsigned 
 
 }  // namespace
 
-TEST_CASE("one pass equals the direct definition: layouts, colours, sizes, turns, crops") {
+TEST_CASE("one pass equals the direct definition: layouts, colors, sizes, turns, crops") {
   Rng rng(11, Purpose::test);
   for (int round = 0; round < 160; ++round) {
     const auto layout = static_cast<PixelLayout>(round % 5);
@@ -176,7 +176,7 @@ TEST_CASE("Pillow's antialiased bilinear") {
         1.0);
 }
 
-TEST_CASE("known colours") {
+TEST_CASE("known colors") {
   const auto rgb_of = [](int y, int u, int v, ColorMatrix matrix, bool full) {
     Picture p = make_picture(PixelLayout::yuv420p, 4, 4, [&](int, int, int plane) {
       return plane == 0 ? y : plane == 1 ? u : v;
@@ -235,7 +235,7 @@ TEST_CASE("random geometry covers its ranges, both ends included, and stays insi
   CHECK(tall.scaled_height == 41 * tall.scaled_width / 30);
 }
 
-TEST_CASE("centre geometry: least scale, halves to even, no flip") {
+TEST_CASE("center geometry: least scale, halves to even, no flip") {
   const TransformSettings s{.short_side_min = 10, .short_side_max = 13, .crop = 9, .flip = 1};
   const ClipGeometry g = center_geometry(s, 40, 30);
   CHECK(g.scaled_width == 13);
@@ -254,23 +254,23 @@ TEST_CASE("settings that cannot make a clip are refused") {
   CHECK_NOTHROW(check(TransformSettings{}));
 }
 
-TEST_CASE("three crops: the centre and both ends of the longer side") {
+TEST_CASE("three crops: the center and both ends of the longer side") {
   TransformSettings s{.short_side_min = 20, .short_side_max = 30, .crop = 16};
   const auto at = [&](CropPlace place, int width, int height) {
     s.place = place;
     return evaluation_geometry(s, width, height);
   };
   // 80 x 40 becomes 40 x 20.
-  CHECK(at(CropPlace::centre, 80, 40).x == 12);
+  CHECK(at(CropPlace::center, 80, 40).x == 12);
   CHECK(at(CropPlace::first, 80, 40).x == 0);
   CHECK(at(CropPlace::last, 80, 40).x == 24);
-  for (const CropPlace place : {CropPlace::centre, CropPlace::first, CropPlace::last}) {
+  for (const CropPlace place : {CropPlace::center, CropPlace::first, CropPlace::last}) {
     CHECK(at(place, 80, 40).y == 2);
     CHECK(at(place, 40, 80).x == 2);
     CHECK(at(place, 40, 80).scaled_height == 40);
     CHECK(!at(place, 40, 80).flip);
   }
-  CHECK(at(CropPlace::centre, 40, 80).y == 12);
+  CHECK(at(CropPlace::center, 40, 80).y == 12);
   CHECK(at(CropPlace::first, 40, 80).y == 0);
   CHECK(at(CropPlace::last, 40, 80).y == 24);
 }

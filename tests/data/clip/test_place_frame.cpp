@@ -79,7 +79,7 @@ TEST_CASE("the op makes of a placed frame what ClipWriter makes of the frame") {
           for (size_t i = 0; i < got.size(); ++i)
             worst = std::max(worst, std::abs(got[i] - static_cast<double>(expected[i])));
         }
-  // A grey level is 0.018 here; ClipWriter computes in f32.
+  // A gray level is 0.018 here; ClipWriter computes in f32.
   CHECK(worst < 5e-5);
   CHECK(copied < whole);  // only what the crop looks at travels
 }

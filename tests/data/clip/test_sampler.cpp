@@ -22,7 +22,7 @@ using Indices = std::vector<int64_t>;
 }  // namespace
 
 TEST_CASE("evaluation: the table of the definition") {
-  for (const SampleMode mode : {SampleMode::test, SampleMode::validate}) {
+  for (const SampleMode mode : {SampleMode::test, SampleMode::val}) {
     CHECK(sample(301, 1, 16, mode) ==
           Indices{9, 28, 47, 65, 84, 103, 122, 141, 159, 178, 197, 216, 235, 253, 272, 291});
     CHECK(sample(17, 1, 5, mode) == Indices{1, 5, 8, 11, 15});

@@ -78,7 +78,7 @@ TEST_CASE("split folders are taken as they are") {
   CHECK(names(d) ==
         std::vector<std::string>{"test/b/4.mp4", "train/a/1.mp4", "train/b/2.mp4", "validation/a/3.mp4"});
   CHECK(d.of(Split::train) == std::vector<int>{1, 2});
-  CHECK(d.of(Split::validate) == std::vector<int>{3});
+  CHECK(d.of(Split::val) == std::vector<int>{3});
   CHECK(d.require_split(Split::test) == std::vector<int>{0});
 }
 
@@ -99,7 +99,7 @@ TEST_CASE("split.csv: its own columns, any order, quotes; an empty split is told
   CHECK(d.items[2].group == "x/2, or so.mp4");
   CHECK(d.items[3].label == 0);
   CHECK(d.of(Split::train) == std::vector<int>{1, 3});
-  CHECK(d.of(Split::validate) == std::vector<int>{0, 2});
+  CHECK(d.of(Split::val) == std::vector<int>{0, 2});
   CHECK(d.of(Split::test).empty());
   const std::string why = reason([&] { (void)d.require_split(Split::test); });
   CHECK(contains(why, "no clip is for \"test\""));
@@ -206,7 +206,7 @@ TEST_CASE("the split of single clips is exact, and does not change from version 
   }
   std::string validation;
   for (const DatasetItem& item : d.items)
-    if (item.split == Split::validate) validation += item.name + " ";
+    if (item.split == Split::val) validation += item.name + " ";
   CHECK(validation == "clip11 clip22 clip27 clip28 clip38 clip43 clip51 clip57 clip68 clip86 ");
 }
 
@@ -216,7 +216,7 @@ TEST_CASE("a class from one source, and shares that make no split, are refused")
     d.items.push_back(
         {.name = std::to_string(i), .label = i % 2, .group = i % 2 ? "one" : std::to_string(i)});
   CHECK(contains(reason([&] { assign_splits(d, {}); }), "all 3 clips of class \"b\" come from one source"));
-  CHECK_THROWS_AS(assign_splits(d, {.train = 0.9, .validate = 0.2}), UsageError);
+  CHECK_THROWS_AS(assign_splits(d, {.train = 0.9, .val = 0.2}), UsageError);
   CHECK_THROWS_AS(assign_splits(d, {.train = 0}), UsageError);
 }
 
@@ -229,6 +229,6 @@ TEST_CASE("the shapes that others made") {
   const Dataset d = open_dataset(shapes, {});
   CHECK(d.classes == std::vector<std::string>{"circular", "horizontal", "vertical"});
   CHECK(d.of(Split::train).size() == 108);
-  CHECK(d.of(Split::validate).size() == 27);
+  CHECK(d.of(Split::val).size() == 27);
   CHECK(d.items[0].group == "bluegreen_circle");
 }

@@ -86,7 +86,7 @@ TEST_CASE("Let's Dance: loose pictures of many clips in a class folder, names re
   CHECK(item(d, "rgb/tango/-Xy_z_7").group == "-Xy_z");
   CHECK(item(d, "rgb/tango/a_b-c_d_e_f_12").range == FrameRange{.first = 1, .count = 5});
   CHECK(item(d, "rgb/waltz/01234567890_5").range == FrameRange{.first = 9998, .count = 4});
-  CHECK(item(d, "rgb/waltz/01234567890_5").frames_named == "01234567890_5_%04d.jpg");
+  CHECK(item(d, "rgb/waltz/01234567890_5").filename_pattern == "01234567890_5_%04d.jpg");
   CHECK_FALSE(item(d, "rgb/waltz/gap_3").range.has_value());
   CHECK(d.ignored == std::vector<std::string>{"rgb/waltz/notes.txt"});
   // The rgb folder itself is the same dataset.
@@ -139,10 +139,10 @@ TEST_CASE("annotation lists: folders of pictures, ranges in the numbers of their
   CHECK(second->folder()->picture(0).filename() == "img_00005.bmp");
   CHECK(second->folder()->picture(4).filename() == "img_00009.bmp");
   // The template says the same.
-  const Dataset named = open_dataset(root.path(), {.frames_named = "img_{:05d}.bmp"});
+  const Dataset named = open_dataset(root.path(), {.filename_pattern = "img_{:05d}.bmp"});
   CHECK(index_item(named.items[1], Trust::long_tables, nullptr)->folder()->picture(0).filename() ==
         "img_00005.bmp");
-  CHECK_THROWS_WITH_AS(index_item(open_dataset(root.path(), {.frames_named = "f%d.bmp"}).items[0],
+  CHECK_THROWS_WITH_AS(index_item(open_dataset(root.path(), {.filename_pattern = "f%d.bmp"}).items[0],
                                   Trust::long_tables, nullptr),
                        doctest::Contains("f1.bmp is missing"), FileError);
 
@@ -160,7 +160,7 @@ TEST_CASE("annotation lists: a stretch of a video limits what is drawn from it")
   const test::Folder root("stretches");
   test::make_video(root.path() / "videos/one.mp4", {.frames = 40});
   put(root.path() / "list.txt", "one.mp4 10 19 up\none.mp4 30 39 down\n");
-  const Dataset d = open_dataset(root.path() / "list.txt", {.split = {.train = 1, .validate = 0}});
+  const Dataset d = open_dataset(root.path() / "list.txt", {.split = {.train = 1, .val = 0}});
   REQUIRE(d.items.size() == 2);
   CHECK(names(d) == std::vector<std::string>{"videos/one.mp4[10-19]", "videos/one.mp4[30-39]"});
   CHECK(d.items[0].range == FrameRange{.first = 10, .count = 10});
@@ -190,7 +190,7 @@ TEST_CASE("annotation lists: a stretch of a video limits what is drawn from it")
   CHECK(frames == std::vector<int64_t>{31, 33, 36, 38});
   put(root.path() / "list.txt", "one.mp4 10 40 up\none.mp4 30 39 down\n");
   CHECK_THROWS_WITH_AS(
-      index_item(open_dataset(root.path() / "list.txt", {.split = {.train = 1, .validate = 0}}).items[0],
+      index_item(open_dataset(root.path() / "list.txt", {.split = {.train = 1, .val = 0}}).items[0],
                  Trust::long_tables, nullptr),
       doctest::Contains("frames 10 to 40 are asked for, but the video has 40 (0 to 39)"), FileError);
 }
@@ -210,11 +210,11 @@ TEST_CASE("annotation lists by split, as Kinetics tools write them; odd names; c
   const Dataset d = open_dataset(root.path(), {});
   CHECK(d.classes == std::vector<std::string>{"two", "one"});  // in the order of their numbers
   CHECK(d.of(Split::train).size() == 6);
-  CHECK(d.of(Split::validate).size() == 2);
+  CHECK(d.of(Split::val).size() == 2);
   CHECK(d.of(Split::test).size() == 1);
   CHECK(label(d, "media/one/line\nend.mp4") == "one");
   CHECK(label(d, "media/two/3.mp4") == "two");
-  CHECK(item(d, "media/one/#1.mp4").split == Split::validate);
+  CHECK(item(d, "media/one/#1.mp4").split == Split::val);
   put(root.path() / "label_map.txt", "9 waltz\n10 paso doble\n");
   CHECK(open_dataset(root.path(), {}).classes == std::vector<std::string>{"waltz", "paso doble"});
   put(root.path() / "label_map.txt", "waltz\n");
@@ -297,7 +297,7 @@ TEST_CASE("a list with a bad row is an error with its line, and nothing else is 
     }
     put(root.path() / "train.txt", good);
     put(root.path() / "train_log.txt", "epoch 1\nloss\n");  // train is there, so this cannot be meant
-    const Dataset d = open_dataset(root.path(), {.split = {.validate = 0}});
+    const Dataset d = open_dataset(root.path(), {.split = {.val = 0}});
     CHECK(d.of(Split::train).size() == 5);
     CHECK(d.of(Split::test).size() == 2);
   }
@@ -393,7 +393,7 @@ TEST_CASE("UCF-101's own lists") {
   CHECK(d.classes == std::vector<std::string>{"Archery", "Bowling"});
   CHECK(d.items.size() == 40);
   CHECK(d.of(Split::test).size() == 12);
-  CHECK(d.of(Split::validate).size() == 4);  // a ninth of 28, whole groups, of every class
+  CHECK(d.of(Split::val).size() == 4);  // a ninth of 28, whole groups, of every class
   CHECK(noted(d).find("the lists name no clips for validation: 4 of their 28 training clips") !=
         std::string::npos);
   std::map<std::string, std::set<Split>> of_group;
@@ -401,7 +401,7 @@ TEST_CASE("UCF-101's own lists") {
   for (const auto& [group, splits] : of_group) CHECK(splits.size() == 1);
   CHECK(item(d, "UCF-101/Archery/v_Archery_g02_c01").kind == ItemKind::frame_folder);
   CHECK(item(d, "UCF-101/Archery/v_Archery_g01_c01.avi").split == Split::test);
-  CHECK(open_dataset(root.path(), {.split = {.validate = 0}}).of(Split::train).size() == 28);
+  CHECK(open_dataset(root.path(), {.split = {.val = 0}}).of(Split::train).size() == 28);
   CHECK(item(open_dataset(root.path(), {.fold = 2}), "UCF-101/Archery/v_Archery_g08_c01").split ==
         Split::test);
   refuses(root.path(), "there is no fold 3", {.fold = 3});
@@ -422,7 +422,7 @@ TEST_CASE("HMDB-51's own lists") {
       }
     put(root.path() / "testTrainMulti_7030_splits" / (std::string(name) + "_test_split1.txt"), list);
   }
-  const Dataset d = open_dataset(root.path(), {.split = {.validate = 0}});
+  const Dataset d = open_dataset(root.path(), {.split = {.val = 0}});
   CHECK(d.layout == "hmdb51");
   CHECK(d.classes == std::vector<std::string>{"brush_hair", "wave"});
   CHECK(d.of(Split::train).size() == 12);
@@ -454,7 +454,7 @@ TEST_CASE("the index keeps flat clips, stretches and names; it is found before a
   const test::Folder root("index");
   for (const char* name : {"a/x_1_0001.bmp", "a/x_1_0002.bmp", "b/z_9_0000.bmp"})
     test::write_bytes(root.path() / name, test::tiny_bmp());
-  const Dataset d = open_dataset(root.path(), {.split = {.train = 1, .validate = 0}});
+  const Dataset d = open_dataset(root.path(), {.split = {.train = 1, .val = 0}});
   const std::string table = index_text(d, root.path());
   CHECK(table ==
         "# laban index of 2 clips in 2 classes, layout flat\npath,label,split,group,frames,first,count,name\n"

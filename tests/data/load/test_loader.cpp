@@ -231,7 +231,7 @@ TEST_CASE("settings and splits that cannot work are refused") {
   CHECK_THROWS_AS(Loader(clips(), all_items(clips()), s), UsageError);
 }
 
-TEST_CASE("to_rgb undoes the normalisation") {
+TEST_CASE("to_rgb undoes the normalization") {
   LoaderSettings s = small_settings();
   s.mode = SampleMode::test;
   s.shuffle = false;

@@ -55,7 +55,7 @@ Bytes bmp(int width, int height, int shift) {
   return b;
 }
 
-/// 5x3 PNG of one colour (10, 200, 30), as Pillow writes it.
+/// 5x3 PNG of one color (10, 200, 30), as Pillow writes it.
 const Bytes kPng{0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49,
                  0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x03, 0x08, 0x02,
                  0x00, 0x00, 0x00, 0xd4, 0x54, 0x52, 0xaf, 0x00, 0x00, 0x00, 0x14, 0x49, 0x44,
@@ -98,7 +98,7 @@ TEST_CASE("pictures come in the order of their numbers") {
   CHECK(seen == std::vector<int64_t>{0, 2, 4});
 }
 
-TEST_CASE("JPEG of every chroma layout, BMP and PNG give the picture's colours") {
+TEST_CASE("JPEG of every chroma layout, BMP and PNG give the picture's colors") {
   const test::Folder folder("formats");
   PictureReader reader;
   const TransformSettings bytes{.mean = {0, 0, 0}, .std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}};
@@ -172,11 +172,11 @@ TEST_CASE("a broken picture is refused by name") {
   cut.pop_back();
   refused("cut.bmp", cut);
   refused("header.bmp", Bytes(cut.begin(), cut.begin() + 30));
-  Bytes other_colours = kPng;
+  Bytes other_colors = kPng;
   for (size_t at = 8; at < kPng.size(); ++at) {
-    other_colours[at] ^= 0x04;
-    refused("flipped.png", other_colours);
-    other_colours[at] ^= 0x04;
+    other_colors[at] ^= 0x04;
+    refused("flipped.png", other_colors);
+    other_colors[at] ^= 0x04;
   }
   fs::create_directory(folder.path() / "folder.jpg");
   CHECK(reason([&] { reader.read(folder.path() / "folder.jpg"); }).find("cannot be opened") !=
@@ -247,7 +247,7 @@ TEST_CASE("a folder of pictures is an item like a video") {
   std::vector<int64_t> frames;
   reader.read(item, *index, settings, {}, nullptr, clip.data(), frames);
   CHECK(frames == std::vector<int64_t>{1, 4, 7});
-  // Each frame is 30 grey levels brighter than the one before.
+  // Each frame is 30 gray levels brighter than the one before.
   for (size_t t = 1; t < 3; ++t)
     CHECK((clip[t * 768 + 300] - clip[(t - 1) * 768 + 300]) * 0.225f * 255 ==
           doctest::Approx(30).epsilon(0.1));

@@ -110,7 +110,7 @@ DatasetPlan small_plan(const fs::path& folder) {
 TEST_CASE("synth: a clip is an H.264 video with B-frames that shows what was drawn") {
   const TemporaryFolder folder;
   for (const int number : {3, 17}) {
-    const Clip clip = draw_clip(1, Split::validate, number, 160, 120);
+    const Clip clip = draw_clip(1, Split::val, number, 160, 120);
     write_file(folder.path / "clip.mp4", encode_clip(clip, kNever));
     const Decoded found = decode(folder.path / "clip.mp4");
     CHECK(found.codec == "h264");
@@ -132,7 +132,7 @@ TEST_CASE("synth: a clip is an H.264 video with B-frames that shows what was dra
         }
       CAPTURE(frame);
       CHECK(std::sqrt(squares / (160 * 120)) <
-            5);  // grey levels of 219; another frame of the clip differs by more
+            5);  // gray levels of 219; another frame of the clip differs by more
     }
   }
 }

@@ -173,7 +173,7 @@ TEST_CASE("synth: bodies, clothes, rooms, cameras and lengths know nothing of th
       {"couple", [](const Clip& c) { return c.couple; }},
       {"height", [](const Clip& c) { return c.bodies[0].height; }},
       {"skirt", [](const Clip& c) { return c.bodies[0].skirt; }},
-      {"colour of the top", [](const Clip& c) { return luma(c.bodies[0].top); }},
+      {"color of the top", [](const Clip& c) { return luma(c.bodies[0].top); }},
       {"stride", [](const Clip& c) { return c.manner.stride; }},
       {"plie", [](const Clip& c) { return c.manner.plie; }},
       {"path", [](const Clip& c) { return c.path_x; }},

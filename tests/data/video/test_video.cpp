@@ -168,12 +168,12 @@ TEST_CASE("a withdrawn request ends at once, and is no error") {
   const fs::path file = folder.path() / "v.mp4";
   test::make_video(file, {.frames = 10});
   std::atomic<bool> cancel{true};
-  CHECK_THROWS_AS(index_video(file, Trust::nothing, &cancel), Cancelled);
+  CHECK_THROWS_AS(index_video(file, Trust::nothing, &cancel), Canceled);
   const auto index = index_video(file);
   const std::vector<int64_t> wanted{9};
   CHECK_THROWS_AS(read_video(
                       file, *index, wanted, [](int64_t, const Frame&) {}, &cancel),
-                  Cancelled);
+                  Canceled);
 }
 
 TEST_CASE("a file that changed since it was indexed is read by the definition, or refused") {

@@ -131,7 +131,7 @@ TEST_CASE("every clip decodes to ffmpeg's frames, or is refused with a sentence"
   MESSAGE(compared << " clips compared, " << refused << " refused");
 }
 
-TEST_CASE("clips are shown as ffmpeg shows them: turned, mirrored, in their colours") {
+TEST_CASE("clips are shown as ffmpeg shows them: turned, mirrored, in their colors") {
   if (!clips_here()) return;
   const TransformSettings bytes{.mean = {0, 0, 0}, .std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}};
   for (const test::ShownPicture& shown : test::kShownPictures) {

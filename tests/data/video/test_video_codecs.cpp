@@ -113,7 +113,7 @@ std::vector<int64_t> all_of(const VideoIndex& index) {
   return all;
 }
 
-/// Mean difference, in grey levels, between the left half of the frames as they are shown and what was
+/// Mean difference, in gray levels, between the left half of the frames as they are shown and what was
 /// painted.
 double painted_difference(const fs::path& file, const VideoIndex& index, const test::MadeVideo& how) {
   const TransformSettings bytes{.mean = {0, 0, 0}, .std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}};
@@ -126,9 +126,9 @@ double painted_difference(const fs::path& file, const VideoIndex& index, const t
   read_video(file, index, all_of(index), [&](int64_t k, const Frame& frame) {
     frames_to_input(std::span(&frame, 1), whole, bytes, rgb.data());
     const double luma = test::shade_of(how.first + static_cast<int>(k));
-    const double grey = how.full_range ? luma : (luma - 16) * 255 / 219;
+    const double gray = how.full_range ? luma : (luma - 16) * 255 / 219;
     const float* const pixel = &rgb[static_cast<size_t>(3 * ((how.height / 2) * how.width + how.width / 4))];
-    for (int c = 0; c < 3; ++c) sum += std::abs(pixel[c] - std::clamp(grey, 0.0, 255.0)) / 3;
+    for (int c = 0; c < 3; ++c) sum += std::abs(pixel[c] - std::clamp(gray, 0.0, 255.0)) / 3;
   });
   return sum / static_cast<double>(index.frame_count());
 }
@@ -138,7 +138,7 @@ struct Case {
   const char* container;
   std::vector<const char*> pixel_formats;
   const char* options = "";
-  double tolerance = 6;  // grey levels; what the codec itself loses
+  double tolerance = 6;  // gray levels; what the codec itself loses
   bool full_range = false;
 };
 

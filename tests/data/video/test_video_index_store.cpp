@@ -128,7 +128,7 @@ TEST_CASE("a store gives back what it was given, for as long as the file is the 
   const auto index = index_video(file);
   const FileStamp stamp = *stamp_of(file);
   {
-    PacketStore store(store_file, folder.path());
+    VideoIndexStore store(store_file, folder.path());
     CHECK(store.find(file, stamp) == nullptr);
     store.add(file, stamp, *index);
     REQUIRE(store.find(file, stamp));
@@ -136,7 +136,7 @@ TEST_CASE("a store gives back what it was given, for as long as the file is the 
     REQUIRE(store.find(file, stamp));
     check_same(*store.find(file, stamp), *index);
   }
-  const PacketStore later(store_file, folder.path());
+  const VideoIndexStore later(store_file, folder.path());
   REQUIRE(later.find(file, stamp));
   check_same(*later.find(file, stamp), *index);
 
@@ -149,16 +149,16 @@ TEST_CASE("a store gives back what it was given, for as long as the file is the 
   SUBCASE("a dataset that was moved") {
     const Folder other("store-moved");
     fs::copy(store_file, other.path() / ".packets");
-    const PacketStore moved(other.path() / ".packets", other.path());
+    const VideoIndexStore moved(other.path() / ".packets", other.path());
     CHECK(moved.find(other.path() / file.filename(), stamp));
   }
   SUBCASE("two programs at once lose nothing of each other") {
-    PacketStore one(store_file, folder.path()), two(store_file, folder.path());
+    VideoIndexStore one(store_file, folder.path()), two(store_file, folder.path());
     one.add(folder.path() / "one.mp4", {1, 1}, *index);
     two.add(folder.path() / "two.mp4", {2, 2}, *index);
     CHECK(one.save() == "");
     CHECK(two.save() == "");
-    CHECK(PacketStore(store_file, folder.path()).size() == 3);
+    CHECK(VideoIndexStore(store_file, folder.path()).size() == 3);
   }
 }
 
@@ -179,7 +179,7 @@ TEST_CASE("a broken store is an empty one") {
   const FileStamp stamp = *stamp_of(file);
   const auto index = index_video(file);
   {
-    PacketStore store(store_file, folder.path());
+    VideoIndexStore store(store_file, folder.path());
     store.add(file, stamp, *index);
   }
   const std::vector<unsigned char> whole = bytes_of(store_file);
@@ -189,13 +189,13 @@ TEST_CASE("a broken store is an empty one") {
     std::vector<unsigned char> broken = whole;
     broken[i] ^= 0x41;
     write_bytes(store_file, broken);
-    const PacketStore store(store_file, folder.path());
+    const VideoIndexStore store(store_file, folder.path());
     if (const auto known = store.find(file, stamp)) ++found, check_same(*known, *index);
   }
   CHECK(found == 0);
   for (size_t length = 0; length < whole.size(); length += 7) {
     write_bytes(store_file, {whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)});
-    CHECK(PacketStore(store_file, folder.path()).size() == 0);
+    CHECK(VideoIndexStore(store_file, folder.path()).size() == 0);
   }
 }
 
@@ -204,7 +204,7 @@ TEST_CASE("a store that cannot be written says why and still works") {
   const fs::path file = folder.path() / "a.mp4";
   make_video(file, {.frames = 5});
   write_bytes(folder.path() / "plain", {1});
-  PacketStore store(folder.path() / "plain" / "below", folder.path());
+  VideoIndexStore store(folder.path() / "plain" / "below", folder.path());
   store.add(file, *stamp_of(file), *index_video(file));
   CHECK(store.save() != "");
   CHECK(store.find(file, *stamp_of(file)));
@@ -216,7 +216,7 @@ TEST_CASE("the index cache looks through a file once, and again when it changed"
   make_video(file, {.frames = 10});
   const DatasetItem item{.path = file, .name = "a.mp4"};
   CHECK(IndexCache(1, Trust::nothing, store_file, folder.path()).get(item, 0, nullptr)->frame_count() == 10);
-  CHECK(PacketStore(store_file, folder.path()).size() == 1);
+  CHECK(VideoIndexStore(store_file, folder.path()).size() == 1);
   make_video(file, {.frames = 14});
   fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(2));
   CHECK(IndexCache(1, Trust::nothing, store_file, folder.path()).get(item, 0, nullptr)->frame_count() == 14);

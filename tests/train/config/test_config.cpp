@@ -90,12 +90,12 @@ TEST_CASE("unknown keys are refused with file, line and the nearest names") {
                        UsageError);
   CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nmomentun = 0.9\n"), Contains("Near to it: momentum"),
                        UsageError);
-  CHECK_THROWS_WITH_AS(from_toml("[optimiser]\nlr = 0.1\n"), Contains("no section 'optimiser'"), UsageError);
-  CHECK_THROWS_WITH_AS(from_toml("[optimiser]\nlr = 0.1\n"), Contains("Near to it: optimizer"), UsageError);
+  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\n"), Contains("no section 'optimizer'"), UsageError);
+  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\n"), Contains("Near to it: optimizer"), UsageError);
   CHECK_THROWS_WITH_AS(from_toml("\nlr = 0.1\n"), Contains("line 2: 'lr' stands outside of any section"),
                        UsageError);
   CHECK_THROWS_WITH_AS(from_toml("\nlr = 0.1\n"), Contains("[optimizer]"), UsageError);
-  CHECK_THROWS_WITH_AS(from_toml("colour = 3"), Contains("no setting 'colour'"), UsageError);
+  CHECK_THROWS_WITH_AS(from_toml("color = 3"), Contains("no setting 'color'"), UsageError);
 }
 
 TEST_CASE("values of the wrong kind or out of range are refused by name") {

@@ -186,7 +186,7 @@ TEST_CASE("several views: the mean of what each gives by itself") {
   std::vector<int> right(items.size());
   std::vector<std::vector<int64_t>> first_frames;
   for (int clip = 0; clip < 3; ++clip)
-    for (const CropPlace place : {CropPlace::centre, CropPlace::first, CropPlace::last}) {
+    for (const CropPlace place : {CropPlace::center, CropPlace::first, CropPlace::last}) {
       LoaderSettings one = settings;
       one.views = 3;
       one.transform.place = place;
@@ -197,7 +197,7 @@ TEST_CASE("several views: the mean of what each gives by itself") {
         for (size_t k = 0; k < 4; ++k) mean[i][k] += shown->predictions[i].probabilities[k] / 9;
         right[i] += shown->predictions[i].predicted == shown->predictions[i].label;
       }
-      if (place == CropPlace::centre) first_frames.push_back(shown->predictions[0].frames);
+      if (place == CropPlace::center) first_frames.push_back(shown->predictions[0].frames);
     }
   CHECK(first_frames[0] == std::vector<int64_t>{0, 3, 6, 9});
   CHECK(first_frames[1] == std::vector<int64_t>{1, 4, 7, 10});  // the middle view is the only one of one

@@ -38,7 +38,7 @@ struct Bench {
     test::write_moving_blobs(config.data.path, 5);
     dataset = open_dataset(config.data.path, dataset_settings(config));
     for (size_t i = 0; i < dataset.items.size(); ++i)
-      dataset.items[i].split = i % 5 == 4 ? Split::validate : Split::train;  // 16 and 4
+      dataset.items[i].split = i % 5 == 4 ? Split::val : Split::train;  // 16 and 4
     config.clip.frames = 12;
     config.clip.size = config.clip.short_side_min = config.clip.short_side_max = 20;
     config.train.epochs = 3;
@@ -119,8 +119,8 @@ TEST_CASE("the last layer on features learns what it learns in the whole network
   const Checkpoint checkpoint(head.best());
   Network network(bench.backend, DType::f32, model_spec(checkpoint.info().config, 4));
   checkpoint.load_weights(network.store());
-  Loader loader(bench.dataset, bench.dataset.of(Split::validate),
-                loader_settings(checkpoint.info().config, SampleMode::validate));
+  Loader loader(bench.dataset, bench.dataset.of(Split::val),
+                loader_settings(checkpoint.info().config, SampleMode::val));
   const Evaluation evaluation =
       summarize(*classify(network, loader, {}), bench.dataset, bench.dataset.classes);
   CHECK(evaluation.loss == doctest::Approx(checkpoint.info().state.best_loss).epsilon(1e-5));

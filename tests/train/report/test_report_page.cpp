@@ -92,7 +92,7 @@ ReportInput full_input(const TemporaryFolder& run) {
   for (int i = 0; i < 12; ++i)
     data.items.push_back({"x", "x", i % 3, "group " + std::to_string(i / 2),
                           i < 6   ? Split::train
-                          : i < 9 ? Split::validate
+                          : i < 9 ? Split::val
                                   : Split::test});
   input.dataset = data;
   return input;
@@ -146,7 +146,7 @@ TEST_CASE("the whole page: well-formed, self-contained, with the numbers that th
   CHECK(occurrences(page, "class=\"chart intervals\"") == 2);
   CHECK(occurrences(page, "class=\"chart confusion\"") == 1);
   CHECK(holds(page, "<title>validation, epoch 1 (step 4): 75.0%</title>"));
-  CHECK(holds(page, "<title>circle recognised: 1 of 2 (50.0%)</title>"));
+  CHECK(holds(page, "<title>circle recognized: 1 of 2 (50.0%)</title>"));
   CHECK(holds(page, "<title>circle taken for slide: 1 of 2 (50.0%)</title>"));
   CHECK(holds(page, "<title>slide: 2 of 2, 100.0% (95% interval 34.2% to 100.0%)</title>"));
 

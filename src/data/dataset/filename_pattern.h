@@ -21,14 +21,14 @@ struct FrameRange {
 };
 
 /// Text, a number padded with zeros, text: the names of a clip's pictures as a rule.
-class FrameNames {
+class FilenamePattern {
  public:
   /// Reads "img_%05d.jpg" or "img_{:05d}.jpg"; "%%" is a percent sign, "{{" a brace. UsageError
   /// for anything else.
-  static FrameNames parse(std::string_view pattern);
+  static FilenamePattern parse(std::string_view pattern);
   /// The rule by which this name may have been made: its last run of digits is the number. Nothing where it
   /// has no digits, or more than 15.
-  static std::optional<FrameNames> of(std::string_view file_name);
+  static std::optional<FilenamePattern> of(std::string_view file_name);
 
   std::string name(int64_t number) const;
   /// The number that gives exactly this name; nothing where none does.
@@ -37,7 +37,7 @@ class FrameNames {
   std::string pattern() const;
   const std::string& prefix() const { return prefix_; }
 
-  bool operator==(const FrameNames&) const = default;
+  bool operator==(const FilenamePattern&) const = default;
 
  private:
   std::string prefix_, suffix_;

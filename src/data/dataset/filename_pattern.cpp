@@ -1,4 +1,4 @@
-#include "data/dataset/frame_names.h"
+#include "data/dataset/filename_pattern.h"
 
 #include <algorithm>
 #include <charconv>
@@ -28,8 +28,8 @@ std::optional<int> width_of(std::string_view text) {
 
 }  // namespace
 
-FrameNames FrameNames::parse(std::string_view pattern) {
-  FrameNames names;
+FilenamePattern FilenamePattern::parse(std::string_view pattern) {
+  FilenamePattern names;
   bool found = false;
   std::string* part = &names.prefix_;
   for (size_t at = 0; at < pattern.size(); ++at) {
@@ -58,7 +58,7 @@ FrameNames FrameNames::parse(std::string_view pattern) {
   return names;
 }
 
-std::optional<FrameNames> FrameNames::of(std::string_view file_name) {
+std::optional<FilenamePattern> FilenamePattern::of(std::string_view file_name) {
   // The extension may end in a digit (.jp2); the number stands before it.
   const size_t dot = file_name.rfind('.');
   const std::string_view stem = file_name.substr(0, dot == std::string_view::npos ? file_name.size() : dot);
@@ -67,20 +67,20 @@ std::optional<FrameNames> FrameNames::of(std::string_view file_name) {
   size_t begin = end;
   while (begin > 0 && is_digit(stem[begin - 1])) --begin;
   if (begin == end || end - begin > kMostDigits) return std::nullopt;
-  FrameNames names;
+  FilenamePattern names;
   names.prefix_ = file_name.substr(0, begin);
   names.suffix_ = file_name.substr(end);
   names.digits_ = static_cast<int>(end - begin);
   return names;
 }
 
-std::string FrameNames::name(int64_t number) const {
+std::string FilenamePattern::name(int64_t number) const {
   const std::string digits = std::to_string(number);
   const auto zeros = std::max<int64_t>(0, digits_ - static_cast<int64_t>(digits.size()));
   return prefix_ + std::string(static_cast<size_t>(zeros), '0') + digits + suffix_;
 }
 
-std::optional<int64_t> FrameNames::number(std::string_view file_name) const {
+std::optional<int64_t> FilenamePattern::number(std::string_view file_name) const {
   if (file_name.size() <= prefix_.size() + suffix_.size() || !file_name.starts_with(prefix_) ||
       !file_name.ends_with(suffix_))
     return std::nullopt;
@@ -92,7 +92,7 @@ std::optional<int64_t> FrameNames::number(std::string_view file_name) const {
   return name(number) == file_name ? std::optional(number) : std::nullopt;
 }
 
-std::string FrameNames::pattern() const {
+std::string FilenamePattern::pattern() const {
   std::string out;
   const auto add = [&](const std::string& part) {
     for (const char c : part) {
