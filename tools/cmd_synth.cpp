@@ -3,10 +3,10 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "commands.h"
 #include "core/error.h"
+#include "core/processors.h"
 #include "data/synth.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -61,8 +61,7 @@ void run(const Options& options, bool clips_given) {
   synth::DatasetPlan plan;
   plan.folder = options.folder;
   plan.seed = options.seed;
-  plan.workers = options.workers > 0 ? options.workers
-                                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  plan.workers = options.workers > 0 ? options.workers : available_processors();
   parse_size(options.size, plan);
   if (options.split.empty()) {
     plan.clips[1] = options.clips / 10;
