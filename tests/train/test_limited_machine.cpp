@@ -143,8 +143,7 @@ TEST_CASE("threads that nobody chose: as many as the process may use; a thousand
     const Variable limit("OMP_THREAD_LIMIT", "1");
     REQUIRE(bench.train("limited", "0").code == 0);
   }
-  for (const char* name : {"masked", "limited"})
-    CHECK(noted(name).find("threads = 1") != std::string::npos);
+  for (const char* name : {"masked", "limited"}) CHECK(noted(name).find("threads = 1") != std::string::npos);
   REQUIRE(bench.train("one", "1").code == 0);
   for (const char* name : {"masked", "limited"})
     CHECK(test::tensors_of(bench.run(name).last()) == test::tensors_of(bench.run("one").last()));
