@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"
+#include "interrupt.h"
 #include "models/network.h"
 #include "options.h"
 #include "progress.h"
@@ -226,6 +227,7 @@ void refuse_overwriting(const std::string& output, const char* flag, const std::
 }
 
 void run(const Options& options) {
+  outlive_readers();
   Config config;
   const StateDict state = StateDict::read(std::filesystem::path(options.weights));
   apply_notes(config, state, options.flags.given());
