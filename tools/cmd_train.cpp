@@ -203,7 +203,7 @@ void train_anew(const Options& options) {
   const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
   const HeldRun held = options.run.empty()
                            ? hold_unused_folder(std::filesystem::path("runs") / name, kActivity)
-                           : HeldRun{{options.run}, FolderLock(RunFolder{options.run}.path, kActivity)};
+                           : HeldRun{{options.run}, FolderLock(options.run, kActivity)};
   print_note(held.lock);
   const RunFolder& folder = held.folder;
   folder.require_free(options.overwrite);  // before files are looked through, which may take long

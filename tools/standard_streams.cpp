@@ -22,8 +22,7 @@ void open_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) >= 0) continue;
     // The lowest number that is free: this one. Without /dev/null, something that cannot be written to.
-    if (::open("/dev/null", O_RDWR) < 0) [[maybe_unused]]
-      const int held = ::open("/", O_RDONLY | O_DIRECTORY);
+    if (::open("/dev/null", O_RDWR) < 0) ::open("/", O_RDONLY | O_DIRECTORY);
   }
 }
 
