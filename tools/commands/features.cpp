@@ -22,10 +22,14 @@ struct Options {
 };
 
 void extract(const Options& options) {
+  outlive_readers();
   const TrainedNetwork trained = load_network(options.source, NetworkUse::features);
   Config config = trained.info.config;
   config.model.weights = trained.file;  // where training on the features begins
-  if (!options.data.empty()) config.data.path = options.data;
+  if (options.data.empty())
+    keep_packets_apart(config);
+  else
+    config.data.path = options.data;
   if (config.data.path.empty())
     throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
   require_writable(options.output);
@@ -65,7 +69,9 @@ void add_features(CLI::App& app) {
       ->add_option("--output", options->output, "the file to write, for instance clips.features.safetensors")
       ->required();
   options->source.add_to(*command, NetworkUse::features);
-  options->source.flags.add_to(*command, dataset_flags());
+  std::vector<std::string> flags = dataset_flags();
+  flags.emplace_back("packet-cache");
+  options->source.flags.add_to(*command, flags);
   command->callback([options] { extract(*options); });
 }
 

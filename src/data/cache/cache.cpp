@@ -19,6 +19,8 @@ namespace laban {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kSums = "checksums.sha256";
+
 AVPixelFormat format_of(PixelLayout layout) {
   switch (layout) {
     case PixelLayout::yuv420p:
@@ -298,7 +300,7 @@ class CacheMaker {
     if (written.items.empty())
       throw Error(text(dataset_.root.string(), ": none of ", bad_.size(),
                        " files can be read; the first: ", bad_.front().reason));
-    write_file(folder_ / "checksums.sha256", sums);
+    write_file(folder_ / kSums, sums);
     write_file(folder_ / kIndexFile, index_text(written, folder_));
   }
 
@@ -331,6 +333,12 @@ bool make_cache(const Dataset& dataset, const fs::path& folder, const CacheSetti
     throw FileError(folder.string(), "the folder cannot be made: " + failed.message(), "Choose another.");
   if (fs::equivalent(folder, dataset.root, failed))
     throw UsageError(folder.string() + ": is the dataset itself", "Name another folder for the cache.");
+  require_replaceable(folder / kSums, "a cache's list of checksums", [](std::string_view begin) {
+    return begin.substr(0, begin.find('\n')).ends_with(kShardExtension);
+  });
+  require_replaceable(folder / kIndexFile, "a cache's index", [](std::string_view begin) {
+    return begin.starts_with(kIndexHeader) && begin.find(kShardExtension) != std::string_view::npos;
+  });
   return CacheMaker(dataset, folder, settings, progress).run(result);
 }
 

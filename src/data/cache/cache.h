@@ -37,7 +37,9 @@ using CacheProgress = std::function<bool(int64_t done, int64_t of)>;
 /// which it is a dataset of the same names, classes and splits. Shards that are there, of the same clips,
 /// files and settings, are kept where every frame in them has its checksum, else made again; so it goes on
 /// where it was interrupted. Every file is whole or not there. Throws FileError for a clip that cannot be
-/// read (unless those are excluded) and for a disk that is full; UsageError for settings that cannot be.
+/// read (unless those are excluded) and for a disk that is full; UsageError for settings that cannot be, and
+/// where the folder has a table or checksums of something else, which stay as they are. One process at a time
+/// may fill a folder (FolderLock).
 /// Returns false where `progress` stopped it: then there is no laban-index.csv yet.
 bool make_cache(const Dataset& dataset, const std::filesystem::path& folder, const CacheSettings& settings,
                 const CacheProgress& progress, CacheResult& result);

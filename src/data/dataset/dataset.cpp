@@ -128,7 +128,7 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
     return name_in(dataset.root, i.path) + range_suffix(i.range);
   };
   const bool named = any([&](const DatasetItem& i) { return i.name != plain_name(i); });
-  std::string out = text("# laban index of ", dataset.items.size(), " clips in ", dataset.classes.size(),
+  std::string out = text(kIndexHeader, dataset.items.size(), " clips in ", dataset.classes.size(),
                          " classes, layout ", dataset.layout, "\npath,label,split,group",
                          frames ? ",frames" : "", range ? ",first,count" : "", named ? ",name" : "", "\n");
   for (const DatasetItem& item : dataset.items) {

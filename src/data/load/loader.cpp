@@ -82,7 +82,11 @@ struct Loader::State {
 
   std::filesystem::path store_file() const {
     if (!settings.keep_packets) return {};
-    return settings.packets.empty() ? packet_store_file(dataset.root) : settings.packets;
+    if (!settings.packets.empty()) {
+      require_packet_store(settings.packets);
+      return settings.packets;
+    }
+    return settings.packets_beside ? packet_store_file(dataset.root) : user_packet_store_file(dataset.root);
   }
 
   const Dataset& dataset;
