@@ -37,6 +37,7 @@ void make(const Options& options) {
   settings.coding = options.raw ? ShardCoding::raw : ShardCoding::jpeg;
   settings.workers = static_cast<int>(config.data.workers);
   settings.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
+  settings.stop = &interrupt_flag();
   Progress progress("caching", static_cast<int64_t>(dataset.items.size()));
   CacheResult result;
   const bool done = make_cache(

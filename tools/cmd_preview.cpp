@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "data/watch.h"
 #include "interrupt.h"
 #include "options.h"
 #include "progress.h"
@@ -103,6 +104,7 @@ void preview(const Options& options) {
   settings.drop_last = false;
   // Whichever mode: clips of all classes, not the first of the first.
   settings.shuffle = true;
+  settings.stop = &interrupt_flag();
   const auto clips = std::min(options.clips, static_cast<int64_t>(items.size()));
 
   std::error_code failed;
@@ -111,20 +113,27 @@ void preview(const Options& options) {
     throw FileError(options.output, "the folder cannot be made: " + failed.message(), "Choose another.");
   install_interrupt_handler();
   Progress progress("making clips", clips);
-  Loader loader(dataset, items, settings);
-  loader.start(options.epoch, 0, true);
   std::string html;
-  for (int64_t i = 0; i < clips && !interrupted(); ++i) {
-    const auto batch = loader.next();
-    if (!batch) break;  // files that were left out
-    std::string name = std::to_string(i + 1);
-    name = "clip-" + std::string(name.size() < 3 ? 3 - name.size() : 0, '0') + name + ".png";
-    const std::vector<uint8_t> png = report::encode_png(contact_sheet(*batch, 0, settings.transform));
-    write_file(fs::path(options.output) / name, {reinterpret_cast<const char*>(png.data()), png.size()});
-    html += clip_html(dataset, *batch, 0, name);
-    progress.update(i + 1);
+  const auto make_clips = [&] {
+    Loader loader(dataset, items, settings);
+    loader.start(options.epoch, 0, true);
+    for (int64_t i = 0; i < clips; ++i) {
+      if (interrupted()) throw Cancelled{};
+      const auto batch = loader.next();
+      if (!batch) break;  // files that were left out
+      std::string name = std::to_string(i + 1);
+      name = "clip-" + std::string(name.size() < 3 ? 3 - name.size() : 0, '0') + name + ".png";
+      const std::vector<uint8_t> png = report::encode_png(contact_sheet(*batch, 0, settings.transform));
+      write_file(fs::path(options.output) / name, {reinterpret_cast<const char*>(png.data()), png.size()});
+      html += clip_html(dataset, *batch, 0, name);
+      progress.update(i + 1);
+    }
+  };
+  try {
+    make_clips();
+  } catch (const Cancelled&) {
+    throw Error("stopped; no page was written");
   }
-  if (interrupted()) throw Error("stopped; no page was written");
   progress.finish();
   const fs::path index = fs::path(options.output) / "index.html";
   write_file(index, page(options, config, dataset, html));

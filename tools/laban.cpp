@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "core/error.h"
+#include "data/watch.h"
 
 namespace {
 
@@ -45,6 +46,9 @@ int main(int argc, char** argv) {
     return 2;
   } catch (const laban::Error& error) {
     std::fprintf(stderr, "laban: %s\n", error.what());
+    return 1;
+  } catch (const laban::Cancelled&) {
+    std::fprintf(stderr, "laban: stopped\n");
     return 1;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "laban: out of memory\n  A smaller --batch, --frames or --size needs less.\n");

@@ -4,6 +4,7 @@
 // workers nor an interruption changes it. Batches come out in order.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -55,6 +56,9 @@ struct LoaderSettings {
   /// packet_store_file(the dataset's root).
   bool keep_packets = false;
   std::filesystem::path packets{};
+  /// Where it becomes true, the constructor throws Cancelled (watch.h), and so does next() instead of waiting
+  /// for a batch: in the middle of a file, too.
+  const std::atomic<bool>* stop = nullptr;
   /// exclude: called while files are looked through, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> on_check;
 };
