@@ -183,6 +183,50 @@ TEST_CASE("cache, check: Ctrl-C is heard while the dataset is looked for") {
   }
 }
 
+TEST_CASE("frames, check, cache, preview, train: SIGTERM is heard in the middle of a file") {
+  const test::Folder folder("program_terminated");
+  const fs::path data = folder.path() / "data", file = data / "a" / "v.ts";
+  test::make_endless_video(file);
+  test::make_endless_video(data / "b" / "v.ts");
+  put(data / "split.csv", "path,label,split\na/v.ts,a,train\nb/v.ts,b,train\n");
+  const auto made = [&](const char* name) { return (folder.path() / name).string(); };
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"frames", file.string()},
+        {"check", data.string()},
+        {"cache", data.string(), "-o", made("copy")},
+        {"preview", data.string(), "-o", made("page")},
+        {"preview", data.string(), "-o", made("page"), "--on-bad-file", "exclude"},
+        {"train", "--data", data.string(), "--run", made("run"), "--batch", "2", "--epochs", "1"}}) {
+    CAPTURE(command[0]);
+    const fs::path said = folder.path() / "said";
+    fs::remove(said);
+    const pid_t program = test::start_program(command, said, said);
+    const auto reads = [&] {
+      std::error_code gone;
+      for (fs::directory_iterator at("/proc/" + std::to_string(program) + "/fd", gone), end;
+           !gone && at != end; at.increment(gone)) {
+        const fs::path open = fs::read_symlink(at->path(), gone);
+        if (open.extension() == ".ts") return true;
+      }
+      return false;
+    };
+    const auto begin = std::chrono::steady_clock::now();
+    const auto waited = [&] { return std::chrono::steady_clock::now() - begin; };
+    int status = 0;
+    bool told = false, ended = false;
+    while (!ended && waited() < std::chrono::seconds(40)) {
+      if (!told && reads()) told = kill(program, SIGTERM) == 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      ended = waitpid(program, &status, WNOHANG) == program;
+    }
+    if (!ended) kill(program, SIGKILL), waitpid(program, &status, 0);
+    CHECK(told);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 1);
+    CHECK(read_file(said).find("stopped") != std::string::npos);
+  }
+}
+
 TEST_CASE("sample: the definition's table through the program") {
   const auto indices = [](std::vector<std::string> more) {
     std::vector<std::string> arguments{"sample"};
