@@ -92,7 +92,7 @@ TEST_CASE("frames: what cannot be listed is refused") {
   test::make_sound(folder.path() / "sound.wav");
   const Result sound = laban_with({"frames", (folder.path() / "sound.wav").string()});
   CHECK(sound.code == 1);
-  CHECK(sound.says("has no video stream (only audio)"));
+  CHECK(sound.says("is a sound file (WAV), not a video"));
 }
 
 TEST_CASE("index: writes what it found, says it, and is found again") {
@@ -134,7 +134,7 @@ TEST_CASE("check: exit codes, the table, JSON") {
   put(folder.path() / "tango/broken.mp4", "nothing");
   const Result bad = laban_with({"check", root});
   CHECK(bad.code == 1);
-  CHECK(bad.says("unreadable (1)"));
+  CHECK(bad.says("no-video (1)"));
   CHECK(bad.says("label-conflict (1)"));
   CHECK(bad.says("tango/broken.mp4 ["));
   const Result as_json = laban_with({"check", root, "--json"});
@@ -142,10 +142,10 @@ TEST_CASE("check: exit codes, the table, JSON") {
   const json document = json::parse(as_json.out);
   CHECK(document["clean"] == false);
   CHECK(document["complete"] == true);
-  CHECK(document["counts"]["unreadable"] == 1);
+  CHECK(document["counts"]["no-video"] == 1);
   CHECK(document["counts"]["rotated"] == 0);
   CHECK(document["classes"].size() == 2);
-  CHECK(document["findings"][0]["kind"] == "unreadable");
+  CHECK(document["findings"][0]["kind"] == "no-video");
   CHECK(document["findings"][0]["level"] == "problem");
   CHECK(document["findings"][0]["clip"] == "tango/broken.mp4");
   CHECK(laban_with({"check", root, "--no-such-flag"}).code == 2);
