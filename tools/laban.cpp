@@ -10,6 +10,7 @@
 #include "cli/standard_streams.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "data/video/watch.h"
 
 namespace {
 
@@ -44,6 +45,9 @@ int run(int argc, char** argv) {
     return 2;
   } catch (const laban::Error& error) {
     std::fprintf(stderr, "laban: %s\n", error.what());
+    return 1;
+  } catch (const laban::Canceled&) {
+    std::fprintf(stderr, "laban: stopped\n");
     return 1;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "laban: out of memory\n  A smaller --batch, --frames or --size needs less.\n");

@@ -81,6 +81,7 @@ void evaluate(const Options& options) {
   install_interrupt_handler();
   std::optional<Progress> progress;
   LoaderSettings settings = loader_settings(config, split == Split::val ? SampleMode::val : SampleMode::test);
+  settings.stop = &interrupt_flag();
   settings.on_check = [&](int64_t done, int64_t of) {
     if (!progress) progress.emplace("looking through the files", of);
     progress->update(done);

@@ -10,6 +10,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "data/video/watch.h"
 #include "train/features/features.h"
 #include "train/staging_memory.h"
 
@@ -41,14 +42,18 @@ void extract(const Options& options) {
   install_interrupt_handler();
   Progress progress("computing features", static_cast<int64_t>(all.size()));
   LoaderSettings settings = loader_settings(config, SampleMode::test);
+  settings.stop = &interrupt_flag();
   StagingMemory staging(trained.network->backend());
   staging.serve(settings);
-  Loader loader(dataset, all, settings);
-  std::optional<Features> features =
-      extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
-        progress.update(done);
-        return !interrupted();
-      });
+  std::optional<Features> features;
+  try {
+    Loader loader(dataset, all, settings);
+    features = extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
+      progress.update(done);
+      return !interrupted();
+    });
+  } catch (const Canceled&) {  // features stay empty
+  }
   if (!features) throw Error("stopped; nothing was written");
   progress.finish();
   features->config = config;

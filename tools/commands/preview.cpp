@@ -12,6 +12,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "data/video/watch.h"
 #include "train/report/clips.h"
 #include "train/report/text.h"
 
@@ -112,6 +113,7 @@ void preview(const Options& options) {
   settings.drop_last = false;
   // Whichever mode: clips of all classes, not the first of the first.
   settings.shuffle = true;
+  settings.stop = &interrupt_flag();
   const auto clips = std::min(options.clips, static_cast<int64_t>(items.size()));
 
   outlive_readers();
@@ -123,19 +125,26 @@ void preview(const Options& options) {
                       [](std::string_view begin) { return begin.find(kPageMark) != std::string_view::npos; });
   install_interrupt_handler();
   Progress progress("making clips", clips);
-  Loader loader(dataset, items, settings);
-  loader.start(options.epoch, 0, true);
   std::string html;
-  for (int64_t i = 0; i < clips && !interrupted(); ++i) {
-    const auto batch = loader.next();
-    if (!batch) break;  // files that were left out
-    const std::string name = sheet_name(i);
-    const std::vector<uint8_t> png = report::encode_png(contact_sheet(*batch, 0, settings.transform));
-    write_file(fs::path(options.output) / name, {reinterpret_cast<const char*>(png.data()), png.size()});
-    html += clip_html(dataset, *batch, 0, name);
-    progress.update(i + 1);
+  const auto make_clips = [&] {
+    Loader loader(dataset, items, settings);
+    loader.start(options.epoch, 0, true);
+    for (int64_t i = 0; i < clips; ++i) {
+      if (interrupted()) throw Canceled{};
+      const auto batch = loader.next();
+      if (!batch) break;  // files that were left out
+      const std::string name = sheet_name(i);
+      const std::vector<uint8_t> png = report::encode_png(contact_sheet(*batch, 0, settings.transform));
+      write_file(fs::path(options.output) / name, {reinterpret_cast<const char*>(png.data()), png.size()});
+      html += clip_html(dataset, *batch, 0, name);
+      progress.update(i + 1);
+    }
+  };
+  try {
+    make_clips();
+  } catch (const Canceled&) {
+    throw Error("stopped; no page was written");
   }
-  if (interrupted()) throw Error("stopped; no page was written");
   progress.finish();
   write_file(index, page(options, config, dataset, html));
   std::printf("wrote %s\n", index.c_str());

@@ -3,6 +3,8 @@
 #include <turbojpeg.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <numeric>
@@ -117,9 +119,20 @@ class CacheMaker {
   }
 
   bool run(CacheResult& result) {
+    working_ = settings_.workers;
     std::vector<std::thread> threads;
-    for (int i = 1; i < settings_.workers; ++i) threads.emplace_back([&] { work(); });
-    work();
+    for (int i = 0; i < settings_.workers; ++i)
+      threads.emplace_back([&] {
+        work();
+        const std::lock_guard lock(mutex_);
+        if (--working_ == 0) done_working_.notify_one();
+      });
+    {
+      std::unique_lock lock(mutex_);
+      constexpr std::chrono::milliseconds kGlance{50};  // a signal handler can set a flag, but wake nobody
+      while (!done_working_.wait_for(lock, kGlance, [&] { return working_ == 0; }))
+        if (settings_.stop && settings_.stop->load(std::memory_order_relaxed)) stop_ = true;
+    }
     for (std::thread& thread : threads) thread.join();
     if (failure_) std::rethrow_exception(failure_);
     if (stop_) return false;
@@ -312,6 +325,8 @@ class CacheMaker {
   std::atomic<size_t> next_{0};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
+  std::condition_variable done_working_;
+  int working_ = 0;
   int64_t done_ = 0;
   std::vector<BadFile> bad_, damaged_;
   std::exception_ptr failure_;
