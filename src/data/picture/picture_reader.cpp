@@ -7,6 +7,7 @@ extern "C" {
 #include <libavutil/crc.h>
 }
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -93,6 +94,25 @@ void require_whole_png(const std::filesystem::path& file, const std::vector<uint
   }
 }
 
+// Encoders make about ten.
+constexpr int64_t kMostJpegScans = 200, kMostScannedPixels = 16 * kMaxPixels;
+
+/// ITU-T T.81, B.1.1: 0xff and a code begin a segment, whose length follows but for a few. A scan's own bytes
+/// come behind its header: there 0xff is followed by 0, or by one of the codes 0xd0 to 0xd7.
+int64_t count_jpeg_scans(const std::vector<uint8_t>& bytes) {
+  int64_t scans = 0;
+  for (size_t at = 2; at + 4 <= bytes.size();) {
+    if (bytes[at] != 0xff || bytes[at + 1] == 0xff || bytes[at + 1] == 0 ||
+        (bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7)) {
+      ++at;
+      continue;
+    }
+    scans += bytes[at + 1] == 0xda;
+    at += 2 + static_cast<size_t>(bytes[at + 2] << 8 | bytes[at + 3]);
+  }
+  return scans;
+}
+
 PixelLayout layout_of(int subsampling) {
   switch (subsampling) {
     case TJSAMP_420:
@@ -151,6 +171,11 @@ Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
                           &color) != 0)
     refuse(path, std::string("is not a JPEG picture (") + tjGetErrorStr2(jpeg.get()) + ")");
   require_sane(path, frame.width, frame.height, file.size(), kJpegPixelsAByte);
+  // Each scan goes over the whole picture: a few bytes a scan would take minutes, and nothing could stop it.
+  const int64_t most = std::min(kMostJpegScans, kMostScannedPixels / (int64_t{frame.width} * frame.height));
+  if (const int64_t scans = count_jpeg_scans(file); scans > most)
+    refuse(path, text("is a JPEG picture of ", scans, " scans; more than ", most, " of ", frame.width, "x",
+                      frame.height, " pixels are not read"));
   if (color == TJCS_CMYK || color == TJCS_YCCK) refuse(path, "is a JPEG picture for print (CMYK)");
   frame.layout = color == TJCS_RGB ? PixelLayout::rgb24 : layout_of(subsampling);
   frame.full_range = true;

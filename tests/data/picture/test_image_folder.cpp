@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <turbojpeg.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -22,7 +24,7 @@ using Bytes = std::vector<unsigned char>;
 /// A smooth picture: lossy coding keeps it.
 int value(int x, int y, int c, int shift) { return 60 + shift + x * 2 + y * (c + 1); }
 
-Bytes jpeg(int width, int height, int shift, int subsampling) {
+Bytes jpeg(int width, int height, int shift, int subsampling, int flags = 0) {
   Bytes rgb(static_cast<size_t>(width * height * 3));
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
@@ -32,7 +34,7 @@ Bytes jpeg(int width, int height, int shift, int subsampling) {
   unsigned char* data = nullptr;
   unsigned long size = 0;
   REQUIRE(tjCompress2(coder.get(), rgb.data(), width, 0, height, TJPF_RGB, &data, &size, subsampling, 98,
-                      0) == 0);
+                      flags) == 0);
   Bytes bytes(data, data + size);
   tjFree(data);
   return bytes;
@@ -204,6 +206,26 @@ TEST_CASE("a few bytes that claim a huge picture cost nothing") {
   Bytes png = kPng;
   png[18] = png[22] = 0x3f;
   refused("claims.png", png);
+}
+
+TEST_CASE("a progressive JPEG is read, one of hundreds of scans is refused") {
+  const test::Folder folder("scans");
+  PictureReader reader;
+  const fs::path file = folder.path() / "p.jpg";
+  const Bytes whole = jpeg(64, 48, 0, TJSAMP_420, TJFLAG_PROGRESSIVE);
+  test::write_bytes(file, whole);
+  CHECK(reader.read(file).width == 64);
+  // The last scan again and again, before the end of the picture.
+  const auto end = whole.end() - 2;
+  const std::array<unsigned char, 2> scan{0xff, 0xda};
+  const auto last = std::find_end(whole.begin(), end, scan.begin(), scan.end());
+  REQUIRE(last != end);
+  Bytes many(whole.begin(), end);
+  for (int i = 0; i < 300; ++i) many.insert(many.end(), last, end);
+  many.insert(many.end(), end, whole.end());
+  test::write_bytes(file, many);
+  const std::string why = reason([&] { reader.read(file); });
+  CHECK_MESSAGE(why.find("scans; more than 200 of 64x48 pixels are not read") != std::string::npos, why);
 }
 
 TEST_CASE("a link that leads nowhere is a picture that cannot be read, not one that is not there") {
