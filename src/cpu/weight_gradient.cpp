@@ -287,8 +287,8 @@ WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int thread
 }
 
 size_t WeightGradientPlan::scratch_bytes() const {
-  return ScratchCutter::bytes_for<float>((panel_x + panel_dy) * threads) +
-         ScratchCutter::bytes_for<float>(weights_of(geometry) * (pixel_groups - 1));
+  return ScratchCutter::bytes_for({bytes_of<float>((panel_x + panel_dy) * threads),
+                                   bytes_of<float>(weights_of(geometry) * (pixel_groups - 1))});
 }
 
 void add_weight_gradient(const WeightGradientPlan& plan, const Tensor& x, const Tensor& dy, float* dw,
@@ -297,8 +297,8 @@ void add_weight_gradient(const WeightGradientPlan& plan, const Tensor& x, const 
   const int64_t weights = weights_of(plan.geometry), panel = plan.panel_x + plan.panel_dy;
   const int64_t units = plan.input_tiles * plan.geometry.window.volume() * plan.output_tiles;
   const int per_group = plan.threads / plan.pixel_groups;
-  float* panels = scratch.take<float>(panel * plan.threads);
-  float* partials = scratch.take<float>(weights * (plan.pixel_groups - 1));
+  float* panels = scratch.take_array<float>(panel * plan.threads);
+  float* partials = scratch.take_array<float>(weights * (plan.pixel_groups - 1));
 
   for_each_range(plan.threads, weights * (plan.pixel_groups - 1),
                  [&](Range range) { std::fill(partials + range.begin, partials + range.end, 0.0f); });

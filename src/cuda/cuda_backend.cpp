@@ -51,7 +51,7 @@ void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
 }  // namespace
 
 CudaBackend::CudaBackend(const CudaSettings& settings)
-    : OwnKernels(settings),
+    : Chain<RunsKernel, OnDevice, OwnOps>(settings),
       convolutions_(make_plans(settings, info_, libraries_, stream_.get()),
                     {.tf32 = settings.tf32,
                      .deterministic = settings.deterministic,
@@ -89,27 +89,27 @@ std::unique_ptr<Recording> CudaBackend::record(const std::function<void()>& body
 
 void CudaBackend::run(const ConvForward& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const ConvBackwardData& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const LinearForward& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const LinearBackwardData& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const LinearBackwardWeights& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
-  finish();
+  launched();
 }
 
 size_t CudaBackend::scratch_for(const ConvForward& op) { return convolutions_.scratch_bytes(op); }

@@ -140,9 +140,9 @@ void backward(const BatchNormBackward& op, Scratch memory, Stream stream) {
                           scratch.take_array<float>(blocks * shape.c), scratch.take_array<float>(shape.c),
                           scratch.take_array<float>(shape.c)};
   const T *x = op.x.as<T>(), *y = mask == Mask::from_y ? op.y.as<T>() : nullptr, *dy = op.dy.as<T>();
-  T* dresidual = optional<T>(op.dresidual);
+  T* dresidual = op.dresidual.as_or_null<T>();
   const BatchNormVectors vectors{.gamma = op.gamma.as<float>(),
-                                 .beta = optional<float>(op.beta),
+                                 .beta = op.beta.as_or_null<float>(),
                                  .mean = op.mean.as<float>(),
                                  .spread = op.inv_std.as<float>(),
                                  .eps = 0};

@@ -23,6 +23,9 @@ namespace laban::cuda {
 
 using Stream = ::CUstream_st*;
 
+// The kernel of an op is declared here: run(op, stream) or, where it needs scratch, run(op, scratch, stream) and
+// scratch_bytes(op). own_ops.h checks that there is one for every op of AllOps that no library computes.
+
 void run(const BatchNormTrain& op, Scratch scratch, Stream stream);
 void run(const BatchNormInfer& op, Stream stream);
 void run(const BatchNormBackward& op, Scratch scratch, Stream stream);
