@@ -121,8 +121,6 @@ void CudaBackend::prepare_for(const ConvBackwardWeights& op) { convolutions_.pre
 
 }  // namespace cuda
 
-bool cuda_is_built() { return true; }
-
 std::unique_ptr<Backend> make_cuda_backend(const CudaSettings& settings) {
   return std::make_unique<cuda::CudaBackend>(settings);
 }

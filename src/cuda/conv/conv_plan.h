@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "cuda/conv/cudnn_graph.h"
+#include "cuda/conv/cudnn_plan.h"
 #include "cuda/conv/plan_file.h"
 
 namespace laban::cuda {

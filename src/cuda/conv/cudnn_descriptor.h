@@ -68,10 +68,6 @@ struct AttributeType<cudnnPointwiseMode_t> {
   static constexpr auto tag = CUDNN_TYPE_POINTWISE_MODE;
 };
 template <>
-struct AttributeType<cudnnReduceTensorOp_t> {
-  static constexpr auto tag = CUDNN_TYPE_REDUCTION_OPERATOR_TYPE;
-};
-template <>
 struct AttributeType<cudnnBackendHeurMode_t> {
   static constexpr auto tag = CUDNN_TYPE_HEUR_MODE;
 };

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "cuda/conv/cudnn_graph.h"
+#include "cuda/conv/cudnn_engines.h"
 
 namespace laban::cuda {
 

@@ -92,8 +92,6 @@ class Run {
         return weights(operation);
       case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR:
         return pointwise(operation);
-      case CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR:
-        return sum(operation);
       default:
         throw Error("the stand-in cuDNN knows no such operation");
     }
@@ -159,18 +157,9 @@ class Run {
     std::vector<float> y(a.values.size());
     const auto mode = value<cudnnPointwiseMode_t>(child(o, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR),
                                                   CUDNN_ATTR_POINTWISE_MODE);
-    require(mode == CUDNN_POINTWISE_ADD || mode == CUDNN_POINTWISE_MUL,
-            "the stand-in cuDNN adds and multiplies");
-    for (size_t i = 0; i < y.size(); ++i)
-      y[i] = mode == CUDNN_POINTWISE_ADD ? a.values[i] + b.values[i] : a.values[i] * b.values[i];
+    require(mode == CUDNN_POINTWISE_ADD, "the stand-in cuDNN only adds");
+    for (size_t i = 0; i < y.size(); ++i) y[i] = a.values[i] + b.values[i];
     store(Operand(child(o, CUDNN_ATTR_OPERATION_POINTWISE_YDESC)), std::move(y));
-  }
-  void sum(const Node& o) {
-    const Input x = loaded(o, CUDNN_ATTR_OPERATION_REDUCTION_XDESC);
-    const Operand y(child(o, CUDNN_ATTR_OPERATION_REDUCTION_YDESC));
-    std::vector<double> sums(static_cast<size_t>(y.shape.count()));
-    for (size_t i = 0; i < x.values.size(); ++i) sums[i % sums.size()] += static_cast<double>(x.values[i]);
-    store(y, std::vector<float>(sums.begin(), sums.end()));
   }
 
   std::map<int64_t, void*> bound_;
