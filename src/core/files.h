@@ -10,7 +10,7 @@ namespace laban {
 
 /// Writes to `path`.tmp, and commit() makes it `path` in one step: flushed to the disk, renamed, and the
 /// folder flushed too, so that after a crash or a power cut `path` holds either the old bytes or all of the
-/// new ones. Without commit() the temporary file is removed. Throws FileError (no room, no permission, ...).
+/// new ones. Without commit() the temporary file is removed. Throws FileError (disk full, no permission, ...).
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -157,14 +157,14 @@ void CpuBackend::run(const GlobalAvgPoolBackward& op, Scratch scratch) {
   with_type(op.dx.dtype, [&]<class T>() {
     const Shape& xs = op.dx.shape;
     const int64_t places = xs.t * xs.h * xs.w;
-    const float share = 1.0f / static_cast<float>(places);
+    const float weight = 1.0f / static_cast<float>(places);
     const T* dy = op.dy.as<T>();
     T* dx = op.dx.as<T>();
     for_each_range(threads_, xs.n * places, [&](Range pixels) {
       for (int64_t p = pixels.begin; p < pixels.end; ++p) {
         const T* row = dy + p / places * xs.c;
 #pragma omp simd
-        for (int64_t c = 0; c < xs.c; ++c) dx[p * xs.c + c] = narrow<T>(widen(row[c]) * share);
+        for (int64_t c = 0; c < xs.c; ++c) dx[p * xs.c + c] = narrow<T>(widen(row[c]) * weight);
       }
     });
   });

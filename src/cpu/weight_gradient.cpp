@@ -176,8 +176,8 @@ class Worker {
     const int64_t stride = g_.window.stride[axis - 1], before = g_.window.padding[axis - 1] - tap;
     const int64_t inputs = places_of(g_.x)[axis];
     const int64_t begin = std::max(box.y[axis].begin, before > 0 ? div_up(before, stride) : 0);
-    const int64_t room = inputs - 1 + before;
-    const int64_t end = std::min(box.y[axis].end, room < 0 ? 0 : room / stride + 1);
+    const int64_t reach = inputs - 1 + before;
+    const int64_t end = std::min(box.y[axis].end, reach < 0 ? 0 : reach / stride + 1);
     return {begin, std::max(begin, end)};
   }
 
@@ -267,13 +267,13 @@ WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int thread
   // neighboring outputs share inputs; then along w, h, t, n. Each axis is cut evenly.
   const auto extents = places_of(geometry.y);
   const auto kernel_extends = [&](int axis) { return axis > 0 && geometry.window.kernel[axis - 1] > 1; };
-  int64_t room = kBlockPlaces;
+  int64_t left = kBlockPlaces;
   for (const bool shared : {true, false})
     for (int axis = 3; axis >= 0; --axis) {
       if (kernel_extends(axis) != shared) continue;
-      const int64_t pieces = div_up(extents[axis], room);
+      const int64_t pieces = div_up(extents[axis], left);
       plan.block[axis] = div_up(extents[axis], pieces);
-      room = std::max<int64_t>(1, room / plan.block[axis]);
+      left = std::max<int64_t>(1, left / plan.block[axis]);
     }
   int64_t inputs = plan.block[0], places = plan.block[0];
   for (int axis = 1; axis < 4; ++axis) {

@@ -1,4 +1,4 @@
-// In place of everything else of this room where laban is built without CUDA.
+// In place of everything else of this module where laban is built without CUDA.
 #include "core/error.h"
 #include "cuda/ladder/ladder_bench.h"
 #include "cuda/make_backend.h"

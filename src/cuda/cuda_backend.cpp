@@ -28,7 +28,7 @@ ConvPlans make_plans(const CudaSettings& settings, const DeviceInfo& info, Libra
   return ConvPlans(DeviceProperties::of_handle(libraries.cudnn(stream), info.name), std::move(plans));
 }
 
-/// Runs the smallest kernel there is: a program that was built for other cards has none that this one can
+/// Runs the smallest kernel there is: a program that was built for other GPUs has none that this one can
 /// run.
 void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
   const auto memory = backend.allocate(512);
@@ -42,7 +42,7 @@ void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
   } catch (const Error& error) {
     throw Error(text("--device cuda: no kernel of this laban starts on the ", info.name,
                      " (compute capability ", info.major, '.', info.minor, "): ", error.sentence()),
-                text("Most likely it was built for other cards. Build it on this machine, or with "
+                text("Most likely it was built for other GPUs. Build it on this machine, or with "
                      "-DLABAN_CUDA_ARCHITECTURES=",
                      info.major, info.minor, "."));
   }

@@ -16,8 +16,8 @@ struct CudaSettings {
   bool deterministic = true;  // only algorithms that give the same bits in every run
   /// Time the convolution algorithms of each shape instead of asking cuDNN's heuristics.
   bool autotune = false;
-  bool exact_weights =
-      false;          // bf16: gradients of weights are never rounded to bf16 (cuda/conv/convolution.h)
+  /// bf16: gradients of weights are never rounded to bf16 (cuda/conv/convolution.h).
+  bool exact_weights = false;
   bool graph = true;  // record a step once and replay it
   /// For checks: memory that the host may touch as well, every op waited for, no padding.
   bool managed = false;

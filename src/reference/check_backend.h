@@ -19,9 +19,9 @@ namespace laban {
 /// What was compared of one kind of op, so far.
 struct CheckedOp {
   int64_t runs = 0;
-  double share = 0;    // the largest difference, of what rounding explains: at most 1
-  double error = 0;    // the same difference, of what is right, as norms
-  std::string tensor;  // where
+  double fraction = 0;  // the largest difference, of what rounding explains: at most 1
+  double error = 0;     // the same difference, of what is right, as norms
+  std::string tensor;   // where
 };
 
 namespace opcheck {

@@ -105,7 +105,7 @@ TEST_CASE("bf16: a stem of 3 channels padded to 8 is unfolded, forward and for i
 }
 
 TEST_CASE("a pointwise convolution is a matrix product, in all three passes") {
-  // No plan is asked for: on a card that cuDNN knows nothing of there is none.
+  // No plan is asked for: on a GPU that cuDNN knows nothing of there is none.
   if (!cudnn_can_load()) return;
   Convolutions all = convolutions({});
   const size_t product = ScratchCutter::bytes_for({kProductWorkspace});

@@ -1,5 +1,5 @@
 // Every convolution of every model, in every precision and direction, has an engine in cuDNN for an H200, and
-// a plan that can be made: asked of cuDNN itself, without a card, from the card's description
+// a plan that can be made: asked of cuDNN itself, without a GPU, from the GPU's description
 // (h200-device.json).
 #include <doctest/doctest.h>
 

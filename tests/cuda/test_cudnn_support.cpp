@@ -25,7 +25,7 @@ std::string offer(const DeviceProperties& device, ConvPass pass, const ConvGeome
   const ConvGraph graph({pass, geometry, MathMode::bf16, epilogue, deterministic}, device);
   std::vector<EngineConfig> found = engines(graph, device, Search::thorough);
   if (found.empty() || !found.front().notes.compiled) return std::to_string(found.size());
-  // Without a card the last step, loading what NVRTC has compiled, must fail: so far it may come.
+  // Without a GPU the last step, loading what NVRTC has compiled, must fail: so far it may come.
   std::string why;
   const bool works = Plan::make(std::move(found.front()), device, &why).has_value() ||
                      why.find("cuLibraryLoadData") != std::string::npos;

@@ -46,8 +46,8 @@ class Unbacked : public Memory {
 
 struct Row {
   int64_t runs = 0;
-  double gbyte = 0, gflop = 0, seconds = 0,
-         arithmetic_bound = 0;  // seconds of the ops that arithmetic bounds
+  double gbyte = 0, gflop = 0, seconds = 0;
+  double arithmetic_bound = 0;  // seconds of the ops that arithmetic bounds
 };
 
 class Walk {

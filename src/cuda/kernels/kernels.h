@@ -6,7 +6,7 @@
 // recorded in a CUDA graph.
 //
 // Sums have a fixed order that depends on shapes alone: no float atomics, and grids that do not depend on the
-// card. The same numbers give the same bits in every run.
+// GPU. The same numbers give the same bits in every run.
 //
 // No header of CUDA is needed here: a stream is a pointer to an incomplete type, cudaStream_t.
 //
