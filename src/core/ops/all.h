@@ -14,11 +14,7 @@
 
 namespace laban {
 
-using AllOps = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain, BatchNormInfer,
-                      BatchNormBackward, InverseStd, ReluForward, ReluBackward, Accumulate, Cast,
-                      MaxPoolForward, MaxPoolBackward, GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout,
-                      SubsampleForward, SubsampleBackward, ClipsFromFrames, MixClips, LinearForward,
-                      LinearBackwardData, LinearBackwardWeights, SoftmaxCrossEntropy, Softmax, SgdStep,
-                      AdamStep, MovingAverage, SumOfSquares, SetZero>;
+using AllOps =
+    Joined<ConvOps, BatchNormOps, ElementwiseOps, PoolOps, InputOps, LinearOps, LossOps, OptimizerOps>;
 
 }  // namespace laban

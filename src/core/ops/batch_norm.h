@@ -111,4 +111,6 @@ struct InverseStd {
   OpCost cost() const { return {}; }
 };
 
+using BatchNormOps = OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, InverseStd>;
+
 }  // namespace laban

@@ -65,4 +65,6 @@ struct ConvBackwardWeights {
   OpCost cost() const { return conv_cost(x, dw, dy, window, own_channels); }
 };
 
+using ConvOps = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights>;
+
 }  // namespace laban

@@ -84,4 +84,6 @@ struct SetZero {
   OpCost cost() const { return moving({x}); }
 };
 
+using ElementwiseOps = OpList<ReluForward, ReluBackward, Accumulate, Cast, Dropout, SetZero>;
+
 }  // namespace laban

@@ -48,4 +48,6 @@ struct MixClips {
   OpCost cost() const { return moving({x, x, y}, x.shape); }
 };
 
+using InputOps = OpList<ClipsFromFrames, MixClips>;
+
 }  // namespace laban

@@ -49,4 +49,6 @@ struct LinearBackwardWeights {
   OpCost cost() const { return linear_cost({x, dy, dw, dw}, x.shape, dw.shape); }
 };
 
+using LinearOps = OpList<LinearForward, LinearBackwardData, LinearBackwardWeights>;
+
 }  // namespace laban

@@ -45,4 +45,6 @@ struct Softmax {
   OpCost cost() const { return moving({logits, probabilities}); }
 };
 
+using LossOps = OpList<SoftmaxCrossEntropy, Softmax>;
+
 }  // namespace laban

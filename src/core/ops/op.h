@@ -5,7 +5,8 @@
 //             ones too; the names are those of the members
 //   cost()    the least that it takes of a machine
 //
-// all.h lists the ops and checks that each has all three.
+// Each header ends with the list of its ops; all.h joins them. An op of the list that lacks one of the three does
+// not compile.
 #pragma once
 
 #include <concepts>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/ops/op_list.h"
 #include "core/tensor.h"
 #include "core/window.h"
 

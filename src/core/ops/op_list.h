@@ -1,9 +1,8 @@
 // A list of op types, and what is derived from one.
 #pragma once
 
+#include <cstddef>
 #include <type_traits>
-
-#include "core/ops/op.h"
 
 namespace laban {
 
@@ -22,6 +21,17 @@ struct OpList {
 };
 
 namespace op_list {
+
+template <class... Lists>
+struct Joined {
+  using Type = OpList<>;
+};
+template <class... Ops>
+struct Joined<OpList<Ops...>> {
+  using Type = OpList<Ops...>;
+};
+template <class... First, class... Second, class... Rest>
+struct Joined<OpList<First...>, OpList<Second...>, Rest...> : Joined<OpList<First..., Second...>, Rest...> {};
 
 template <class List, class Without, class... Kept>
 struct Minus {
@@ -42,6 +52,10 @@ struct ChainOf<Level, Base, OpList<Op, Rest...>> {
 };
 
 }  // namespace op_list
+
+/// The ops of all these lists, in order.
+template <class... Lists>
+using Joined = typename op_list::Joined<Lists...>::Type;
 
 /// The ops of List that are not in Without.
 template <class List, class Without>

@@ -104,4 +104,6 @@ struct SumOfSquares {
   OpCost cost() const { return moving({x}); }
 };
 
+using OptimizerOps = OpList<SgdStep, AdamStep, MovingAverage, SumOfSquares>;
+
 }  // namespace laban

@@ -83,4 +83,7 @@ struct SubsampleBackward {
   OpCost cost() const { return moving({dy, dx}, dx.shape); }
 };
 
+using PoolOps = OpList<MaxPoolForward, MaxPoolBackward, GlobalAvgPoolForward, GlobalAvgPoolBackward,
+                       SubsampleForward, SubsampleBackward>;
+
 }  // namespace laban

@@ -9,8 +9,7 @@
 namespace laban::cuda {
 
 /// What cuDNN and cuBLAS compute.
-using LibraryOps = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, LinearForward,
-                          LinearBackwardData, LinearBackwardWeights>;
+using LibraryOps = Joined<ConvOps, LinearOps>;
 using OwnOps = Minus<AllOps, LibraryOps>;
 
 template <class Op>
