@@ -1,4 +1,4 @@
-// ReferenceBackend: every op of core/backend.h as plain loops on host memory.
+// ReferenceBackend: every op of core/ops as plain loops on host memory.
 //
 // It is the textbook (read the op here before reading a fast version of it) and the oracle (every other
 // backend is tested against it, in f64). Values are stored as f64, f32 or bf16, converted to double on load,

@@ -1,4 +1,4 @@
-// laban's own CUDA kernels, one op a file: everything of core/backend.h but convolutions and matrix products,
+// laban's own CUDA kernels, one op a file: everything of core/ops but convolutions and matrix products,
 // which are cuDNN's and cuBLAS's.
 //
 // run() only puts work on the stream: it neither allocates nor waits, and what changes from step to step (the
