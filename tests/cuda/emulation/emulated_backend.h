@@ -18,6 +18,6 @@ class OnHost : public ReferenceBackend {
   void launched() {}
 };
 
-using EmulatedBackend = Chain<cuda::RunsKernel, OnHost, cuda::OwnOps>;
+class EmulatedBackend : public Chain<cuda::RunsKernel, OnHost, cuda::OwnOps> {};
 
 }  // namespace laban::emulation
