@@ -14,7 +14,10 @@ constexpr size_t bytes_of(int64_t count) {
   return static_cast<size_t>(count) * sizeof(T);
 }
 
-/// Pieces begin at multiples of `alignment` bytes, and so do not share a line of `alignment` bytes.
+/// What a place in an arena, and so any scratch, is aligned to.
+constexpr size_t kScratchAlignment = 64;
+
+/// Pieces begin at multiples of `alignment` bytes, and no two lie on one line of that many bytes.
 template <size_t alignment>
 class AlignedCutter {
  public:
@@ -30,8 +33,11 @@ class AlignedCutter {
   /// The next piece; null where it is empty.
   void* take(size_t bytes) {
     if (bytes == 0) return nullptr;
-    const auto begin = reinterpret_cast<uintptr_t>(scratch_.data);
-    const size_t lead = rounded(begin) - begin;
+    size_t lead = 0;
+    if constexpr (kLead > 0) {
+      const auto begin = reinterpret_cast<uintptr_t>(scratch_.data);
+      lead = rounded(begin) - begin;
+    }
     require(lead + taken_ + rounded(bytes) <= scratch_.bytes, "AlignedCutter: the scratch is too small");
     void* piece = static_cast<std::byte*>(scratch_.data) + lead + taken_;
     taken_ += rounded(bytes);
@@ -46,8 +52,8 @@ class AlignedCutter {
  private:
   static constexpr size_t rounded(size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-  static constexpr size_t kOfScratch = 64;  // what any scratch is aligned to: a place in an arena
-  static constexpr size_t kLead = alignment <= kOfScratch ? 0 : alignment;
+  // Bytes that may be lost before the first piece: none where scratch, a place in an arena, is aligned anyway.
+  static constexpr size_t kLead = alignment <= kScratchAlignment ? 0 : alignment;
 
   Scratch scratch_;
   size_t taken_ = 0;
