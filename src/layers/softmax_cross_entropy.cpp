@@ -22,7 +22,7 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
                               .smoothing = smoothing,
                               .scale = scale,
                               .other_labels = targets.other_labels.tensor(),
-                              .share = targets.share.tensor()});
+                              .fraction = targets.share.tensor()});
   return loss;
 }
 

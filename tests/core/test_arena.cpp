@@ -138,8 +138,8 @@ TEST_CASE("every running pass gets the planned places") {
   arena.begin_pass();
   pass();
   CHECK(seen == first);
-  CHECK(arena.peak_bytes() ==
-        4032 + 128);  // 1000 floats and 10 doubles; what came later fits where the floats were
+  // 1000 floats and 10 doubles; what came later fits where the floats were.
+  CHECK(arena.peak_bytes() == 4032 + 128);
 }
 
 TEST_CASE("a pass that differs from the plan is refused") {

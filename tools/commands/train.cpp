@@ -137,7 +137,7 @@ class Observed {
         "op", "runs", "worst tensor", "error", "explained");
     for (const auto& [name, op] : check_->checked())
       std::printf("  %-24s %9lld  %-12s %10.1e %9.1f%%\n", name.c_str(), static_cast<long long>(op.runs),
-                  op.tensor.c_str(), op.error, 100 * op.share);
+                  op.tensor.c_str(), op.error, 100 * op.fraction);
   }
 
  private:

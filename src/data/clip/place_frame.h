@@ -1,4 +1,4 @@
-// Frames for a device that makes the clip's pixels itself (ClipsFromFrames in core/backend.h).
+// Frames for a device that makes the clip's pixels itself (ClipsFromFrames in core/ops/input.h).
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,7 @@ struct BadFile {
   std::string file, reason;  // reason: the FileError's whole text
 };
 
-/// A clip as decoded, for a device that makes its pixels (ClipsFromFrames in core/backend.h).
+/// A clip as decoded, for a device that makes its pixels (ClipsFromFrames in core/ops/input.h).
 struct PlacedClip {
   std::pmr::vector<uint8_t> bytes;
   std::vector<FramePlacement> frames;  // t; their planes begin at places in `bytes`
