@@ -25,10 +25,13 @@ check_format() {  # files on stdin
     echo "check_house: clang-format 14 is not installed; the format was not checked"
   fi
 }
-# Prose is wrapped at 100 columns. Tables, code, headings and lines without a place to break are as long as they are.
+# Prose is wrapped at 100 columns. Tables, code, formulas, headings and lines without a place to break are as long as they are.
 check_width() {  # files
   for document in "$@"; do
-    awk '/^ *```/ { code = !code; print ""; next } code || /^ *\|/ || /^#/ || /^ *</ { print ""; next } { print }' "$document" |
+    awk '
+      /^ *```/ { code = !code }
+      { print code || formula || /^\$\$/ || /^    / || /^ *[|<`]/ || /^#/ ? "" : $0 }
+      /\$\$/ { if (gsub(/\$\$/, "") % 2) formula = !formula }' "$document" |
       LC_ALL=C.UTF-8 grep -nE '^.{101,}' | grep -E '^[0-9]+: *([-*>]|[0-9]+\.)? *[^ ]+ ' |
       sed "s|^\([0-9]*\):.*|$document:\1:   <- longer than 100 columns|" >>"$breaches" || true
   done
