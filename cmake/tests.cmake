@@ -9,6 +9,7 @@ target_link_libraries(laban_test_support PUBLIC laban_options laban_reference do
 
 function(laban_tests module)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${module}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/tests/cuda/(emulation|standin)/") # programs of their own
   if(NOT sources)
     return()
   endif()
@@ -20,9 +21,16 @@ function(laban_tests module)
   set_tests_properties(${module} PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
 endfunction()
 
+# Files that the program's tests have made by the tests of other modules.
+set(LABAN_MADE_BY_OTHER_TESTS data/made_clips.cpp train/train_fixture.cpp weights/made_files.cpp weights/golden.cpp)
 laban_tests(core laban_core)
 laban_tests(reference laban_reference)
 laban_tests(cpu laban_cpu laban_reference)
+# Each way in which the environment gives fewer threads than are asked for.
+foreach(limit OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true OMP_MAX_ACTIVE_LEVELS=0 OMP_NUM_THREADS=1)
+  add_test(NAME cpu_${limit} COMMAND laban_test_cpu "--test-case=threads granted by the environment*")
+  set_tests_properties(cpu_${limit} PROPERTIES ENVIRONMENT "OMP_WAIT_POLICY=passive;${limit}" TIMEOUT 300)
+endforeach()
 laban_tests(layers laban_layers laban_reference laban_cpu)
 laban_tests(models laban_models laban_reference laban_cpu)
 laban_tests(weights laban_weights laban_train laban_cpu laban_reference nlohmann_json::nlohmann_json)
@@ -31,7 +39,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
 endif()
 laban_tests(data laban_data nlohmann_json::nlohmann_json PkgConfig::LIBAV)
 laban_tests(train laban_train laban_cpu laban_reference nlohmann_json::nlohmann_json)
-laban_tests(program laban_weights laban_train nlohmann_json::nlohmann_json PkgConfig::LIBAV)
+laban_tests(program laban_weights laban_train laban_cpu laban_reference nlohmann_json::nlohmann_json PkgConfig::LIBAV)
+list(TRANSFORM LABAN_MADE_BY_OTHER_TESTS PREPEND ${PROJECT_SOURCE_DIR}/tests/)
+target_sources(laban_test_program PRIVATE ${LABAN_MADE_BY_OTHER_TESTS})
 laban_cuda_tests()
 if(NOT LABAN_SANITIZE STREQUAL "thread") # one thread that changes stacks: nothing to see, and it cannot be followed
   add_subdirectory(tests/cuda/emulation)
