@@ -30,13 +30,13 @@ deps:
 	@sh tools/scripts/install_deps.sh
 
 configure: deps
-	$(call configure_with,$(PRESET),$(BUILD),$(CMAKE_FLAGS))
+	$(call configure_with,$(PRESET),$(BUILD),$(options) $(CMAKE_FLAGS))
 
-build: CMAKE_FLAGS += -DBUILD_TESTING=ON
+build: options += -DBUILD_TESTING=ON
 build: configure
 	@cmake --build $(BUILD) -j $(JOBS)
 
-test: CMAKE_FLAGS += -DLABAN_WERROR=ON
+test: options += -DLABAN_WERROR=ON
 test: build
 	@ctest --test-dir $(BUILD) --output-on-failure
 
