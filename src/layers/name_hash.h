@@ -1,4 +1,4 @@
-// The number of a name's random stream.
+// A name's random stream.
 #pragma once
 
 #include <cstdint>
