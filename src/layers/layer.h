@@ -1,6 +1,6 @@
 // The contract of a layer.
 //
-//   forward(ctx, x)             computes y. If saves(ctx), it saves what backward needs. It never writes to x,
+//   forward(ctx, x)             computes y. If saves(ctx), it saves what backward needs. Never writes to x,
 //                               which the caller may still need (a shortcut reads the same x).
 //   backward(ctx, dy, need_dx)  requires a matching forward (std::logic_error otherwise), and there is one
 //                               backward per forward. It accumulates parameter gradients, releases what

@@ -84,8 +84,7 @@ TrainingDiverged::TrainingDiverged(int64_t step, std::string place, std::vector<
                                    const std::string& what)
     : Error(text(what, " in step ", step, "; first in ", place, "; clips of the batch: ", join(files)),
             "A smaller --lr, a longer --warmup-epochs or --clip-norm 1 usually helps. The run's "
-            "last.safetensors holds "
-            "the weights from before."),
+            "last.safetensors holds the weights from before."),
       step_(step),
       place_(std::move(place)),
       files_(std::move(files)) {}

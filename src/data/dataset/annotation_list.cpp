@@ -138,8 +138,8 @@ FrameRange span_range(const std::string& start, const std::string& end, const st
   if (last < first)
     throw FileError(
         where, text("the clip ends at frame ", last, ", before it starts at ", first),
-        "Four columns mean PATH START END LABEL. If the row has several labels (PATH NUM_FRAMES LABEL LABEL), "
-        "keep one: every clip has exactly one class.");
+        "Four columns mean PATH START END LABEL. If the row has several labels (PATH NUM_FRAMES LABEL "
+        "LABEL), keep one: every clip has exactly one class.");
   return {first, last - first + 1};
 }
 
@@ -285,8 +285,8 @@ GuessedRow guess_row(const Words& words, const std::string& all, bool commas) {
 void refuse_labels(const std::string& where, const std::string& row) {
   throw FileError(
       where, text("the clip has several labels: ", row),
-      "Every clip has exactly one class. Rows have the form PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END "
-      "LABEL; keep one label per row, and quote a path that contains spaces.");
+      "Every clip has exactly one class. Rows have the form PATH LABEL, PATH NUM_FRAMES LABEL or PATH START "
+      "END LABEL; keep one label per row, and quote a path that contains spaces.");
 }
 
 bool names_several(const std::string& label, const std::set<std::string>& labels) {

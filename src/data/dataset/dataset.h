@@ -59,8 +59,8 @@ struct DatasetSettings {
   /// Lists: the pattern of picture names, "img_%05d.jpg"; empty: detect.
   std::string filename_pattern{};
   std::filesystem::path media{};  // lists: the folder to which paths are relative; empty: detect
-  /// Listed clips that do not exist are kept (and fail when they are read) instead of making open_dataset throw
-  /// a FileError.
+  /// Listed clips that do not exist are kept (and fail when they are read) instead of making open_dataset
+  /// throw a FileError.
   bool keep_missing = false;
   bool use_index = true;  // look for kIndexFile
   SplitSettings split{};

@@ -77,8 +77,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
     assign_splits(dataset, settings.split);
   } else if (const SplitSettings none; settings.split != none) {
     dataset.notes.push_back(file.string() +
-                            " says which clip is in which split: the split settings have no "
-                            "effect.");
+                            " says which clip is in which split: the split settings have no effect.");
   }
 }
 

@@ -41,8 +41,8 @@ std::string source_of(const std::string& clip) {
 [[noreturn]] void refuse_loose(const fs::path& picture) {
   throw FileError(
       picture.string(), "a loose picture in a class folder whose name does not tell to which clip it belongs",
-      "Name pictures CLIP_NUMBER.jpg (Let's Dance: ID_SECOND_0001.jpg), or put the frames of each clip into a "
-      "separate folder: CLASS/CLIP/0001.jpg.");
+      "Name pictures CLIP_NUMBER.jpg (Let's Dance: ID_SECOND_0001.jpg), or put the frames of each clip into "
+      "a separate folder: CLASS/CLIP/0001.jpg.");
 }
 
 /// The common pattern of a clip's picture names.

@@ -88,8 +88,8 @@ void MissingClips::settle(Dataset& dataset, int64_t listed, const DatasetSetting
   else
     throw FileError(
         text(list_, ", line ", line_), text("there is no file \"", first_, "\"", more),
-        "Correct the path (relative to the list's folder, or to --media DIR), or leave out missing clips with "
-        "--on-bad-file exclude.");
+        "Correct the path (relative to the list's folder, or to --media DIR), or leave out missing clips "
+        "with --on-bad-file exclude.");
 }
 
 }  // namespace laban

@@ -1,4 +1,5 @@
-// Where batches come from: decoded videos (Loader), or precomputed features (train/features/feature_source.h).
+// Where batches come from: decoded videos (Loader), or precomputed features
+// (train/features/feature_source.h).
 #pragma once
 
 #include <array>

@@ -22,9 +22,9 @@ namespace laban {
 enum class OnBadFile {
   /// next() throws its FileError when its batch is due. Files are examined when they are first needed.
   stop,
-  /// The constructor indexes every file, leaves out those that fail, and lists them in bad_files(). The loader then
-  /// behaves as if they did not exist: full batches, but fewer of them. A file that fails later (because it changed,
-  /// or its disk failed) stops the run.
+  /// The constructor indexes every file, leaves out those that fail, and lists them in bad_files(). The
+  /// loader then behaves as if they did not exist: full batches, but fewer of them. A file that fails later
+  /// (because it changed, or its disk failed) stops the run.
   exclude,
 };
 

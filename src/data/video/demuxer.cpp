@@ -22,7 +22,7 @@ int interrupted(void* watch) {
   throw FileError(file.string(), what, advice);
 }
 
-/// Words for a failed libav call: its own complaint where it made one, else the code's text.
+/// Describes a failed libav call: the error code's text, plus libav's log message if there is one.
 std::string reason(int code) {
   const std::string complaint = av::first_complaint();
   return complaint.empty() ? av::error_text(code) : av::error_text(code) + " (" + complaint + ")";
@@ -32,7 +32,7 @@ bool is_cover(const AVStream& stream) {
   return stream.disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
 }
 
-/// Position of the first video stream that is no cover picture, or -1; notes what else is there.
+/// Index of the first video stream that is not a cover picture, or -1; records what else there is.
 int choose_stream(const AVFormatContext& input, std::string& found) {
   for (unsigned i = 0; i < input.nb_streams; ++i) {
     const AVStream& stream = *input.streams[i];
@@ -50,7 +50,7 @@ bool container_is(const AVFormatContext& input, std::string_view part) {
   return std::string_view(input.iformat->name).find(part) != std::string_view::npos;
 }
 
-/// Packets whose last byte the table places behind the end of the file.
+/// The number of packets that, by the table, end past the end of the file.
 int64_t packets_beyond(AVStream& stream, int64_t end) {
   int64_t beyond = 0;
   for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
@@ -86,18 +86,18 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
   std::error_code problem;
   if (!std::filesystem::exists(file, problem)) refuse(file, "there is no such file", "Check the path.");
   if (!std::filesystem::is_regular_file(file, problem))
-    refuse(file, "is not a regular file", "Name a video file, or a folder of JPEG or PNG frames.");
+    refuse(file, "is not a regular file", "Give a video file, or a folder of JPEG or PNG frames.");
   bytes_ = static_cast<int64_t>(std::filesystem::file_size(file, problem));
-  if (bytes_ == 0) refuse(file, "the file is empty", "Copy or download it again.");
+  if (bytes_ == 0) refuse(file, "the file is empty", "Download or copy it again.");
 
   if (!known && has_unnumbered_fragments(file))
-    refuse(file, "is a damaged MP4 file: one of its tracks has no number", "Copy or download it again.");
+    refuse(file, "is a damaged MP4 file: one of its tracks has no ID", "Download or copy it again.");
 
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();
   raw->interrupt_callback = {interrupted, &watch_};
-  // "file:" keeps a name such as "concat:x" or "http:x" from meaning anything but a file, and the whitelist
-  // keeps a playlist in disguise from opening anything else.
+  // "file:" ensures that a name such as "concat:x" or "http:x" refers to a file, and the whitelist prevents a
+  // playlist in disguise from opening anything else.
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);
   const std::string url = "file:" + std::filesystem::absolute(file).string();
@@ -105,8 +105,8 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
   av_dict_free(&options);
   if (code < 0) {  // raw is freed and null
     check_watch();
-    refuse(file, "is not a video file that can be read: " + reason(code),
-           "Copy or download it again, or convert it with ffmpeg.");
+    refuse(file, "is not a readable video file: " + reason(code),
+           "Download or copy it again, or convert it with ffmpeg.");
   }
   input_.reset(raw);
 
@@ -116,14 +116,14 @@ Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_pt
   } else {
     code = avformat_find_stream_info(input_.get(), nullptr);
     check_watch();
-    if (code < 0) refuse(file, "its streams cannot be read: " + reason(code), "Copy or download it again.");
+    if (code < 0) refuse(file, "cannot read its streams: " + reason(code), "Download or copy it again.");
     auto setup = std::make_shared<StreamSetup>();
     std::string found;
     setup->stream = choose_stream(*input_, found);
     if (setup->stream < 0)
       throw NoVideoError(file.string(),
                          "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
-                         "Name a file with moving pictures.");
+                         "Give a file that contains video.");
     AVStream& stream = *input_->streams[setup->stream];
     setup->parameters.reset(avcodec_parameters_alloc());
     if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)
@@ -154,7 +154,7 @@ void Demuxer::check_watch() const {
   if (watch_.canceled()) throw Canceled{};
   if (watch_.expired())
     refuse(file_, text("nothing could be read or decoded for ", watch_.seconds(), " seconds"),
-           "The file is damaged or its disk is stuck; copy it again or leave it out.");
+           "The file is damaged, or its disk does not respond; copy it again or leave it out.");
 }
 
 bool Demuxer::read(AVPacket& packet) {

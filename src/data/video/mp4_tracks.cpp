@@ -27,7 +27,7 @@ class Boxes {
   }
   Box whole() const { return {0, end_, {}}; }
 
-  /// The box that begins at `at` within `parent`; nothing where there is none, or none that makes sense.
+  /// The box that begins at `at` within `parent`; empty if there is no valid one.
   std::optional<Box> read(uint64_t at, const Box& parent) {
     if (at + 8 > parent.end) return std::nullopt;
     Box box;
@@ -55,7 +55,7 @@ class Boxes {
   uint64_t end_ = 0;
 };
 
-/// Has the track a number that libavformat takes as one? It keeps them as int.
+/// Whether libavformat accepts the track's ID, which it stores as an int.
 bool is_numbered(Boxes& boxes, const Box& track) {
   for (uint64_t at = track.begin;;) {
     const std::optional<Box> box = boxes.read(at, track);

@@ -50,8 +50,7 @@ std::string frames_html(const ClipPictures& clip, const Prediction& prediction) 
   if (!prediction.frames.empty() && prediction.frames != clip.numbers)
     html +=
         "<p class=\"note\">The evaluation used other frames of this video than the data folder gives now; "
-        "the file or the settings "
-        "have changed since.</p>";
+        "the file or the settings have changed since.</p>";
   return html;
 }
 

@@ -76,8 +76,7 @@ std::string split_table(const Dataset& data) {
   };
   std::string html =
       "<div class=\"card "
-      "wide\"><table><thead><tr><th>class</th><th>train</th><th>validation</th><th>test</th><th>all</th></"
-      "tr></thead><tbody>";
+      "wide\"><table><thead><tr><th>class</th><th>train</th><th>validation</th><th>test</th><th>all</th></tr></thead><tbody>";
   for (size_t k = 0; k < counts.size(); ++k)
     html += row(escape(data.classes[k]), counts[k], counts[k][0] + counts[k][1] + counts[k][2]);
   html += "</tbody><tfoot>" + row("clips", sums, sums[0] + sums[1] + sums[2]);
@@ -112,8 +111,8 @@ std::string classes_section(const ReportInput& input) {
   html += matrix.empty() ? note("The evaluation holds no confusion matrix.")
                          : "<div class=\"wide\">" + matrix + "</div>";
   html +=
-      "</figure><div class=\"stack\"><figure class=\"card\"><figcaption>Accuracy by "
-      "class, with 95% intervals</figcaption>";
+      "</figure><div class=\"stack\"><figure class=\"card\"><figcaption>Accuracy by class, with 95% "
+      "intervals</figcaption>";
   const std::string chart = class_chart(*e);
   html += chart.empty() ? note("The evaluation holds no results by class.") : chart;
   html += "</figure>";
@@ -128,8 +127,7 @@ std::string clips_section(const ReportInput& input) {
   if (!e || e->predictions.empty())
     return html + note("No predictions for single clips are on record.") + "</section>";
   html += input.clips ? "<p>The sampled frames of a clip, scaled and cropped as the network got them; the "
-                        "number below a frame is its place in "
-                        "the video, from 0.</p>"
+                        "number below a frame is its place in the video, from 0.</p>"
                       : note("The frames are not shown: " +
                              (input.dataset_note.empty() ? "the data was not opened." : input.dataset_note));
   const auto cards = [&](const std::vector<const Prediction*>& predictions) {
@@ -197,8 +195,7 @@ std::string left_out_html(const RunRecord& run) {
   if (rows.empty()) return html;
   return html +
          "<div class=\"card wide\"><table><thead><tr><th>split</th><th>file</th><th "
-         "class=\"words\">reason</th></tr></thead>"
-         "<tbody>" +
+         "class=\"words\">reason</th></tr></thead><tbody>" +
          rows + "</tbody></table></div>";
 }
 
