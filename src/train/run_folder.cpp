@@ -15,8 +15,8 @@ bool RunFolder::has_run() const {
 
 void RunFolder::require_free(bool overwrite) const {
   if (has_run() && !overwrite)
-    throw UsageError(text(path.string(), " already holds a run"),
-                     text("Go on with it by `laban train --resume ", path.string(),
+    throw UsageError(text(path.string(), " already contains a run"),
+                     text("Continue it with `laban train --resume ", path.string(),
                           "`, replace it with --overwrite, or choose another --run."));
 }
 
@@ -25,7 +25,8 @@ void RunFolder::create(bool overwrite) const {
   std::error_code code;
   fs::create_directories(path, code);
   if (code || !fs::is_directory(path))
-    throw FileError(path.string(), text("cannot be made: ", code ? code.message() : "a file is in the way"),
+    throw FileError(path.string(),
+                    text("cannot create the folder: ", code ? code.message() : "a file of that name exists"),
                     "Choose another folder with --run.");
   for (const fs::path& file : {config(), metrics(), data(), last(), best()}) fs::remove(file, code);
   for (const char* split : {"train", "val", "test"})

@@ -1,4 +1,4 @@
-// What lies where in a run's folder.
+// The files in a run's folder.
 #pragma once
 
 #include <filesystem>
@@ -11,25 +11,25 @@ struct RunFolder {
 
   std::filesystem::path config() const { return path / "config.toml"; }
   std::filesystem::path metrics() const { return path / "metrics.jsonl"; }
-  std::filesystem::path data() const { return path / "data.json"; }         // which clips, which left out
+  std::filesystem::path data() const { return path / "data.json"; }         // the clips, and those left out
   std::filesystem::path last() const { return path / "last.safetensors"; }  // the latest state
   std::filesystem::path best() const { return path / "best.safetensors"; }  // best on the validation clips
   std::filesystem::path evaluation(const std::string& split, bool single_frame) const {
     return path / ("evaluation_" + split + (single_frame ? "_single_frame" : "") + ".json");
   }
 
-  /// True where a run has been started here.
+  /// True if a run has been started here.
   bool has_run() const;
-  /// Throws UsageError where it holds a run and `overwrite` is false.
+  /// Throws UsageError if it contains a run and `overwrite` is false.
   void require_free(bool overwrite) const;
-  /// Makes the folder. Throws UsageError where it holds a run and `overwrite` is false; otherwise that run's
-  /// files (and no others) are removed.
+  /// Creates the folder. Throws UsageError if it contains a run and `overwrite` is false; otherwise that
+  /// run's files (and no others) are removed.
   void create(bool overwrite) const;
-  /// The checkpoint to judge a run by: the best, or the last where there were no validation clips. Throws
-  /// UsageError where there is neither.
+  /// The checkpoint to evaluate: the best, or the last if there were no validation clips. Throws UsageError
+  /// if there is neither.
   std::filesystem::path to_evaluate() const;
 
-  /// The first of BASE, BASE-2, BASE-3, ... that holds no run.
+  /// The first of BASE, BASE-2, BASE-3, ... that contains no run.
   static RunFolder unused(const std::filesystem::path& base);
 };
 

@@ -337,7 +337,7 @@ AnnotationList parse_annotation_list(const std::string& all, const std::filesyst
       throw FileError(
           where,
           text("the row has ", here, " of label, length, start and end; the rows before have ", *fields),
-          "All rows of a list must have the same columns, with one label per row: every clip has exactly one class.");
+          "All rows of a list must have the same columns, with one label per row.");
     fields = here;
   }
   if (list.rows.empty())

@@ -237,8 +237,8 @@ void read_lists(Dataset& dataset, const DatasetSettings& settings) {
     throw Error(
         text(dataset.root.string(), ": there is no annotation list whose clips exist",
              search.not_lists.empty() ? "" : "; examined " + some_of(search.not_lists)),
-        "Rows have the form PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END LABEL; paths are relative to the "
-        "list's folder, or to --media DIR.");
+        "Rows have the form PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END LABEL; paths are relative to "
+        "the list's folder, or to --media DIR.");
   require_nothing_lost(dataset.root, search);
   std::map<Split, const FoundList*> parts;
   for (const FoundList& found : search.lists) {

@@ -22,7 +22,7 @@ struct FoundList {
 /// lists whose clips exist. A list with a bad row is never skipped, because the remaining files would then be
 /// taken for the whole dataset (a test list, or class folders with other classes). FileError, with the line,
 /// for a file that is not a valid list but
-///   - is named like one (train, val, test, list, annotations) and has a row that begins with an existing clip, or
+///   - is named like one (train, val, test, list, annotations) and has a row with an existing clip, or
 ///   - at least half of its rows are valid list rows with existing clips.
 /// Files of class names (classInd.txt, labels.txt) are not examined.
 struct ListSearch {

@@ -85,8 +85,8 @@ std::string brief(double value, int digits) {
   return {buffer.data(), end.ptr};
 }
 
-std::string percent(double share, int decimals) {
-  return std::isfinite(share) ? fixed(100 * share, decimals) + "%" : "–";
+std::string percent(double fraction, int decimals) {
+  return std::isfinite(fraction) ? fixed(100 * fraction, decimals) + "%" : "–";
 }
 
 std::string duration(double seconds) {
