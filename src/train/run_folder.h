@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+
+#include "core/folder_lock.h"
 
 namespace laban {
 
@@ -18,19 +21,27 @@ struct RunFolder {
     return path / ("evaluation_" + split + (single_frame ? "_single_frame" : "") + ".json");
   }
 
-  /// True if a run has been started here.
+  /// True if a run has begun to train here, or if a file is in the way that was not written by a run.
   bool has_run() const;
+  /// True if a run was ended before its first checkpoint: nothing is lost if it is started again.
+  bool has_not_begun() const;
   /// Throws UsageError if it contains a run and `overwrite` is false.
   void require_free(bool overwrite) const;
-  /// Creates the folder. Throws UsageError if it contains a run and `overwrite` is false; otherwise that
-  /// run's files (and no others) are removed.
+  /// Creates the folder. Throws UsageError if it contains a run and `overwrite` is false; otherwise that run's
+  /// files (and no others) are removed. Throws FolderInUse if another process is reading them (FolderUse).
   void create(bool overwrite) const;
   /// The checkpoint to evaluate: the best, or the last if there were no validation clips. Throws UsageError
   /// if there is neither.
   std::filesystem::path to_evaluate() const;
-
-  /// The first of BASE, BASE-2, BASE-3, ... that contains no run.
-  static RunFolder unused(const std::filesystem::path& base);
 };
+
+/// The folder of a run that is going to write into it, and what keeps others from doing so.
+struct HeldRun {
+  RunFolder folder;
+  FolderLock lock;
+};
+
+/// The first of BASE, BASE-2, BASE-3, ... that holds no run and that no other process holds.
+HeldRun hold_unused_folder(const std::filesystem::path& base, std::string_view activity);
 
 }  // namespace laban

@@ -191,7 +191,7 @@ TEST_CASE("names are torchvision's state-dict keys") {
 }
 
 TEST_CASE("unknown names and impossible specifications are refused in words") {
-  CHECK_THROWS_WITH_AS(model_by_name("r3d_19", 10), doctest::Contains("Known models: r3d_18"), UsageError);
+  CHECK_THROWS_WITH_AS(model_by_name("r3d_19", 10), doctest::Contains("Available: r3d_18"), UsageError);
   CHECK_THROWS_AS(model_by_name("r3d_18", 0), UsageError);
   ModelSpec even = model_by_name("r3d_18", 10);
   even.stem_kernel = {3, 4, 4};

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
 #include "core/error.h"
+#include "core/processors.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
+#include "data/video/video_index_store.h"
 #include "reference/reference_backend.h"
 
 namespace laban::tools {
@@ -45,6 +46,26 @@ std::vector<std::string> ConfigFlags::given() const {
   return flags;
 }
 
+bool ConfigFlags::has(const std::string& flag) const {
+  return std::ranges::find(values_, flag, [](const auto& value) { return value.first; }) != values_.end();
+}
+
+void keep_packets_apart(Config& config) {
+  const std::filesystem::path data = config.data.path;
+  std::error_code failed;
+  const std::filesystem::path root = std::filesystem::is_directory(data, failed) ? data : data.parent_path();
+  if (config.data.packet_cache == "auto" && !has_packet_store(root)) config.data.packet_cache = "user";
+}
+
+namespace {
+
+void print_note(const Backend& backend) {
+  if (const std::string note = backend.note(); !note.empty())
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+}
+
+}  // namespace
+
 std::unique_ptr<Backend> make_backend(const Config& config) {
   if (config.machine.device == "reference") return std::make_unique<ReferenceBackend>();
   if (config.machine.device == "cuda") {
@@ -55,17 +76,17 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
                                       .exact_weights = config.machine.exact_weights,
                                       .graph = config.machine.graph,
                                       .plans = default_plan_file()});
-    if (const std::string note = backend->note(); !note.empty())
-      std::fprintf(stderr, "note: %s\n", note.c_str());
+    print_note(*backend);
     return backend;
   }
-  return std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+  auto backend = std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+  print_note(*backend);
+  return backend;
 }
 
 void choose_threads(Config& config) {
-  const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  if (config.machine.threads == 0) config.machine.threads = processors;
-  if (config.data.workers == 0) config.data.workers = processors;
+  if (config.machine.threads == 0) config.machine.threads = CpuBackend::default_threads();
+  if (config.data.workers == 0) config.data.workers = available_processors();
 }
 
 std::string split_sizes(const Dataset& dataset) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/weights_notes.h"
@@ -174,8 +175,15 @@ void one_pass(const Options& options, const Config& config, Network& network, co
     std::optional<ClipTensor> dclips;
     if (options.gradients) dclips.emplace(network, input.clips);
     network.store().zero_gradients();
-    network.train_step(clips.tensor(), labels, loss, static_cast<uint64_t>(config.train.seed), 0, losses,
-                       logits, train ? Mode::train : Mode::frozen, dclips ? dclips->tensor() : Tensor());
+    network.train_step({.clips = clips.tensor(),
+                        .labels = labels,
+                        .loss = loss,
+                        .seed = static_cast<uint64_t>(config.train.seed),
+                        .step = 0,
+                        .losses = losses,
+                        .logits = logits,
+                        .mode = train ? Mode::train : Mode::frozen,
+                        .dclips = dclips ? dclips->tensor() : Tensor()});
     if (options.gradients) {
       out.add_parameters("grad.", network.store(), network.store().grads());
       const Shape& s = input.clips;
@@ -202,8 +210,13 @@ void some_steps(const Options& options, const Config& config, Network& network, 
   Progress progress("steps", options.steps);
   for (int64_t step = 0; step < options.steps; ++step) {
     network.store().zero_gradients();
-    network.train_step(clips.tensor(), input.labels, loss, static_cast<uint64_t>(config.train.seed),
-                       static_cast<uint64_t>(step), losses, {}, train ? Mode::train : Mode::frozen);
+    network.train_step({.clips = clips.tensor(),
+                        .labels = input.labels,
+                        .loss = loss,
+                        .seed = static_cast<uint64_t>(config.train.seed),
+                        .step = static_cast<uint64_t>(step),
+                        .losses = losses,
+                        .mode = train ? Mode::train : Mode::frozen});
     optimizer.step(config.optimizer.lr);
     means.push_back(mean(losses));
     if (!std::isfinite(optimizer.gradient_norm()))
@@ -226,6 +239,7 @@ void refuse_overwriting(const std::string& output, const char* flag, const std::
 }
 
 void run(const Options& options) {
+  outlive_readers();
   Config config;
   const StateDict state = StateDict::read(std::filesystem::path(options.weights));
   apply_notes(config, state, options.flags.given());

@@ -3,12 +3,13 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 
+#include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "core/processors.h"
 #include "data/synth/clip.h"
 #include "data/synth/dataset.h"
 
@@ -62,8 +63,7 @@ void run(const Options& options, bool clips_given) {
   synth::DatasetPlan plan;
   plan.folder = options.folder;
   plan.seed = options.seed;
-  plan.workers = options.workers > 0 ? options.workers
-                                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  plan.workers = options.workers > 0 ? options.workers : available_processors();
   parse_size(options.size, plan);
   if (options.split.empty()) {
     plan.clips[1] = options.clips / 10;
@@ -77,7 +77,9 @@ void run(const Options& options, bool clips_given) {
                        "Give one of the two.");
   }
 
+  outlive_readers();
   install_interrupt_handler();
+  const FolderLock lock = hold_folder(options.folder, "laban synth");
   Progress progress("dances", plan.total());
   const synth::DatasetResult result = synth::write_dataset(
       plan, [&](int done) { progress.update(done); }, interrupt_flag());

@@ -20,6 +20,7 @@ struct CacheSettings {
   int clips_per_shard = 64;  // the most that each worker can lose by an interruption
   int workers = 2;
   OnBadFile on_bad_file = OnBadFile::stop;
+  const std::atomic<bool>* stop = nullptr;  // becomes true: it stops, in the middle of a clip too
 };
 
 struct CacheResult {
@@ -37,8 +38,10 @@ using CacheProgress = std::function<bool(int64_t done, int64_t of)>;
 /// it a dataset with the same names, classes and splits. Existing shards of the same clips, files and
 /// settings are kept if the checksum of every frame matches, else rebuilt; so an interrupted run can be
 /// continued. Every file is either complete or absent. Throws FileError for a clip that cannot be read
-/// (unless such clips are excluded) and for a full disk; UsageError for invalid settings. Returns false if
-/// `progress` stopped it: then there is no laban-index.csv yet.
+/// (unless such clips are excluded) and for a full disk; UsageError for invalid settings, and if the folder
+/// has a table or checksums of something else, which are not touched. Only one process at a time may fill a
+/// folder (FolderLock). Returns false if `progress` or the flag stopped it: then there is no laban-index.csv
+/// yet.
 bool make_cache(const Dataset& dataset, const std::filesystem::path& folder, const CacheSettings& settings,
                 const CacheProgress& progress, CacheResult& result);
 

@@ -4,6 +4,7 @@
 // nor an interruption changes it. Batches are delivered in order.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -51,9 +52,13 @@ struct LoaderSettings {
   std::pmr::memory_resource* staging = nullptr;
   OnBadFile on_bad_file = OnBadFile::stop;
   /// Whether video indices are kept between runs (VideoIndexStore): in `packets`, or, if that is empty, in
-  /// packet_store_file(the dataset's root).
-  bool keep_packets = false;
+  /// packet_store_file(the dataset's root), or in its user_packet_store_file(). UsageError if `packets` is
+  /// something other than a file of indices.
+  bool keep_packets = false, packets_beside = true;
   std::filesystem::path packets{};
+  /// If this becomes true, the constructor throws Canceled (watch.h), and so does next() instead of waiting for
+  /// a batch, even in the middle of a file.
+  const std::atomic<bool>* stop = nullptr;
   /// exclude: called while files are indexed, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> on_check;
 };

@@ -86,11 +86,4 @@ class ByteReader {
   bool ok_ = true;
 };
 
-/// 64-bit FNV-1a: detects accidents, not attacks.
-inline uint64_t checksum_of(std::span<const std::byte> bytes) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const std::byte byte : bytes) hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001b3;
-  return hash;
-}
-
 }  // namespace laban

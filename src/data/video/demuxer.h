@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "core/regular_file.h"
+#include "data/video/file_input.h"
 #include "data/video/libav.h"
 #include "data/video/watch.h"
 
@@ -34,11 +36,12 @@ class Demuxer {
  public:
   /// Opens the file and selects the first video stream that is not a cover picture. With `known` (from
   /// opening the same file earlier) and a container whose header suffices, nothing is probed. FileError if
-  /// this is not a video file: not a regular file, unreadable, no video stream.
+  /// this is not a video file: not a regular file, unreadable, no video stream, or none of the containers in
+  /// container_kind.h. No other file is opened, whatever this one contains.
   Demuxer(const std::filesystem::path& file, Watch& watch,
           std::shared_ptr<const StreamSetup> known = nullptr);
 
-  const std::filesystem::path& file() const { return file_; }
+  const std::filesystem::path& file() const { return file_.path(); }
   const std::shared_ptr<const StreamSetup>& setup() const { return setup_; }
   int64_t bytes() const { return bytes_; }
 
@@ -54,9 +57,15 @@ class Demuxer {
   void check_watch() const;
 
  private:
-  std::filesystem::path file_;
+  const AVInputFormat& detect(const std::string& name);
+  [[noreturn]] void refuse_other(const AVInputFormat* format, int score, int code) const;
+  void open();
+  void describe();
+
+  RegularFile file_;
   Watch& watch_;
-  av::InputContext input_;
+  FileInput input_bytes_;
+  av::InputContext input_;  // reads from the one above
   std::shared_ptr<const StreamSetup> setup_;
   int64_t bytes_ = 0;
   std::string read_error_, complaint_;

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/sha256.h"
 #include "data/video/byte_code.h"
 #include "data/video/index_code.h"
@@ -18,12 +19,19 @@ namespace laban {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kBeside = ".laban-packets";
+
 struct Header {
   std::array<char, 8> magic{'L', 'A', 'B', 'A', 'N', 'P', 'K', 'T'};
   uint64_t order = 0x0102030405060708;  // reveals the byte order
   uint64_t version = index_code_version();
   uint64_t table = 0, table_bytes = 0, table_checksum = 0;
 };
+
+bool is_store(std::string_view begin) {
+  const Header expected;
+  return begin.starts_with(std::string_view(expected.magic.data(), expected.magic.size()));
+}
 
 std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -47,6 +55,7 @@ std::optional<FileStamp> stamp_of(const fs::path& file) {
 VideoIndexStore::VideoIndexStore(fs::path file, fs::path base)
     : file_(std::move(file)), base_(base.empty() ? base : fs::absolute(base).lexically_normal()) {
   load();
+  if (!file_.empty()) remove_abandoned_files(file_.parent_path());
 }
 
 VideoIndexStore::~VideoIndexStore() { save(); }
@@ -80,7 +89,7 @@ void VideoIndexStore::load() {
       header.version != expected.version || !inside(header.table, header.table_bytes, all.size()))
     return;
   const auto table = all.subspan(header.table, header.table_bytes);
-  if (checksum_of(table) != header.table_checksum) return;
+  if (fnv1a(table) != header.table_checksum) return;
 
   std::map<std::string, Entry> entries;
   ByteReader from(table);
@@ -115,12 +124,12 @@ std::shared_ptr<const VideoIndex> VideoIndexStore::find(const fs::path& video, c
     else
       fresh = found->second.bytes, bytes = as_bytes(fresh);
   }
-  return checksum_of(bytes) == checksum ? decode_index(bytes) : nullptr;
+  return fnv1a(bytes) == checksum ? decode_index(bytes) : nullptr;
 }
 
 void VideoIndexStore::add(const fs::path& video, const FileStamp& stamp, const VideoIndex& index) {
   Entry entry{.stamp = stamp, .bytes = encode_index(index)};
-  entry.checksum = checksum_of(as_bytes(entry.bytes));
+  entry.checksum = fnv1a(as_bytes(entry.bytes));
   const std::lock_guard lock(mutex_);
   entries_.insert_or_assign(key_of(video), std::move(entry));
   // Each save rewrites the whole file, so it happens when there are a quarter more entries: the total cost is
@@ -152,8 +161,9 @@ std::string VideoIndexStore::save_locked() {
     const std::string table_bytes = table.take();
     Header header;
     header.table = offset, header.table_bytes = table_bytes.size();
-    header.table_checksum = checksum_of(as_bytes(table_bytes));
-    fs::create_directories(file_.parent_path());
+    header.table_checksum = fnv1a(as_bytes(table_bytes));
+    if (file_.has_parent_path()) fs::create_directories(file_.parent_path());
+    require_packet_store(file_);
     AtomicFile file(file_);
     file.write(&header, sizeof(header));
     for (const auto& [key, entry] : entries_) file.write(bytes_of(entry).data(), bytes_of(entry).size());
@@ -161,7 +171,7 @@ std::string VideoIndexStore::save_locked() {
     file.commit();
     entries_.clear();
     load();
-  } catch (const FileError& error) {
+  } catch (const Error& error) {
     return error.what();
   } catch (const fs::filesystem_error& error) {
     return text(file_.string(), ": cannot be written: ", error.code().message());
@@ -174,10 +184,26 @@ size_t VideoIndexStore::size() const {
   return entries_.size();
 }
 
+void require_packet_store(const fs::path& file) { require_replaceable(file, "an index of videos", is_store); }
+
+bool has_packet_store(const fs::path& root) {
+  std::error_code failed;
+  if (root.empty() || !fs::is_regular_file(root / kBeside, failed)) return false;
+  try {
+    require_packet_store(root / kBeside);
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
+}
+
 fs::path packet_store_file(const fs::path& root) {
   if (root.empty()) return {};
-  const fs::path beside = root / ".laban-packets";
-  if (::access(root.c_str(), W_OK) == 0) return beside;
+  return ::access(root.c_str(), W_OK) == 0 ? root / kBeside : user_packet_store_file(root);
+}
+
+fs::path user_packet_store_file(const fs::path& root) {
+  if (root.empty()) return {};
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");
   if ((!cache || !*cache) && (!home || !*home)) return {};

@@ -67,8 +67,15 @@ class VideoIndexStore {
   size_t fresh_ = 0;  // entries that are not in the file
 };
 
+/// Throws UsageError if `file` is something other than a store, which a store must not replace.
+void require_packet_store(const std::filesystem::path& file);
+
 /// A dataset's store: `root`/.laban-packets, or, if that cannot be written, a file in the user's cache folder
 /// ($XDG_CACHE_HOME, ~/.cache). Empty if neither can be written.
 std::filesystem::path packet_store_file(const std::filesystem::path& root);
+/// The one in the user's cache folder.
+std::filesystem::path user_packet_store_file(const std::filesystem::path& root);
+/// True where packet_store_file() is a store that is there, in the dataset itself.
+bool has_packet_store(const std::filesystem::path& root);
 
 }  // namespace laban

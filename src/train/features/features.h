@@ -37,7 +37,7 @@ struct Features {
 std::string backbone_digest(const ParameterStore& store);
 
 /// Features of all clips in one epoch of a loader. Empty if `progress` (clips done, total) returned false.
-/// Throws FileError for a file that fails.
+/// Throws FileError for a file that fails, and Canceled if the loader's stop flag is set.
 std::optional<Features> extract_features(Network& network, Loader& loader, const Dataset& dataset,
                                          const std::function<bool(int64_t, int64_t)>& progress);
 

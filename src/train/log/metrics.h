@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "core/descriptor.h"
+
 namespace laban {
 
 /// The metrics of one weight update. Epochs and steps count from 1.
@@ -33,7 +35,6 @@ class MetricsLog {
  public:
   /// Continues `path` after its first `keep` bytes; the rest is truncated.
   MetricsLog(std::filesystem::path path, uint64_t keep);
-  ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;
 
@@ -46,7 +47,7 @@ class MetricsLog {
   void append(const std::string& line);
 
   std::filesystem::path path_;
-  int file_ = -1;
+  Descriptor file_;
   uint64_t bytes_ = 0;
 };
 

@@ -25,6 +25,8 @@ struct ReportInput {
 
 /// The page. A pure function of its input: no clock, no file names except those given.
 std::string report_page(const ReportInput& input);
+/// Are these the first bytes of such a page?
+bool is_own_page(std::string_view begin);
 
 ///
 ///
@@ -33,6 +35,8 @@ std::string report_page(const ReportInput& input);
 /// evaluation.
 std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& control,
                          std::optional<double> seconds);
+/// Are these the first bytes of such a text?
+bool is_own_summary(std::string_view begin);
 
 /// Whether the run in `folder` was trained on single frames, according to its config.toml; true if unknown.
 bool trained_on_single_frames(const std::filesystem::path& folder);
