@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A link counts, wherever it leads.
+/// A link counts, wherever it points.
 bool is_there(const fs::path& file) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(file, ignored));
@@ -81,7 +81,7 @@ HeldRun hold_unused_folder(const fs::path& base, std::string_view activity) {
     if (folder.has_run()) continue;
     try {
       HeldRun held{folder, FolderLock(folder.path, activity)};
-      if (!folder.has_run()) return held;  // nobody was quicker
+      if (!folder.has_run()) return held;  // no other process was faster
     } catch (const FolderInUse&) {
     }
   }

@@ -27,21 +27,22 @@ struct RunFolder {
   bool has_not_begun() const;
   /// Throws UsageError if it contains a run and `overwrite` is false.
   void require_free(bool overwrite) const;
-  /// Creates the folder. Throws UsageError if it contains a run and `overwrite` is false; otherwise that run's
-  /// files (and no others) are removed. Throws FolderInUse if another process is reading them (FolderUse).
+  /// Creates the folder. Throws UsageError if it contains a run and `overwrite` is false; otherwise that
+  /// run's files (and no others) are removed. Throws FolderInUse if another process is reading them
+  /// (FolderUse).
   void create(bool overwrite) const;
   /// The checkpoint to evaluate: the best, or the last if there were no validation clips. Throws UsageError
   /// if there is neither.
   std::filesystem::path to_evaluate() const;
 };
 
-/// The folder of a run that is going to write into it, and what keeps others from doing so.
+/// A run folder to write to, and the lock that keeps others from doing so.
 struct HeldRun {
   RunFolder folder;
   FolderLock lock;
 };
 
-/// The first of BASE, BASE-2, BASE-3, ... that holds no run and that no other process holds.
+/// The first of BASE, BASE-2, BASE-3, ... that contains no run and is not locked by another process.
 HeldRun hold_unused_folder(const std::filesystem::path& base, std::string_view activity);
 
 }  // namespace laban

@@ -268,7 +268,7 @@ void Trainer::fetch_upcoming() {
   try {
     upcoming_ = next_batch();
   } catch (const Canceled&) {
-    return;  // the step in hand is finished first
+    return;  // the current step is finished first
   }
 }
 

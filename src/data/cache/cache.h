@@ -20,7 +20,7 @@ struct CacheSettings {
   int clips_per_shard = 64;  // the most that each worker can lose by an interruption
   int workers = 2;
   OnBadFile on_bad_file = OnBadFile::stop;
-  const std::atomic<bool>* stop = nullptr;  // becomes true: it stops, in the middle of a clip too
+  const std::atomic<bool>* stop = nullptr;  // when true, it stops, even in the middle of a clip
 };
 
 struct CacheResult {

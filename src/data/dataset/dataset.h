@@ -52,7 +52,7 @@ constexpr std::array<const char*, 8> kLayoutNames{
     "classes",  // class folders of videos or of folders of pictures
 };
 constexpr const char* kIndexFile = "laban-index.csv";
-/// How every index begins.
+/// The beginning of every index file.
 constexpr std::string_view kIndexHeader = "# laban index of ";
 
 struct DatasetSettings {

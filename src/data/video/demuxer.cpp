@@ -89,7 +89,7 @@ bool orientation_of(const int32_t* matrix, int& rotation, bool& mirror) {
 }
 
 Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_ptr<const StreamSetup> known)
-    : file_(file, "Name a video file, or a folder of JPEG or PNG frames."),
+    : file_(file, "Give a video file, or a folder of JPEG or PNG frames."),
       watch_(watch),
       input_bytes_(file_, watch),
       bytes_(file_.size()) {
@@ -125,8 +125,8 @@ void Demuxer::refuse_other(const AVInputFormat* format, int score, int code) con
   const OtherFile other = other_file(std::span(head).first(got), format, score);
   if (!other.kind.empty())
     throw NoVideoError(file().string(), "is " + other.kind + ", not a video", std::string(other.advice));
-  refuse(file(), "is not a video file that can be read" + (code < 0 ? ": " + reason(code) : ""),
-         "Copy or download it again, or convert it with ffmpeg.");
+  refuse(file(), "is not a readable video file" + (code < 0 ? ": " + reason(code) : ""),
+         "Download or copy it again, or convert it with ffmpeg.");
 }
 
 void Demuxer::open() {
@@ -140,14 +140,14 @@ void Demuxer::open() {
       refuse(file(),
              "keeps its pictures in another file" + (other->empty() ? "" : " (" + visible(*other) + ")") +
                  ", which is not opened",
-             "Make one file of them, for instance with ffmpeg -i IN -c copy OUT.mp4.");
+             "Combine them into one file, for instance with ffmpeg -i IN -c copy OUT.mp4.");
 
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();
   raw->pb = input_bytes_.io();
   raw->interrupt_callback = {interrupted, &watch_};
-  // Everything comes from the one descriptor. Nothing that stands in the file makes libav open another: not
-  // through this, no protocol may be used, no demuxer but those, and MP4's references are not followed.
+  // Everything is read from this descriptor. Nothing in the file can make libav open another file: no
+  // protocols and no other demuxers may be used, and MP4's references are not followed.
   raw->io_open = open_nothing;
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "none", 0);
@@ -166,14 +166,14 @@ void Demuxer::open() {
 void Demuxer::describe() {
   const int code = avformat_find_stream_info(input_.get(), nullptr);
   check_watch();
-  if (code < 0) refuse(file(), "its streams cannot be read: " + reason(code), "Copy or download it again.");
+  if (code < 0) refuse(file(), "cannot read its streams: " + reason(code), "Download or copy it again.");
   auto setup = std::make_shared<StreamSetup>();
   std::string found;
   setup->stream = choose_stream(*input_, found);
   if (setup->stream < 0)
     throw NoVideoError(file().string(),
                        "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
-                       "Name a file with moving pictures.");
+                       "Give a file that contains video.");
   AVStream& stream = *input_->streams[setup->stream];
   setup->parameters.reset(avcodec_parameters_alloc());
   if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)

@@ -65,7 +65,7 @@ class Demuxer {
   RegularFile file_;
   Watch& watch_;
   FileInput input_bytes_;
-  av::InputContext input_;  // reads from the one above
+  av::InputContext input_;  // reads from the above
   std::shared_ptr<const StreamSetup> setup_;
   int64_t bytes_ = 0;
   std::string read_error_, complaint_;

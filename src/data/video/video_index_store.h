@@ -73,9 +73,9 @@ void require_packet_store(const std::filesystem::path& file);
 /// A dataset's store: `root`/.laban-packets, or, if that cannot be written, a file in the user's cache folder
 /// ($XDG_CACHE_HOME, ~/.cache). Empty if neither can be written.
 std::filesystem::path packet_store_file(const std::filesystem::path& root);
-/// The one in the user's cache folder.
+/// The store in the user's cache folder.
 std::filesystem::path user_packet_store_file(const std::filesystem::path& root);
-/// True where packet_store_file() is a store that is there, in the dataset itself.
+/// True if packet_store_file() is an existing store in the dataset's own folder.
 bool has_packet_store(const std::filesystem::path& root);
 
 }  // namespace laban

@@ -91,7 +91,7 @@ TEST_CASE("one file: cut off, damaged, without pictures, called what it is not")
   // Where the table stands at the end, it is what was cut off.
   test::make_video(folder.path() / "end.mp4", {.frames = 60});
   cut(folder.path() / "end.mp4", folder.path() / "cut.mp4", 0.9);
-  finds(folder.path() / "cut.mp4", "unreadable", "is not a video file that can be read");
+  finds(folder.path() / "cut.mp4", "unreadable", "is not a readable video file");
 
   std::vector<unsigned char> bytes = test::bytes_of(mp4);
   for (size_t at = bytes.size() / 2; at < bytes.size() / 2 + 600; ++at)
@@ -111,9 +111,10 @@ TEST_CASE("one file: cut off, damaged, without pictures, called what it is not")
   finds(folder.path() / "sound.mp4", "no-video", "is a sound file (WAV), not a video");
 
   fs::copy(mkv, folder.path() / "matroska.mp4");
-  finds(folder.path() / "matroska.mp4", "wrong-extension", "it is called .mp4, but is Matroska or WebM");
+  finds(folder.path() / "matroska.mp4", "wrong-extension",
+        "its extension is .mp4, but it is Matroska or WebM");
   fs::copy(mp4, folder.path() / "mp4.avi");
-  finds(folder.path() / "mp4.avi", "wrong-extension", "it is called .avi, but is MP4");
+  finds(folder.path() / "mp4.avi", "wrong-extension", "its extension is .avi, but it is MP4");
   fs::copy(mp4, folder.path() / "v.unknown");  // an extension that promises nothing
   CHECK(findings_of(folder.path() / "v.unknown").empty());
 }
@@ -207,7 +208,7 @@ TEST_CASE("one file: unequal times, turned pictures") {
     MESSAGE("SKIPPED: no real clips at " << clips.string());
     return;
   }
-  finds(clips / "decord__video_90.mov", "rotated", "players turn it by 90 degrees clockwise");
+  finds(clips / "decord__video_90.mov", "rotated", "players rotate it by 90 degrees clockwise");
   finds(clips / "streamio__awesome'movie.mov", "variable-rate", "ms");
   CHECK(findings_of(clips / "oh264__Error_I_P.264").at("size-change") ==
         "from 352x288 to 640x480 at frame 2");
@@ -254,10 +255,10 @@ TEST_CASE("folders that were meant as clips are told, not overlooked") {
   std::map<std::string, std::string> unreadable;
   for (const Finding& f : result.findings)
     if (f.kind == FindingKind::unreadable) unreadable[d.items[static_cast<size_t>(f.item)].name] = f.detail;
-  CHECK(unreadable ==
-        std::map<std::string, std::string>{{"salsa/empty", "the folder holds no JPEG, PNG or BMP picture"},
-                                           {"tango/dir.mp4", "is not a regular file, but a folder"},
-                                           {"tango/x.mkv", "is not a regular file, but a folder"}});
+  CHECK(unreadable == std::map<std::string, std::string>{
+                          {"salsa/empty", "the folder contains no JPEG, PNG or BMP pictures"},
+                          {"tango/dir.mp4", "is not a regular file, but a folder"},
+                          {"tango/x.mkv", "is not a regular file, but a folder"}});
   CHECK(result.files == 8);
 }
 
@@ -293,7 +294,7 @@ TEST_CASE("a dataset: duplicates, leaks, conflicts, short and missing clips, sou
   CHECK(result.count(FindingKind::leak) == 1);
   CHECK(result.frames == 6 * 30 + 7);
   const auto leak = std::ranges::find(result.findings, FindingKind::leak, &Finding::kind);
-  CHECK(leak->detail == "in train, and the same as leaked.mkv in test");
+  CHECK(leak->detail == "in train, but same content as leaked.mkv in test");
   CHECK(d.items[static_cast<size_t>(leak->other)].name == "leaked.mkv");
 }
 
