@@ -1,4 +1,4 @@
-// Every op on the card against the reference in f64, over the table of op cases.
+// Every op on the GPU against the reference in f64, over the table of op cases.
 #include <doctest/doctest.h>
 
 #include "support/gpu.h"

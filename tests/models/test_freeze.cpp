@@ -1,4 +1,5 @@
-// What is frozen stays as it is, gets no gradient and costs no backward pass; all else learns as before.
+// Frozen layers do not change, get no gradients and cost no backward pass; everything else is trained as
+// before.
 #include "models/freeze.h"
 
 #include <doctest/doctest.h>

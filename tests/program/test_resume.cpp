@@ -1,4 +1,4 @@
-// A run that was interrupted, in whatever way, and resumed ends with exactly the weights of one that was not.
+// A run that was interrupted in any way and resumed ends with exactly the weights of an uninterrupted one.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 

@@ -1,4 +1,4 @@
-// Commands that take files of weights, run as a person or a script would.
+// Commands that take weight files, run as a person or a script would.
 #include <doctest/doctest.h>
 
 #include <array>

@@ -1,4 +1,4 @@
-// Mixup and cutmix: what is drawn, what becomes of the pixels, what the loss then is.
+// Mixup and cutmix: the random draws, the resulting pixels, and the loss.
 #include "train/clip_mixer.h"
 
 #include <doctest/doctest.h>

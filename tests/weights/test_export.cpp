@@ -1,4 +1,4 @@
-// Weights out of networks: what PyTorch's strict loading wants, in every format and precision.
+// Exporting weights: what PyTorch's strict loading expects, in every format and precision.
 #include "weights/export.h"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// Weights into networks: names, shapes, the last layer, and values that cannot be.
+// Loading weights into networks: names, shapes, the last layer, and invalid values.
 #include "weights/load.h"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// Files of torch.save: what PyTorch itself wrote (tests/golden), and what a hostile hand can make of them.
+// torch.save files: from PyTorch itself (tests/golden), and maliciously modified ones.
 #include "weights/torch_file.h"
 
 #include <doctest/doctest.h>

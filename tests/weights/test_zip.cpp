@@ -1,4 +1,4 @@
-// Zip files: checksums, what is written is read, and every kind of damage.
+// Zip files: checksums, round trips, and every kind of damage.
 #include "weights/zip.h"
 
 #include <doctest/doctest.h>

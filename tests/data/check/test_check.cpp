@@ -1,4 +1,4 @@
-// Files and datasets looked through: what is wrong must be found, and nothing else.
+// Checking files and datasets: every problem must be found, and nothing else reported.
 #include <doctest/doctest.h>
 
 #include <algorithm>

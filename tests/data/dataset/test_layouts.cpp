@@ -1,4 +1,4 @@
-// Every way in which a dataset may lie on the disk.
+// All dataset layouts.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The synthetic dances as files: what is encoded, that it can be made again, and taken up again.
+// The synthetic dances as files: their contents, reproducibility, and resuming an interrupted run.
 #include <doctest/doctest.h>
 
 extern "C" {

@@ -1,5 +1,5 @@
-// Exact frames of made videos, whatever is asked for; damaged files end in equal frames or in a FileError,
-// never in a crash.
+// Exact frames of generated videos, whatever is requested; damaged files give identical frames or a
+// FileError, never a crash.
 #include <doctest/doctest.h>
 
 extern "C" {

@@ -1,5 +1,5 @@
-// Training the last layer on features that were computed once is training it in the whole network with all
-// else frozen.
+// Training the last layer on precomputed features is the same as training it in the whole network with
+// everything else frozen.
 #include "train/features/features.h"
 
 #include <doctest/doctest.h>
