@@ -130,8 +130,8 @@ Shard::Shard(const std::filesystem::path& file) : bytes_(map_file(file)) {
   std::memcpy(&tail, all.data() + all.size() - sizeof(tail), sizeof(tail));
   if (tail.magic != expected.magic || tail.order != expected.order)
     refuse(file, "is not a shard of a cache, or is truncated");
-  const size_t room = all.size() - sizeof(tail);
-  if (tail.table > room || tail.table_bytes > room - tail.table)
+  const size_t space = all.size() - sizeof(tail);
+  if (tail.table > space || tail.table_bytes > space - tail.table)
     refuse(file, "the shard's table is outside the file");
   const auto table = all.subspan(tail.table, tail.table_bytes);
   if (fnv1a(table) != tail.table_checksum) refuse(file, "the shard's table is damaged");

@@ -14,26 +14,26 @@ constexpr int kMagnitudes = 31;
 
 /// RandAugment's op of a given kind at magnitude m in 0..30, for clips of this size; `sign` is -1 or 1.
 AugmentOp rand_op(AugmentKind kind, int m, double sign, int width, int height) {
-  const double share = m / static_cast<double>(kMagnitudes - 1);
+  const double strength = m / static_cast<double>(kMagnitudes - 1);
   switch (kind) {
     case AugmentKind::brightness:
     case AugmentKind::contrast:
     case AugmentKind::saturation:
     case AugmentKind::sharpness:
-      return {kind, 1 + sign * 0.9 * share};
+      return {kind, 1 + sign * 0.9 * strength};
     case AugmentKind::posterize:
-      return {kind, 8 - std::round(4 * share)};
+      return {kind, 8 - std::round(4 * strength)};
     case AugmentKind::solarize:
-      return {kind, 255 * (1 - share)};
+      return {kind, 255 * (1 - strength)};
     case AugmentKind::shear_x:
     case AugmentKind::shear_y:
-      return {kind, sign * 0.3 * share};
+      return {kind, sign * 0.3 * strength};
     case AugmentKind::translate_x:
-      return {kind, sign * 150.0 / 331 * width * share};
+      return {kind, sign * 150.0 / 331 * width * strength};
     case AugmentKind::translate_y:
-      return {kind, sign * 150.0 / 331 * height * share};
+      return {kind, sign * 150.0 / 331 * height * strength};
     case AugmentKind::rotate:
-      return {kind, sign * 30 * share};
+      return {kind, sign * 30 * strength};
     default:
       return {kind, 0};
   }

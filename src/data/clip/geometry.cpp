@@ -106,7 +106,7 @@ ClipGeometry center_geometry(const TransformSettings& settings, int width, int h
   ClipGeometry g = settings.rule == ScaleRule::stretch
                        ? stretched(settings)
                        : scaled(settings, width, height, settings.short_side_min);
-  const auto half = [](int room) { return static_cast<int>(std::nearbyint(room / 2.0)); };
+  const auto half = [](int slack) { return static_cast<int>(std::nearbyint(slack / 2.0)); };
   g.x = half(g.scaled_width - g.crop_width);
   g.y = half(g.scaled_height - g.crop_height);
   return g;
@@ -116,8 +116,8 @@ ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, i
   ClipGeometry g = center_geometry(settings, width, height);
   if (settings.place == CropPlace::center) return g;
   const bool wide = g.scaled_width >= g.scaled_height;
-  const int room = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
-  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : room;
+  const int slack = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
+  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : slack;
   return g;
 }
 

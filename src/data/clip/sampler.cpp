@@ -52,10 +52,10 @@ double dense_length(const SamplerSettings& s, double video_fps) {
 std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, int64_t n, double video_fps,
                                    Rng& rng, View view) {
   const double length = dense_length(s, video_fps);
-  const int64_t room = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
-  const int64_t start = mode == SampleMode::train ? rng.integer(0, room)
-                        : view.of == 1            ? room / 2
-                                                  : room * view.number / (view.of - 1);
+  const int64_t slack = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
+  const int64_t start = mode == SampleMode::train ? rng.integer(0, slack)
+                        : view.of == 1            ? slack / 2
+                                                  : slack * view.number / (view.of - 1);
   std::vector<int64_t> indices;
   for (int i = 0; i < s.frames(); ++i)
     indices.push_back(static_cast<int64_t>(

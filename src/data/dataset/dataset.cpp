@@ -150,7 +150,7 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
 Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
-    std::error_code failed;  // whoever reads it says why
+    std::error_code failed;  // ignored: reading the clip reports the reason
     const ItemKind kind = fs::is_directory(path, failed) ? ItemKind::frame_folder : ItemKind::video;
     dataset.items.push_back({.path = path,
                              .name = path.generic_string(),

@@ -59,8 +59,8 @@ bool is_youtube_letter(char c) {
 }
 
 /// Assigns every item to a split.
-void share_out(Dataset& dataset, const SplitSettings& settings) {
-  const std::array<double, kSplits> share{settings.train, settings.val, 1 - settings.train - settings.val};
+void assign(Dataset& dataset, const SplitSettings& settings) {
+  const std::array<double, kSplits> fraction{settings.train, settings.val, 1 - settings.train - settings.val};
   const size_t classes = dataset.classes.size();
   std::vector<int> clips(classes, 0);
   for (const DatasetItem& item : dataset.items) ++clips[static_cast<size_t>(item.label)];
@@ -69,11 +69,11 @@ void share_out(Dataset& dataset, const SplitSettings& settings) {
     size_t best = 0;
     double best_need = -1e300;
     for (size_t s = 0; s < kSplits; ++s) {
-      if (!(share[s] > 1e-9)) continue;
+      if (!(fraction[s] > 1e-9)) continue;
       double need = 0;
       for (const auto& [label, count] : group.clips_of_class) {
         const auto c = static_cast<size_t>(label);
-        const double target = share[s] * clips[c];
+        const double target = fraction[s] * clips[c];
         need += count * (present[c][s] == 0 ? 2 : (target - present[c][s] - count / 2.0) / target);
       }
       if (need > best_need + 1e-12) best_need = need, best = s;
@@ -125,12 +125,12 @@ void assign_splits(Dataset& dataset, const SplitSettings& settings) {
                        "\" come from one source, judging by their names"),
                   "Clips from one source stay together, so this class would be in only one split: add other "
                   "sources, or write a split.csv (columns path,label,split).");
-  share_out(dataset, settings);
+  assign(dataset, settings);
 }
 
 void draw_validation(Dataset& dataset, const SplitSettings& settings) {
   validate(settings);
-  const double share = settings.val / (settings.train + settings.val);
+  const double fraction = settings.val / (settings.train + settings.val);
   Dataset training{.root = dataset.root, .classes = dataset.classes};
   std::vector<size_t> places;
   for (size_t i = 0; i < dataset.items.size(); ++i)
@@ -138,8 +138,8 @@ void draw_validation(Dataset& dataset, const SplitSettings& settings) {
       training.items.push_back(dataset.items[i]);
       places.push_back(i);
     }
-  if (!(share > 0) || places.empty()) return;
-  share_out(training, {.seed = settings.seed, .train = 1 - share, .val = share});
+  if (!(fraction > 0) || places.empty()) return;
+  assign(training, {.seed = settings.seed, .train = 1 - fraction, .val = fraction});
   for (size_t i = 0; i < places.size(); ++i) dataset.items[places[i]].split = training.items[i].split;
   dataset.splits_drawn = true;
   dataset.notes.push_back(text(

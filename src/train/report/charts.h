@@ -41,7 +41,7 @@ std::vector<Point> thinned(const std::vector<Point>& points, size_t most);
 /// A measured fraction with its confidence interval.
 struct IntervalRow {
   std::string label, value;  // left and right of the bar
-  double share = 0;
+  double fraction = 0;
   std::optional<Interval> ci95;
   std::string style;  // "test", "control", "val"
   std::string title;

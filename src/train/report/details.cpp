@@ -28,7 +28,7 @@ std::string class_chart(const Evaluation& e) {
   }
   // Best first; classes without clips last.
   std::stable_sort(rows.begin(), rows.end(), [](const IntervalRow& a, const IntervalRow& b) {
-    return (a.share == a.share ? a.share : -1) > (b.share == b.share ? b.share : -1);
+    return (a.fraction == a.fraction ? a.fraction : -1) > (b.fraction == b.fraction ? b.fraction : -1);
   });
   return interval_chart("Accuracy by class", rows, e.chance(), "chance", 400);
 }
