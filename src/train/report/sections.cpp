@@ -250,8 +250,8 @@ std::string learning_section(const RunRecord& run) {
   std::string pace;
   if (const double speed = mean_of(run.steps, &StepRow::clips_per_second); std::isfinite(speed))
     pace += fixed(speed, 1) + " clips/s";
-  if (const double share = mean_of(run.steps, &StepRow::waiting); std::isfinite(share))
-    append(pace, percent(share) + " of the time waiting for data");
+  if (const double fraction = mean_of(run.steps, &StepRow::waiting); std::isfinite(fraction))
+    append(pace, percent(fraction) + " of the time waiting for data");
   if (!pace.empty())
     html += "<p class=\"sub\">On average over the logged steps: " + pace +
             ". Faint lines are single steps, bold lines whole epochs.</p>";
