@@ -221,7 +221,7 @@ TEST_CASE("folders of pictures: gaps, broken pictures, other formats than their 
   const test::Folder folder("pictures_checked");
   const auto bmp = test::tiny_bmp();
   for (const char* name : {"a/1.bmp", "a/2.bmp", "a/4.bmp"}) test::write_bytes(folder.path() / name, bmp);
-  finds(folder.path() / "a", "missing-frames", "after 2.bmp comes 4.bmp", ItemKind::frame_folder);
+  finds(folder.path() / "a", "missing-frames", "2.bmp is followed by 4.bmp", ItemKind::frame_folder);
   for (const char* name : {"b/0.jpg", "b/5.png", "b/10.bmp"}) test::write_bytes(folder.path() / name, bmp);
   finds(folder.path() / "b", "wrong-extension", "0.jpg is BMP, and 1 more pictures", ItemKind::frame_folder);
   test::write_bytes(folder.path() / "c/1.bmp", bmp);
@@ -234,7 +234,7 @@ TEST_CASE("folders of pictures: gaps, broken pictures, other formats than their 
   CHECK(found.size() == 3);
   CHECK(found["unreadable"].find("1.bmp: ") != std::string::npos);
   CHECK(found["unreadable"].ends_with(", and 1 more pictures are broken"));
-  CHECK(found["missing-frames"] == "after 3.jpg comes 6.bmp");
+  CHECK(found["missing-frames"] == "3.jpg is followed by 6.bmp");
   CHECK(found["wrong-extension"] == "3.jpg is BMP");
   CHECK_FALSE(examine({.path = folder.path() / "d", .kind = ItemKind::frame_folder}, nullptr).readable);
 }

@@ -102,7 +102,7 @@ TEST_CASE("split.csv: its own columns, any order, quotes; an empty split is told
   CHECK(d.of(Split::val) == std::vector<int>{0, 2});
   CHECK(d.of(Split::test).empty());
   const std::string why = reason([&] { (void)d.require_split(Split::test); });
-  CHECK(contains(why, "no clip is for \"test\""));
+  CHECK(contains(why, "the split \"test\" is empty"));
   CHECK(contains(why, "2 clips in train, 2 in val and 0 in test"));
 }
 
@@ -115,9 +115,9 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   CHECK(contains(open(), "classes: expected class folders of videos"));
   touch(root.path() / "a/1.mp4");
   CHECK(contains(reason([&] { open_dataset(root.path() / "a/1.mp4", {}); }), "is a clip, not a dataset"));
-  CHECK(contains(open(), "one class only, \"a\""));
+  CHECK(contains(open(), "only one class found, \"a\"; at least two are needed"));
   touch(root.path() / "b/readme.txt");
-  CHECK(contains(open(), "b: the class folder holds no video"));
+  CHECK(contains(open(), "b: the class folder contains neither videos nor pictures"));
   touch(root.path() / "b/1.jpg");
   CHECK(contains(open(), "a loose picture in a class folder"));
   const auto with_csv = [&](const std::string& csv) {

@@ -114,7 +114,7 @@ TEST_CASE("loose pictures become clips that can be read, gaps told") {
   CHECK(frames("a/x_1")->folder()->picture(2).filename() == "x_1_0003.bmp");
   CHECK(frames("a/x_1")->folder()->gap.empty());
   CHECK(frames("a/y_1")->frame_count() == 4);
-  CHECK(frames("a/y_1")->folder()->gap == "after y_1_0003.bmp comes y_1_0007.bmp");
+  CHECK(frames("a/y_1")->folder()->gap == "y_1_0003.bmp is followed by y_1_0007.bmp");
   CHECK(frames("b/z_1")->frame_count() == 1);
   // A picture that goes after the folder was looked at is missed, by name.
   fs::remove(root.path() / "a/x_1_0002.bmp");
