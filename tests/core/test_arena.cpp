@@ -1,4 +1,4 @@
-// The arena: what a dry run plans, that running passes replay it, and that misuse is refused.
+// The arena: a dry run's plan, its replay in later passes, and that misuse is an error.
 #include <doctest/doctest.h>
 
 #include <algorithm>

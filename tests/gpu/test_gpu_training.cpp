@@ -1,4 +1,4 @@
-// Whole networks on the GPU: gradients, twenty steps, recorded and not, and the same bits again.
+// Whole networks on the GPU: gradients, twenty steps, recorded and not, and bit-identical repetition.
 #include <doctest/doctest.h>
 
 #include <cmath>

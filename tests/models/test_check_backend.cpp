@@ -1,5 +1,4 @@
-// A backend under observation: a sound one passes with its errors told, one with a mistake is stopped by
-// name.
+// CheckBackend: a correct backend passes and its errors are reported; a faulty one is stopped, naming the op.
 #include "reference/check_backend.h"
 
 #include <doctest/doctest.h>

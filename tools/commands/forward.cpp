@@ -56,7 +56,7 @@ Input read_input(const std::string& path, int64_t classes) {
   input.pixels = file.doubles("clips", shape);
   const auto bad = std::ranges::count_if(input.pixels, [](double v) { return !std::isfinite(v); });
   if (bad > 0)
-    fail(text("tensor 'clips' holds NaN or infinite values (", bad, " of ", input.pixels.size(), ")"), "");
+    fail(text("tensor 'clips' contains NaN or infinite values (", bad, " of ", input.pixels.size(), ")"), "");
   if (!file.has("labels")) return input;
   for (const int64_t label : file.integers("labels", std::vector<int64_t>{shape[0]})) {
     if (label < 0 || label >= classes)

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-/// The file's bytes, or nothing where it cannot be read.
+/// The file's bytes, or nothing if it cannot be read.
 std::optional<std::string> read_text(const std::filesystem::path& file) {
   try {
     return read_file(file);
@@ -68,7 +68,7 @@ void read_metrics(const std::filesystem::path& file, RunRecord& run) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const json row = json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!row.is_object()) {
-      // Only a line without its newline can have been cut short by the run's end; any other is damage.
+      // Only a line without a newline can have been cut short by the end of the run; any other is damaged.
       (lines.eof() ? cut_short = true : (++damaged, false));
       continue;
     }
@@ -101,15 +101,15 @@ void read_metrics(const std::filesystem::path& file, RunRecord& run) {
     run.notes.push_back(counted(damaged, "line") + " of metrics.jsonl could not be read and " +
                         (damaged == 1 ? "is" : "are") + " left out.");
   if (run.steps.empty() && run.epochs.empty() && !cut_short && damaged == 0)
-    run.notes.push_back("metrics.jsonl holds no rows, so there are no learning curves.");
+    run.notes.push_back("metrics.jsonl has no rows, so there are no learning curves.");
 }
 
 void check(const Evaluation& e, const std::string& file) {
   const int64_t classes = static_cast<int64_t>(e.classes.size());
   const auto fail = [&](const std::string& what) {
-    throw FileError(file, what, "Write it anew with `laban eval`.");
+    throw FileError(file, what, "Recreate it with `laban eval`.");
   };
-  if (classes == 0) fail("names no classes");
+  if (classes == 0) fail("has no classes");
   if (!e.confusion.empty() && static_cast<int64_t>(e.confusion.size()) != classes)
     fail(text("the confusion matrix has ", e.confusion.size(), " rows for ", classes, " classes"));
   for (const auto& row : e.confusion)
@@ -147,7 +147,7 @@ int64_t Evaluation::correct() const {
 Evaluation read_evaluation(const std::filesystem::path& file) {
   const json document = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
   if (!document.is_object())
-    throw FileError(file.string(), "is not a JSON object", "Write it anew with `laban eval`.");
+    throw FileError(file.string(), "is not a JSON object", "Recreate it with `laban eval`.");
   Evaluation e;
   e.split = word(document, "split");
   e.clips = integer(document, "clips");

@@ -1,5 +1,5 @@
-// The loader: a pure function of its settings, however many threads; errors in order; prompt stops; reused
-// buffers.
+// The loader: a pure function of its settings, whatever the number of threads; errors in order; prompt stops;
+// reused buffers.
 #include <doctest/doctest.h>
 
 #include <algorithm>
