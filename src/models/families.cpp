@@ -32,7 +32,7 @@ ModelSpec model_by_name(std::string_view name, int64_t classes) {
     }
     known += (known.empty() ? "" : ", ") + spec.name;
   }
-  throw UsageError(text("there is no model called \"", name, "\""), "Known models: " + known + ".");
+  throw UsageError(text("there is no model called \"", name, "\""), "Available: " + known + ".");
 }
 
 std::vector<std::string> model_names() {

@@ -16,6 +16,7 @@ struct FreezeSettings {
   /// Every batch norm normalizes by its running statistics, which stay as they are; gamma and beta learn. For
   /// small batches, whose own statistics are noise.
   bool norms = false;
+  bool operator==(const FreezeSettings&) const = default;
 };
 
 /// Marks what is frozen, and everything else as learning. Throws UsageError where no layer has such a name,

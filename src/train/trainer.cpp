@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/files.h"
+#include "train/config/words.h"
 #include "train/evaluate/evaluation.h"
 #include "train/features/feature_source.h"
 #include "train/log/data_record.h"
@@ -100,17 +101,18 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       stop_(stop),
       staging_(backend),
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
-      optimizer_(learning_parameters(network_, config_), optimizer_settings(config_)),
+      optimizer_(learning_parameters(network_, config_), config_.optimizer),
       features_(open_features(config_)),
       loader_(make_source(features_, dataset, training_items(config_, dataset),
                           watched(config_, Split::train, staging_, observer))),
       buffer_(backend, compute_type(config_)),
-      mixer_(backend, {config_.train.mixup, config_.train.cutmix}),
+      mixer_(backend, config_.train.mix),
       fingerprint_(fingerprint(dataset, loader_->bad_files())),
       batches_per_epoch_(loader_->batches_per_epoch()),
       steps_per_epoch_((batches_per_epoch_ + config_.train.accumulation - 1) / config_.train.accumulation),
-      schedule_(schedule_settings(config_, steps_per_epoch_)) {
-  network_.output_shape({config_.train.batch, 3, config_.clip.frames, config_.clip.size, config_.clip.size});
+      schedule_(config_.schedule, config_.train.epochs, steps_per_epoch_) {
+  const int size = config_.clip.transform.crop;
+  network_.output_shape({config_.train.batch, 3, config_.clip.sampler.frames, size, size});
   if (batches_per_epoch_ == 0)
     throw UsageError(text("a batch is ", config_.train.batch, " clips, but only ", loader_->clips(),
                           " training clips can be read"),
@@ -120,7 +122,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
     validation_ = make_source(features_, dataset, std::move(validation_items),
                               watched(config_, Split::val, staging_, observer));
   if (features_) network_.begin_at_features();
-  network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
+  network_.store().initialize(config_.train.seed);
   if (config_.train.patience > 0 && !validation_)
     throw UsageError(text("train.patience is ", config_.train.patience, ", but ", dataset.root.string(),
                           " has no validation clips by which to tell whether the network still improves"),
@@ -192,7 +194,8 @@ bool out_of_patience(const Config& config, const TrainingState& state) {
 }
 
 void Trainer::record_data() const {
-  DataRecord record{.data = config_.data.path, .layout = dataset_.layout, .policy = config_.data.on_bad_file};
+  DataRecord record{
+      .data = config_.data.path, .layout = dataset_.layout, .policy = word_of(config_.data.on_bad_file)};
   record.parts.push_back(part_of(dataset_, Split::train, *loader_));
   if (validation_) record.parts.push_back(part_of(dataset_, Split::val, *validation_));
   write_file(folder_.data(), to_json(record));
@@ -267,7 +270,7 @@ void Trainer::fetch_upcoming() {
 Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
   const LossSettings loss{config_.train.label_smoothing, 1.0 / (static_cast<double>(batch.labels.size()) *
                                                                 static_cast<double>(batches_of_step))};
-  const auto seed = static_cast<uint64_t>(config_.train.seed);
+  const auto seed = config_.train.seed;
   Tensor pixels = buffer_.take();
   if (mixer_.mixes()) pixels = mixer_.mix(pixels, batch.labels, seed, batch.epoch, batch.index);
   network_.train_step(pixels, batch.labels, loss, seed, static_cast<uint64_t>(state_.batches_run), {}, {},
@@ -283,10 +286,10 @@ void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& 
   network_.results(losses_, logits_);
   for (size_t i = 0; i < n; ++i) {
     if (!std::isfinite(losses_[i]))
-      diverged(text("the loss became ", std::isnan(losses_[i]) ? "NaN" : "infinite"),
-               network_.find_non_finite(pixels, static_cast<uint64_t>(config_.train.seed),
-                                        static_cast<uint64_t>(state_.batches_run)),
-               batch.items);
+      diverged(
+          text("the loss became ", std::isnan(losses_[i]) ? "NaN" : "infinite"),
+          network_.find_non_finite(pixels, config_.train.seed, static_cast<uint64_t>(state_.batches_run)),
+          batch.items);
     loss_sum += losses_[i];
     // Of a mixed clip, the class with the larger share counts.
     const LabelMix mix = mixer_.labels();
@@ -309,12 +312,12 @@ bool Trainer::finish_epoch() {
     if (!classified) return false;
     const Evaluation evaluation = summarize(*classified, dataset_, dataset_.classes);
     report.val_loss = evaluation.loss;
-    report.val_accuracy = evaluation.accuracy();
+    report.val_accuracy = evaluation.accuracy;
     // Few validation clips make ties likely; the smaller loss decides them.
-    report.best = std::pair(evaluation.accuracy(), -evaluation.loss) >
-                  std::pair(state_.best_accuracy, -state_.best_loss);
+    report.best =
+        std::pair(evaluation.accuracy, -evaluation.loss) > std::pair(state_.best_accuracy, -state_.best_loss);
     if (report.best) {
-      state_.best_accuracy = evaluation.accuracy();
+      state_.best_accuracy = evaluation.accuracy;
       state_.best_loss = evaluation.loss;
       state_.best_epoch = state_.epoch + 1;
     }
@@ -326,7 +329,7 @@ bool Trainer::finish_epoch() {
   report.step = state_.step;
   report.train_loss = state_.loss_sum / clips;
   report.train_accuracy = static_cast<double>(state_.correct) / clips;
-  report.lr = learning_rate(schedule_, std::max<int64_t>(0, state_.step - 1));
+  report.lr = schedule_.learning_rate(std::max<int64_t>(0, state_.step - 1));
   report.seconds = state_.seconds;
   metrics_->add(report);
 

@@ -33,13 +33,13 @@ const Shape kClip{1, 3, 16, 112, 112};
 
 ModelSpec per_conv(const char* name) {
   ModelSpec spec = model_by_name(name, 400);
-  spec.midplanes = MidplanesRule::per_conv;
+  spec.options.midplanes = MidplanesRule::per_conv;
   return spec;
 }
 
 ModelSpec with_shortcut_a(const char* name) {
   ModelSpec spec = model_by_name(name, 400);
-  spec.shortcut = ShortcutKind::subsample;
+  spec.options.shortcut = ShortcutKind::subsample;
   return spec;
 }
 
@@ -111,9 +111,9 @@ TEST_CASE("a model says which public definition it equals") {
   CHECK(named("r2plus1d_tiny").starts_with("none"));
   ModelSpec vmz = per_conv("r2plus1d_34");
   CHECK(public_definition(vmz).find("R(2+1)D-34") != std::string::npos);
-  vmz.norm_eps = 1e-3;
+  vmz.options.norm_eps = 1e-3;
   CHECK(public_definition(vmz) == "VMZ's r2plus1d, depth 34");
-  vmz.midplanes = MidplanesRule::torchvision;
+  vmz.options.midplanes = MidplanesRule::torchvision;
   CHECK(public_definition(vmz).starts_with("none"));
   // Another network under a known name equals nothing.
   ModelSpec wider = model_by_name("r3d_18", 400);
@@ -191,7 +191,7 @@ TEST_CASE("names are torchvision's state-dict keys") {
 }
 
 TEST_CASE("unknown names and impossible specifications are refused in words") {
-  CHECK_THROWS_WITH_AS(model_by_name("r3d_19", 10), doctest::Contains("Known models: r3d_18"), UsageError);
+  CHECK_THROWS_WITH_AS(model_by_name("r3d_19", 10), doctest::Contains("Available: r3d_18"), UsageError);
   CHECK_THROWS_AS(model_by_name("r3d_18", 0), UsageError);
   ModelSpec even = model_by_name("r3d_18", 10);
   even.stem_kernel = {3, 4, 4};

@@ -63,7 +63,7 @@ TEST_CASE("describe and gradcheck refuse in words, with exit code 2") {
   const Result unknown = laban_with("describe r3d_19");
   CHECK(unknown.code == 2);
   CHECK(unknown.says("there is no model called \"r3d_19\""));
-  CHECK(unknown.says("Known models: r3d_18"));
+  CHECK(unknown.says("Available: r3d_18"));
   CHECK(laban_with("describe r3d_18 --frames 0").code == 2);
   CHECK(laban_with("describe r2plus1d_18 --midplanes both").code == 2);
   const Result layer = laban_with("gradcheck --layer conv9d");

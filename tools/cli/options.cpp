@@ -8,28 +8,46 @@
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
 #include "reference/reference_backend.h"
+#include "train/config/renamed.h"
 
 namespace laban::tools {
+
+namespace {
+
+/// "frames per clip (1 to 4096) [16]"
+std::string description(const Setting& setting) {
+  const std::string range = setting.range(), value = setting.default_text();
+  return setting.help + (range.empty() ? "" : " (" + range + ")") + (value.empty() ? "" : " [" + value + "]");
+}
+
+}  // namespace
 
 void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only) {
   Config defaults;
   for (const Setting& setting : settings(defaults)) {
     if (!only.empty() && std::ranges::find(only, setting.flag) == only.end()) continue;
-    const std::string flag = setting.flag;
-    CLI::Option* option = nullptr;
-    if (std::holds_alternative<Setting::Flag>(setting.value)) {
-      option = command.add_flag_function(
-          "--" + flag + ",!--no-" + flag,
-          [this, flag](int64_t count) { values_.emplace_back(flag, count > 0 ? "true" : "false"); },
-          setting.help);
-    } else {
-      option = command.add_option_function<std::string>(
-          "--" + flag, [this, flag](const std::string& value) { values_.emplace_back(flag, value); },
-          setting.help + " [" + setting.toml() + "]");
-      option->type_name("");
-    }
-    option->group("Settings [" + setting.section + "]");
+    add(command, setting, setting.flag);
+    for (const RenamedSetting& renamed : renamed_settings())
+      if (setting.flag == renamed.flag) add(command, setting, renamed.old_flag);
   }
+}
+
+void ConfigFlags::add(CLI::App& command, const Setting& setting, const std::string& name) {
+  const bool retired = name != setting.flag;
+  const auto take = [this, flag = setting.flag, name, retired](const std::string& value) {
+    if (retired) std::fprintf(stderr, "note: --%s is now --%s\n", name.c_str(), flag.c_str());
+    values_.emplace_back(flag, value);
+  };
+  CLI::Option* option = nullptr;
+  if (std::holds_alternative<Setting::Flag>(setting.value)) {
+    option = command.add_flag_function(
+        "--" + name + ",!--no-" + name, [take](int64_t count) { take(count > 0 ? "true" : "false"); },
+        description(setting));
+  } else {
+    option = command.add_option_function<std::string>("--" + name, take, description(setting));
+    option->type_name("");
+  }
+  option->group(retired ? "" : "Settings [" + setting.section + "]");
 }
 
 void ConfigFlags::apply(Config& config) const {
@@ -46,10 +64,10 @@ std::vector<std::string> ConfigFlags::given() const {
 }
 
 std::unique_ptr<Backend> make_backend(const Config& config) {
-  if (config.machine.device == "reference") return std::make_unique<ReferenceBackend>();
-  if (config.machine.device == "cuda") {
-    auto backend = make_cuda_backend({.gpu = static_cast<int>(config.machine.gpu),
-                                      .tf32 = config.machine.precision == "tf32",
+  if (config.machine.device == DeviceKind::reference) return std::make_unique<ReferenceBackend>();
+  if (config.machine.device == DeviceKind::cuda) {
+    auto backend = make_cuda_backend({.gpu = config.machine.gpu,
+                                      .tf32 = config.machine.precision == Precision::tf32,
                                       .deterministic = config.machine.deterministic,
                                       .autotune = config.machine.autotune,
                                       .exact_weights = config.machine.exact_weights,
@@ -59,11 +77,11 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
       std::fprintf(stderr, "note: %s\n", note.c_str());
     return backend;
   }
-  return std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+  return std::make_unique<CpuBackend>(config.machine.threads);
 }
 
 void choose_threads(Config& config) {
-  const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  const auto processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   if (config.machine.threads == 0) config.machine.threads = processors;
   if (config.data.workers == 0) config.data.workers = processors;
 }
@@ -80,32 +98,7 @@ void print_notes(const Dataset& dataset) {
   for (const std::string& note : dataset.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 }
 
-std::vector<std::string> dataset_flags() {
-  return {"layout", "media", "frames-named", "fold", "split-seed", "train-share", "validate-share"};
-}
-
-std::vector<std::string> transform_flags() {
-  return {"preset",
-          "size",
-          "scale",
-          "short-side-min",
-          "short-side-max",
-          "area",
-          "aspect",
-          "stretch-width",
-          "stretch-height",
-          "flip",
-          "flip-vertically",
-          "brightness",
-          "contrast",
-          "saturation",
-          "hue",
-          "rand-augment",
-          "rand-magnitude",
-          "erase",
-          "mean",
-          "std"};
-}
+std::vector<std::string> dataset_flags() { return flags_with(Role::dataset); }
 
 std::string percent(double share) {
   char buffer[32];

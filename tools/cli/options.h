@@ -16,7 +16,8 @@ namespace laban::tools {
 /// Flags for settings, kept as text in the order given until a Config is there to apply them to.
 class ConfigFlags {
  public:
-  /// One flag for each setting, grouped by section; `only` (flags without dashes) limits them.
+  /// One flag for each setting, grouped by section; `only` (flags without dashes) limits them. Retired spellings
+  /// are taken too, with a note on stderr.
   void add_to(CLI::App& command, const std::vector<std::string>& only = {});
   /// Throws UsageError for values that do not suit.
   void apply(Config& config) const;
@@ -24,6 +25,8 @@ class ConfigFlags {
   std::vector<std::string> given() const;
 
  private:
+  void add(CLI::App& command, const Setting& setting, const std::string& name);
+
   std::vector<std::pair<std::string, std::string>> values_;
 };
 
@@ -41,8 +44,6 @@ std::string split_sizes(const Dataset& dataset);
 void print_notes(const Dataset& dataset);
 /// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
 std::vector<std::string> dataset_flags();
-/// The flags that say how frames become what the network sees.
-std::vector<std::string> transform_flags();
 /// "96.3 %"
 std::string percent(double share);
 

@@ -35,8 +35,8 @@ void make(const Options& options) {
   if (interrupted()) stopped();
   CacheSettings settings = options.cache;
   settings.coding = options.raw ? ShardCoding::raw : ShardCoding::jpeg;
-  settings.workers = static_cast<int>(config.data.workers);
-  settings.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
+  settings.workers = config.data.workers;
+  settings.on_bad_file = config.data.on_bad_file;
   Progress progress("caching", static_cast<int64_t>(dataset.items.size()));
   CacheResult result;
   const bool done = make_cache(

@@ -10,7 +10,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "train/evaluate/evaluation.h"
+#include "train/evaluate/evaluation_json.h"
 #include "train/run_folder.h"
 
 namespace laban::tools {
@@ -30,11 +30,13 @@ Split split_by_name(const std::string& name) {
 }
 
 void print(const Evaluation& e) {
-  const auto interval = [](const Interval& i) { return percent(i.low) + " to " + percent(i.high); };
+  const auto interval = [](const std::optional<Interval>& i) {
+    return i ? percent(i->low) + " to " + percent(i->high) : std::string("?");
+  };
   std::printf("%s: %lld clips%s\n", e.split.c_str(), static_cast<long long>(e.clips),
               e.single_frame ? ", each showing one of its frames throughout" : "");
-  std::printf("  accuracy             %s  (95 %% interval %s)\n", percent(e.accuracy()).c_str(),
-              interval(e.interval()).c_str());
+  std::printf("  accuracy             %s  (95 %% interval %s)\n", percent(e.accuracy).c_str(),
+              interval(e.ci95).c_str());
   std::printf("  mean class accuracy  %s\n  top-5 accuracy       %s\n  loss                 %.4f\n",
               percent(e.mean_class_accuracy).c_str(), percent(e.top5_accuracy).c_str(), e.loss);
   if (e.views.count() > 1)
@@ -47,7 +49,7 @@ void print(const Evaluation& e) {
   for (const ClassResult& c : e.per_class)
     std::printf("  %-*s  %5lld  %5lld  %8s  %s\n", static_cast<int>(width), c.name.c_str(),
                 static_cast<long long>(c.count), static_cast<long long>(c.correct),
-                percent(c.accuracy()).c_str(), interval(c.interval()).c_str());
+                percent(c.accuracy).c_str(), interval(c.ci95).c_str());
 }
 
 void evaluate(const Options& options) {

@@ -174,8 +174,8 @@ void one_pass(const Options& options, const Config& config, Network& network, co
     std::optional<ClipTensor> dclips;
     if (options.gradients) dclips.emplace(network, input.clips);
     network.store().zero_gradients();
-    network.train_step(clips.tensor(), labels, loss, static_cast<uint64_t>(config.train.seed), 0, losses,
-                       logits, train ? Mode::train : Mode::frozen, dclips ? dclips->tensor() : Tensor());
+    network.train_step(clips.tensor(), labels, loss, config.train.seed, 0, losses, logits,
+                       train ? Mode::train : Mode::frozen, dclips ? dclips->tensor() : Tensor());
     if (options.gradients) {
       out.add_parameters("grad.", network.store(), network.store().grads());
       const Shape& s = input.clips;
@@ -197,14 +197,14 @@ void some_steps(const Options& options, const Config& config, Network& network, 
   const LossSettings loss{config.train.label_smoothing, 1.0 / static_cast<double>(n)};
   ClipTensor clips(network, input.clips);
   clips.write(input.pixels);
-  Optimizer optimizer(network.store(), optimizer_settings(config));
+  Optimizer optimizer(network.store(), config.optimizer);
   std::vector<double> losses(n), means;
   Progress progress("steps", options.steps);
   for (int64_t step = 0; step < options.steps; ++step) {
     network.store().zero_gradients();
-    network.train_step(clips.tensor(), input.labels, loss, static_cast<uint64_t>(config.train.seed),
-                       static_cast<uint64_t>(step), losses, {}, train ? Mode::train : Mode::frozen);
-    optimizer.step(config.optimizer.lr);
+    network.train_step(clips.tensor(), input.labels, loss, config.train.seed, static_cast<uint64_t>(step),
+                       losses, {}, train ? Mode::train : Mode::frozen);
+    optimizer.step(config.schedule.base_lr);
     means.push_back(mean(losses));
     if (!std::isfinite(optimizer.gradient_norm()))
       throw Error(text("a gradient became NaN or infinite in step ", step + 1),

@@ -18,7 +18,7 @@ const Layout& layout_called(const std::string& name) {
     if (name == layout.name) return layout;
     known += text(", ", layout.name);
   }
-  throw UsageError(text("there is no dataset layout \"", name, "\""), "Known are: " + known + ".");
+  throw UsageError(text("there is no dataset layout \"", name, "\""), "Available: " + known + ".");
 }
 
 /// "no split.csv (looked for split.csv (columns path,label,split))"...
@@ -56,9 +56,8 @@ void require_learnable(const Dataset& dataset) {
   if (dataset.classes.empty()) throw Error(root + ": no clip is listed", "Name some, with their classes.");
   if (dataset.classes.size() == 1)
     throw Error(
-        root + ": there is one class only, \"" + dataset.classes[0] + "\"",
-        "There is nothing to tell apart: make a folder for every class. If the class folders lie deeper, "
-        "name the folder right above them.");
+        root + ": only one class found, \"" + dataset.classes[0] + "\"; at least two are needed",
+        "Make a folder for every class. If the class folders lie deeper, name the folder right above them.");
   for (size_t i = 1; i < dataset.items.size(); ++i)
     if (dataset.items[i].name == dataset.items[i - 1].name)
       throw Error(text(root, ": the clip \"", dataset.items[i].name, "\" is listed twice (for ",

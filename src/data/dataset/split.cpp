@@ -150,7 +150,7 @@ void draw_validation(Dataset& dataset, const SplitSettings& settings) {
   dataset.splits_drawn = true;
   dataset.notes.push_back(
       text("the lists name no clips for validation: ", training.of(Split::val).size(), " of their ",
-           places.size(), " training clips were set aside for it, by source (--validate-share 0: none)"));
+           places.size(), " training clips were set aside for it, by source (--val-fraction 0: none)"));
 }
 
 }  // namespace laban

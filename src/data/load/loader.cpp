@@ -81,8 +81,8 @@ struct Loader::State {
               d.root) {}
 
   std::filesystem::path store_file() const {
-    if (!settings.keep_packets) return {};
-    return settings.packets.empty() ? packet_store_file(dataset.root) : settings.packets;
+    if (!settings.keep_index) return {};
+    return settings.index_file.empty() ? index_store_file(dataset.root) : settings.index_file;
   }
 
   const Dataset& dataset;
@@ -177,7 +177,7 @@ struct Loader::State {
         std::min<int64_t>(settings.batch, static_cast<int64_t>(order.size()) - job.first_position);
     const int64_t crop = settings.transform.crop;
     batch.epoch = next_epoch, batch.index = next_index++;
-    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames(), .h = crop, .w = crop};
+    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames, .h = crop, .w = crop};
     const bool placed = settings.placed && !augments(settings.mode, settings.transform);
     batch.clips.resize(placed ? 0 : static_cast<size_t>(batch.shape.count()));
     if (placed) {

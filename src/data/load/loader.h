@@ -51,10 +51,10 @@ struct LoaderSettings {
   /// batches; null: the heap.
   std::pmr::memory_resource* staging = nullptr;
   OnBadFile on_bad_file = OnBadFile::stop;
-  /// Where the indices of videos are kept from run to run (VideoIndexStore): `packets`, or, where that is empty,
-  /// packet_store_file(the dataset's root).
-  bool keep_packets = false;
-  std::filesystem::path packets{};
+  /// Where the indices of videos are kept from run to run (VideoIndexStore): `index_file`, or, where that is
+  /// empty, index_store_file(the dataset's root).
+  bool keep_index = false;
+  std::filesystem::path index_file{};
   /// exclude: called while files are looked through, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> on_check;
 };

@@ -173,7 +173,7 @@ size_t VideoIndexStore::size() const {
   return entries_.size();
 }
 
-fs::path packet_store_file(const fs::path& root) {
+fs::path index_store_file(const fs::path& root) {
   if (root.empty()) return {};
   const fs::path beside = root / ".laban-packets";
   if (::access(root.c_str(), W_OK) == 0) return beside;

@@ -68,6 +68,6 @@ class VideoIndexStore {
 
 /// Where a dataset's store lies: `root`/.laban-packets, or, where nothing can be written there, a file in the
 /// user's cache folder ($XDG_CACHE_HOME, ~/.cache). Empty where neither can be.
-std::filesystem::path packet_store_file(const std::filesystem::path& root);
+std::filesystem::path index_store_file(const std::filesystem::path& root);
 
 }  // namespace laban

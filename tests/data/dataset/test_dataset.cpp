@@ -115,7 +115,7 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   CHECK(contains(open(), "classes: looked for class folders of videos"));
   touch(root.path() / "a/1.mp4");
   CHECK(contains(reason([&] { open_dataset(root.path() / "a/1.mp4", {}); }), "is a clip, not a dataset"));
-  CHECK(contains(open(), "one class only, \"a\""));
+  CHECK(contains(open(), "only one class found, \"a\"; at least two are needed"));
   touch(root.path() / "b/readme.txt");
   CHECK(contains(open(), "b: the class folder holds no video"));
   touch(root.path() / "b/1.jpg");
