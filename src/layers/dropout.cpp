@@ -1,11 +1,11 @@
 #include "layers/dropout.h"
 
-#include "layers/name_hash.h"
+#include "core/hash.h"
 
 namespace laban {
 
 DropoutLayer::DropoutLayer(std::string name, double p)
-    : Layer(std::move(name)), p_(p), id_(name_hash(this->name())) {
+    : Layer(std::move(name)), p_(p), id_(fnv1a(this->name())) {
   if (!(p >= 0 && p < 1)) throw Error(text(this->name(), ": dropout must be in [0, 1), got ", p), "");
 }
 

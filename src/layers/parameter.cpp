@@ -5,7 +5,7 @@
 #include <cstring>
 #include <set>
 
-#include "layers/name_hash.h"
+#include "core/hash.h"
 #include "layers/padding.h"
 
 namespace laban {
@@ -76,7 +76,7 @@ std::vector<double> draw(const Parameter& parameter, uint64_t seed) {
   const double deviation = parameter.init.kind == Initializer::Kind::normal
                                ? parameter.init.value
                                : std::sqrt(2.0 / static_cast<double>(s.n * s.t * s.h * s.w));
-  Rng rng(seed, Purpose::init, name_hash(parameter.name));
+  Rng rng(seed, Purpose::init, fnv1a(parameter.name));
   for (double& value : values) value = deviation * rng.normal();
   return values;
 }

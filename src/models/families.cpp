@@ -1,6 +1,7 @@
 #include "models/families.h"
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace laban {
 namespace {
@@ -24,15 +25,14 @@ ModelSpec with_blocks(ModelSpec spec, std::string name, const std::vector<int>& 
 
 ModelSpec model_by_name(std::string_view name, int64_t classes) {
   if (classes < 1) throw UsageError(text("a classifier needs at least one class, got ", classes));
-  std::string known;
   for (ModelSpec& spec : all_models()) {
     if (spec.name == name) {
       spec.classes = classes;
       return spec;
     }
-    known += (known.empty() ? "" : ", ") + spec.name;
   }
-  throw UsageError(text("there is no model called \"", name, "\""), "Available: " + known + ".");
+  throw UsageError(text("there is no model called \"", name, "\""),
+                   "Available: " + join(model_names()) + ".");
 }
 
 std::vector<std::string> model_names() {

@@ -1,4 +1,5 @@
 #include "models/freeze.h"
+#include "core/text.h"
 
 #include <algorithm>
 
@@ -16,7 +17,7 @@ std::string outermost_layers(const ParameterList& list) {
   std::string names, last;
   for (const Parameter* p : list.parameters) {
     const std::string name = p->name.substr(0, p->name.find('.'));
-    if (name != last) names += (names.empty() ? "" : ", ") + name;
+    if (name != last) append(names, name);
     last = name;
   }
   return names;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "layers/name_hash.h"
+#include "core/hash.h"
 #include "models/kink_watch.h"
 
 namespace laban {
@@ -101,7 +101,7 @@ class Probe {
   void draw_parameters(uint64_t seed) {
     store_.initialize(seed);
     for (const Parameter* p : parameters()) {
-      Rng rng(seed, Purpose::gradcheck, 2, name_hash(p->name));
+      Rng rng(seed, Purpose::gradcheck, 2, fnv1a(p->name));
       std::vector<double> values = store_.read(store_.weights(), *p);
       for (double& v : values) {
         if (p->init.kind == Initializer::Kind::constant) v += rng.uniform(-0.5, 0.5);
@@ -111,7 +111,7 @@ class Probe {
       store_.write(store_.weights(), *p, values);
     }
     for (const Statistic* s : store_.list().statistics) {
-      Rng rng(seed, Purpose::gradcheck, 2, name_hash(s->name));
+      Rng rng(seed, Purpose::gradcheck, 2, fnv1a(s->name));
       std::vector<double> values = store_.read(*s);
       for (double& v : values) v = single(v + rng.uniform(-0.5, 0.5));
       store_.write(*s, values);

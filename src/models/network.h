@@ -17,11 +17,26 @@ struct LossSettings {
   double scale = 1;  // of the gradient: 1 / (batch * accumulation steps)
 };
 
-/// The second class of every clip of a mixed batch, and the first one's share. Both empty: nothing is mixed.
+/// The second class of every clip of a mixed batch, and the first one's weight (1 minus it is the second's).
+/// Both empty: nothing is mixed.
 struct LabelMix {
   std::span<const int32_t> other_labels = {};
   std::span<const double> share = {};
   bool empty() const { return share.empty(); }
+};
+
+/// What Network::train_step() takes, and where its results go.
+struct TrainStep {
+  Tensor clips;                     // backend memory, compute dtype, storage_shape(n x t x h x w x 3)
+  std::span<const int32_t> labels;  // host, n
+  LossSettings loss = {};
+  uint64_t seed = 0, step = 0;  // choose the dropout masks: another step for every micro-batch
+  /// Host copies of the results: n losses, n x classes logits. With both empty the call does not wait for the
+  /// device, and results() fetches them later.
+  std::span<double> losses = {}, logits = {};
+  Mode mode = Mode::train;  // or frozen: fine-tuning with the running statistics as constants
+  Tensor dclips = {};       // backend memory, like clips: gradient of the clips; empty: not computed
+  LabelMix mix = {};
 };
 
 class Network {
@@ -35,8 +50,8 @@ class Network {
   Backend& backend() const { return backend_; }
   DType compute() const { return compute_; }
   ParameterStore& store() { return *store_; }
-  /// Chooses what learns (everything, at first). Backward then goes no further down than the lowest layer
-  /// that does, and forward saves nothing below it. To be called before an Optimizer is made. Throws
+  /// Chooses what is trainable (everything, at first). Backward then goes no further down than the lowest
+  /// trainable layer, and forward saves nothing below it. To be called before an Optimizer is made. Throws
   /// UsageError, see models/freeze.h.
   void freeze(const FreezeSettings& settings);
   /// Throws Error naming the layer where clips of this shape (n, 3, t, h, w) do not fit.
@@ -46,18 +61,11 @@ class Network {
   /// where the backend pads.
   Shape storage_shape(Shape clips) const;
 
-  /// One micro-batch: forward, softmax cross-entropy, backward. Gradients are accumulated.
-  /// `clips`: backend memory, compute dtype, storage_shape(n x t x h x w x 3). `labels`: host. Results are
-  /// host copies: `losses[n]` and, where not empty, `logits[n*classes]`; with both empty the call does not
-  /// wait for the device, and results() fetches them later. `dclips` (backend memory, like clips) may be
-  /// empty. `seed` and `step` choose the dropout masks: another step for every micro-batch. `mode`: train, or
-  /// frozen (fine-tuning with the running statistics as constants). The first call for a shape plans it (dry
-  /// run); later calls allocate nothing. A backend that can record does so at the second call with the same
-  /// places and settings, and replays from then on. Throws Error where a label is not one of the classes.
-  /// After any exception the network can go on; gradients of the step are then incomplete.
-  void train_step(const Tensor& clips, std::span<const int32_t> labels, const LossSettings& loss,
-                  uint64_t seed, uint64_t step, std::span<double> losses = {}, std::span<double> logits = {},
-                  Mode mode = Mode::train, const Tensor& dclips = {}, const LabelMix& mix = {});
+  /// One micro-batch: forward, softmax cross-entropy, backward. Gradients are accumulated. The first call for
+  /// a shape plans it (dry run); later calls allocate nothing. A backend that can record does so at the second
+  /// call with the same places and settings, and replays from then on. Throws Error where a label is not one of
+  /// the classes. After any exception the network can go on; gradients of the step are then incomplete.
+  void train_step(const TrainStep& step);
   /// Losses and logits of the last train_step(), once the device has computed them. Either may be empty.
   void results(std::span<double> losses, std::span<double> logits = {});
   /// Class probabilities in evaluation mode (running statistics): `probabilities[n*classes]`, and `losses[n]`
@@ -96,9 +104,9 @@ class Network {
   void run(Plan& plan, const Pass& pass);
   void replay(Plan& plan, const Pass& pass);
   void execute(Plan& plan, const Pass& pass);
-  void check(const Pass& pass) const;
+  void validate(const Pass& pass) const;
   void evaluate_pass(const Pass& pass, const std::function<void()>& meanwhile = {});
-  void require_room(size_t bytes, const Shape& clips) const;
+  void require_fit(size_t bytes, const Shape& clips) const;
   void abandon(Arena& arena);
   StepContext context(Arena& arena, const Pass& pass, const Tensor& step) const;
   size_t behind_pool() const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/files.h"
+#include "core/text.h"
 #include "train/config/words.h"
 #include "train/evaluate/evaluation.h"
 #include "train/features/feature_source.h"
@@ -17,12 +18,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-std::string join(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
 }
 
 /// The training clips, if they suffice.
@@ -273,8 +268,12 @@ Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
   const auto seed = config_.train.seed;
   Tensor pixels = buffer_.take();
   if (mixer_.mixes()) pixels = mixer_.mix(pixels, batch.labels, seed, batch.epoch, batch.index);
-  network_.train_step(pixels, batch.labels, loss, seed, static_cast<uint64_t>(state_.batches_run), {}, {},
-                      Mode::train, {}, mixer_.labels());
+  network_.train_step({.clips = pixels,
+                       .labels = batch.labels,
+                       .loss = loss,
+                       .seed = seed,
+                       .step = static_cast<uint64_t>(state_.batches_run),
+                       .mix = mixer_.labels()});
   return pixels;
 }
 

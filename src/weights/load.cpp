@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/safetensors_header.h"
+#include "core/text.h"
 #include "models/builder.h"
 #include "models/families.h"
 #include "weights/key_style.h"
@@ -84,9 +85,7 @@ std::string advice(const StateDict& state) {
   const std::vector<std::string> models = fitting_models(state);
   if (models.empty())
     return "It fits none of laban's models, neither with --midplanes per-conv nor with --shortcut A.";
-  std::string list;
-  for (const std::string& flags : models) list += (list.empty() ? "" : "; or ") + flags;
-  return "The file fits: " + list + ".";
+  return "The file fits: " + join(models, "; or ") + ".";
 }
 
 /// Whether the network keeps its own last layer; throws where the rest, or all of it, does not fit.

@@ -95,7 +95,11 @@ Run train(Backend& backend, DType compute, int steps = kSteps) {
     backend.upload(from, values.data());
     backend.run(Cast{from, clips}, {});
     network.store().zero_gradients();
-    network.train_step(clips, labels, {.scale = 0.25}, 1, static_cast<uint64_t>(step));
+    network.train_step({.clips = clips,
+                        .labels = labels,
+                        .loss = {.scale = 0.25},
+                        .seed = 1,
+                        .step = static_cast<uint64_t>(step)});
     optimizer.step(kLearningRate);
     network.results(losses);
     CHECK(std::isfinite(optimizer.gradient_norm()));
@@ -210,6 +214,8 @@ TEST_CASE("on the card: a batch that does not fit is refused with the one that d
   many.n = static_cast<int64_t>(1.2 * free / static_cast<double>(bytes)) + 1;
   alignas(64) static std::byte nowhere[64];
   const std::vector<int32_t> labels(static_cast<size_t>(many.n), 0);
-  CHECK_THROWS_WITH_AS(network.train_step(Tensor(nowhere, DType::f32, many, Device::cuda), labels, {}, 1, 1),
-                       doctest::Contains("GiB free"), Error);
+  CHECK_THROWS_WITH_AS(
+      network.train_step(
+          {.clips = Tensor(nowhere, DType::f32, many, Device::cuda), .labels = labels, .seed = 1, .step = 1}),
+      doctest::Contains("GiB free"), Error);
 }

@@ -34,7 +34,12 @@ void step(Network& network, Backend& backend) {
   const std::vector<int32_t> labels{1, 3};
   std::vector<double> losses(2);
   network.store().zero_gradients();
-  network.train_step(Tensor(pixels.data(), kClips), labels, {.smoothing = 0.1}, 7, 1, losses);
+  network.train_step({.clips = Tensor(pixels.data(), kClips),
+                      .labels = labels,
+                      .loss = {.smoothing = 0.1},
+                      .seed = 7,
+                      .step = 1,
+                      .losses = losses});
 
   ParameterStore& store = network.store();
   std::vector<double> control{0.01, 1};

@@ -44,7 +44,10 @@ Step step(Backend& backend, int repeat = 1) {
   Step result;
   for (int i = 0; i < repeat; ++i) {
     network.store().zero_gradients();
-    network.train_step(Tensor(clips.data(), shape), labels, {.scale = 0.5}, 0, 0, result.losses);
+    network.train_step({.clips = Tensor(clips.data(), shape),
+                        .labels = labels,
+                        .loss = {.scale = 0.5},
+                        .losses = result.losses});
   }
   for (const Parameter* p : network.store().list().parameters) {
     const auto part = network.store().read(network.store().grads(), *p);

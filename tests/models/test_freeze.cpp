@@ -62,7 +62,8 @@ struct Rig {
   void step(const Tensor& dclips = {}) {
     const std::vector<int32_t> labels{1, 4};
     network.store().zero_gradients();
-    network.train_step(Tensor(clips.data(), shape), labels, {}, 1, 1, {}, {}, Mode::train, dclips);
+    network.train_step(
+        {.clips = Tensor(clips.data(), shape), .labels = labels, .seed = 1, .step = 1, .dclips = dclips});
   }
   std::map<std::string, std::vector<double>> gradients() {
     std::map<std::string, std::vector<double>> all;

@@ -104,8 +104,13 @@ TEST_CASE_TEMPLATE("after the first step of a shape nothing allocates", T, float
   std::vector<double> losses(2), logits(10), probabilities(10);
   const auto step = [&](uint64_t number) {
     network.store().zero_gradients();
-    network.train_step(batch.tensor(), batch.labels, {.smoothing = 0.1, .scale = 0.5}, 7, number, losses,
-                       logits);
+    network.train_step({.clips = batch.tensor(),
+                        .labels = batch.labels,
+                        .loss = {.smoothing = 0.1, .scale = 0.5},
+                        .seed = 7,
+                        .step = number,
+                        .losses = losses,
+                        .logits = logits});
     network.store().weights_changed(true);
     network.evaluate(batch.tensor(), probabilities, batch.labels, losses);
   };
@@ -128,10 +133,14 @@ TEST_CASE("a step is a pure function of weights, clips, seed and step") {
     network.store().initialize(3);
     Batch<float> batch(kClips);
     std::vector<double> losses(2);
-    network.train_step(batch.tensor(), batch.labels, {}, 7, 1,
-                       losses);     // another step before must not matter ...
-    network.store().initialize(3);  // ... to gradients
-    network.train_step(batch.tensor(), batch.labels, {}, 7, step, losses);
+    network.train_step({.clips = batch.tensor(),
+                        .labels = batch.labels,
+                        .seed = 7,
+                        .step = 1,
+                        .losses = losses});  // another step before must not matter ...
+    network.store().initialize(3);           // ... to gradients
+    network.train_step(
+        {.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = step, .losses = losses});
     return all_gradients(network);
   };
   CHECK(distance(one(5), one(5)) == 0);
@@ -144,9 +153,19 @@ TEST_CASE("gradients accumulate over micro-batches, and scale with the loss") {
   network.store().initialize(3);
   Batch<double> batch(kClips);
   std::vector<double> losses(2);
-  network.train_step(batch.tensor(), batch.labels, {.scale = 1}, 7, 1, losses);
+  network.train_step({.clips = batch.tensor(),
+                      .labels = batch.labels,
+                      .loss = {.scale = 1},
+                      .seed = 7,
+                      .step = 1,
+                      .losses = losses});
   const auto once = all_gradients(network);
-  network.train_step(batch.tensor(), batch.labels, {.scale = 2}, 7, 1, losses);
+  network.train_step({.clips = batch.tensor(),
+                      .labels = batch.labels,
+                      .loss = {.scale = 2},
+                      .seed = 7,
+                      .step = 1,
+                      .losses = losses});
   auto thrice = all_gradients(network);
   for (size_t i = 0; i < once.size(); ++i) thrice[i] -= 3 * once[i];
   CHECK(distance(thrice, std::vector<double>(once.size(), 0.0)) < 1e-12);
@@ -160,13 +179,24 @@ TEST_CASE("asking for the clips' gradient changes no other") {
   network.store().initialize(3);
   Batch<double> batch(kClips), dclips(kClips);
   std::vector<double> losses(2);
-  network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses);
+  network.train_step(
+      {.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = 1, .losses = losses});
   const auto without = all_gradients(network);
   network.store().zero_gradients();
-  network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses, {}, Mode::train, dclips.tensor());
+  network.train_step({.clips = batch.tensor(),
+                      .labels = batch.labels,
+                      .seed = 7,
+                      .step = 1,
+                      .losses = losses,
+                      .dclips = dclips.tensor()});
   CHECK(distance(all_gradients(network), without) == 0);
   const auto first = dclips.values;
-  network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses, {}, Mode::train, dclips.tensor());
+  network.train_step({.clips = batch.tensor(),
+                      .labels = batch.labels,
+                      .seed = 7,
+                      .step = 1,
+                      .losses = losses,
+                      .dclips = dclips.tensor()});
   CHECK(dclips.values == first);  // overwritten, not accumulated
   CHECK(std::any_of(first.begin(), first.end(), [](double v) { return v != 0; }));
 }
@@ -191,9 +221,9 @@ TEST_CASE("padded channels are invisible: same results, and the padding stays ze
     CHECK(b.store().weights().count() > a.store().weights().count());
     CHECK(a.store().parameter_count() == b.store().parameter_count());
     std::vector<double> loss_a(2), loss_b(2), logits_a(10), logits_b(10);
-    a.train_step(batch.tensor(), batch.labels, {}, 0, 0, loss_a, logits_a);
+    a.train_step({.clips = batch.tensor(), .labels = batch.labels, .losses = loss_a, .logits = logits_a});
     CHECK(b.storage_shape(kClips) == padded_shape);
-    b.train_step(padded_clips, batch.labels, {}, 0, 0, loss_b, logits_b);
+    b.train_step({.clips = padded_clips, .labels = batch.labels, .losses = loss_b, .logits = logits_b});
     CHECK(distance(logits_a, logits_b) < 1e-12);
     CHECK(distance(all_gradients(a), all_gradients(b)) < 1e-12);
     for (const Tensor& flat : {b.store().weights(), b.store().grads()}) {
@@ -211,7 +241,7 @@ TEST_CASE("padded channels are invisible: same results, and the padding stays ze
     CHECK(distance(logits_a, logits_b) < 1e-12);
     CHECK(b.planned_bytes(kClips, Mode::train) > a.planned_bytes(kClips, Mode::train));
     CHECK_THROWS_WITH_AS(
-        b.train_step(Tensor(padded_values.data(), {2, 5, 4, 12, 14}), batch.labels, {}, 0, 0),
+        b.train_step({.clips = Tensor(padded_values.data(), {2, 5, 4, 12, 14}), .labels = batch.labels}),
         doctest::Contains("takes 3 channels, its input has 5"), Error);
   }
 }
@@ -236,10 +266,11 @@ TEST_CASE("evaluation: probabilities, no dropout, running statistics untouched")
     CHECK(losses[n] ==
           doctest::Approx(-std::log(first[n * 5 + static_cast<size_t>(batch.labels[n])])).epsilon(1e-5));
   }
-  network.train_step(batch.tensor(), batch.labels, {}, 0, 0, losses);
+  network.train_step({.clips = batch.tensor(), .labels = batch.labels, .losses = losses});
   CHECK(statistics() != before);
   const auto trained = statistics();
-  network.train_step(batch.tensor(), batch.labels, {}, 0, 0, losses, {}, Mode::frozen);
+  network.train_step(
+      {.clips = batch.tensor(), .labels = batch.labels, .losses = losses, .mode = Mode::frozen});
   CHECK(statistics() == trained);
 }
 
@@ -249,7 +280,8 @@ TEST_CASE("frozen statistics: a step sees what evaluation sees") {
   network.store().initialize(3);
   Batch<double> batch(kClips);
   std::vector<double> frozen(2), evaluated(2), probabilities(10);
-  network.train_step(batch.tensor(), batch.labels, {}, 0, 0, frozen, {}, Mode::frozen);
+  network.train_step(
+      {.clips = batch.tensor(), .labels = batch.labels, .losses = frozen, .mode = Mode::frozen});
   network.evaluate(batch.tensor(), probabilities, batch.labels, evaluated);
   CHECK(distance(frozen, evaluated) < 1e-14);
 }
@@ -273,8 +305,8 @@ TEST_CASE("bf16: a working copy beside f32 masters, gradients near those of f64"
   for (size_t i = 0; i < wide.values.size(); ++i)
     wide.values[i] = static_cast<double>(static_cast<float>(clips.values[i]));
   std::vector<double> a(2), b(2);
-  half.train_step(clips.tensor(), clips.labels, {}, 0, 0, a);
-  full.train_step(wide.tensor(), wide.labels, {}, 0, 0, b);
+  half.train_step({.clips = clips.tensor(), .labels = clips.labels, .losses = a});
+  full.train_step({.clips = wide.tensor(), .labels = wide.labels, .losses = b});
   CHECK(distance(a, b) < 0.05);
   const auto g = all_gradients(half), want = all_gradients(full);
   double dot = 0, gg = 0, ww = 0;
@@ -288,17 +320,22 @@ TEST_CASE("an error in the middle of a step leaves the network usable") {
   network.store().initialize(3);
   Batch<float> batch(kClips);
   std::vector<double> losses(2);
-  network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses);
+  network.train_step(
+      {.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = 1, .losses = losses});
   network.store().zero_gradients();
-  network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses);
+  network.train_step(
+      {.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = 1, .losses = losses});
   const auto want = all_gradients(network);
   for (const int after : {0, 1, 4}) {
     backend.fail_in = after;
-    CHECK_THROWS_WITH_AS(network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses),
-                         doctest::Contains("the device caught fire"), Error);
+    CHECK_THROWS_WITH_AS(
+        network.train_step(
+            {.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = 1, .losses = losses}),
+        doctest::Contains("the device caught fire"), Error);
     backend.fail_in = std::numeric_limits<int>::max();
     network.store().zero_gradients();
-    network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses);
+    network.train_step(
+        {.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = 1, .losses = losses});
     CHECK(distance(all_gradients(network), want) == 0);
   }
 }
@@ -311,7 +348,8 @@ TEST_CASE("planned bytes are what the step then takes; evaluation needs less") {
   std::vector<double> losses(2);
   const size_t planned = network.planned_bytes(kClips, Mode::train);
   CHECK(network.activation_bytes() == 0);
-  network.train_step(batch.tensor(), batch.labels, {}, 7, 1, losses);
+  network.train_step(
+      {.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = 1, .losses = losses});
   CHECK(network.activation_bytes() == planned);
   CHECK(network.planned_bytes(kClips, Mode::evaluate) < planned / 2);
 }
@@ -323,7 +361,9 @@ TEST_CASE("a batch that does not fit is refused with the batch that does") {
   Batch<float> batch({8, 3, 4, 12, 14});
   batch.labels.assign(8, 1);
   const size_t needed = network.planned_bytes(batch.shape, Mode::train);
-  const auto step = [&] { network.train_step(batch.tensor(), batch.labels, {}, 7, 1); };
+  const auto step = [&] {
+    network.train_step({.clips = batch.tensor(), .labels = batch.labels, .seed = 7, .step = 1});
+  };
   // An eighth of so little is kept for what else a run needs.
   backend.free = needed / 8 * 5;
   CHECK_THROWS_WITH_AS(step(), doctest::Contains("a batch of 8 clips of 4 x 12 x 14 needs"), Error);
@@ -343,7 +383,7 @@ TEST_CASE("clips and labels that do not fit are refused in words") {
   std::vector<double> losses(2);
   Batch<float> gray({2, 1, 4, 8, 8}), empty({2, 3, 0, 8, 8}), good(kClips);
   const auto step = [&](Batch<float>& batch) {
-    network.train_step(batch.tensor(), batch.labels, {}, 0, 0, losses);
+    network.train_step({.clips = batch.tensor(), .labels = batch.labels, .losses = losses});
   };
   CHECK_THROWS_WITH_AS(step(gray),
                        doctest::Contains("stem.0: the convolution takes 3 channels, its input has 1"), Error);

@@ -34,7 +34,11 @@ std::vector<double> rounds(Backend& backend, int64_t round_count) {
                                         static_cast<int32_t>(rng.integer(0, 4))};
       const Tensor clips(buffer.data(), kClips);
       network.store().zero_gradients();
-      network.train_step(clips, labels, {.smoothing = 0.1, .scale = 0.5}, 7, static_cast<uint64_t>(round));
+      network.train_step({.clips = clips,
+                          .labels = labels,
+                          .loss = {.smoothing = 0.1, .scale = 0.5},
+                          .seed = 7,
+                          .step = static_cast<uint64_t>(round)});
       network.results(losses, logits);
       all.insert(all.end(), losses.begin(), losses.end());
       all.insert(all.end(), logits.begin(), logits.end());
@@ -72,8 +76,12 @@ TEST_CASE("a recording serves only the settings that it was made for") {
     for (const double scale : {0.5, 0.5, 0.25, 0.5, 0.125, 1.0, 2.0, 4.0, 0.5})
       for (const uint64_t seed : {uint64_t{1}, uint64_t{2}}) {
         network.store().zero_gradients();
-        network.train_step(Tensor(values.data(), kClips), std::vector<int32_t>{1, 4}, {0, scale}, seed, 1,
-                           losses);
+        network.train_step({.clips = Tensor(values.data(), kClips),
+                            .labels = std::vector<int32_t>{1, 4},
+                            .loss = {0, scale},
+                            .seed = seed,
+                            .step = 1,
+                            .losses = losses});
         for (const Parameter* p : network.store().list().parameters) {
           const auto part = network.store().read(network.store().grads(), *p);
           all.insert(all.end(), part.begin(), part.end());

@@ -144,8 +144,14 @@ TEST_CASE("the loss of mixed clips is the blend of both losses, and so is its gr
   const auto step = [&](std::span<const int32_t> of, const LabelMix& mix, std::vector<double>& losses) {
     losses.resize(3);
     network.store().zero_gradients();
-    network.train_step(Tensor(clips.data(), shape), of, {.smoothing = 0.1}, 1, 1, losses, {}, Mode::frozen,
-                       {}, mix);
+    network.train_step({.clips = Tensor(clips.data(), shape),
+                        .labels = of,
+                        .loss = {.smoothing = 0.1},
+                        .seed = 1,
+                        .step = 1,
+                        .losses = losses,
+                        .mode = Mode::frozen,
+                        .mix = mix});
     const Parameter* fc = network.store().list().parameters.back();
     return network.store().read(network.store().grads(), *fc);  // of the bias: sums of p - q
   };

@@ -128,12 +128,23 @@ TEST_CASE("gradients of an accumulated step are the mean over its clips") {
     return all;
   };
   network.store().zero_gradients();
-  network.train_step(Tensor(clips.data(), whole), labels, {0, 1.0 / 4}, 1, 1, losses, {}, Mode::frozen);
+  network.train_step({.clips = Tensor(clips.data(), whole),
+                      .labels = labels,
+                      .loss = {0, 1.0 / 4},
+                      .seed = 1,
+                      .step = 1,
+                      .losses = losses,
+                      .mode = Mode::frozen});
   const std::vector<double> at_once = gradient();
   network.store().zero_gradients();
   for (const size_t i : {0u, 1u})
-    network.train_step(Tensor(clips.data() + i * clips.size() / 2, half), std::span(labels).subspan(2 * i, 2),
-                       {0, 1.0 / (2 * 2)}, 1, 1, std::span(losses).subspan(2 * i, 2), {}, Mode::frozen);
+    network.train_step({.clips = Tensor(clips.data() + i * clips.size() / 2, half),
+                        .labels = std::span(labels).subspan(2 * i, 2),
+                        .loss = {0, 1.0 / (2 * 2)},
+                        .seed = 1,
+                        .step = 1,
+                        .losses = std::span(losses).subspan(2 * i, 2),
+                        .mode = Mode::frozen});
   const std::vector<double> in_parts = gradient();
   double largest = 0, difference = 0;
   for (size_t i = 0; i < at_once.size(); ++i) {

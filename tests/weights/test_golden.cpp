@@ -31,8 +31,12 @@ void check_passes(const json& file) {
   const size_t n = batch.labels.size(), scores = n * file["classes"].get<size_t>();
   std::vector<double> losses(n), logits(scores), probabilities(scores);
 
-  network.train_step(batch.clips_tensor(), batch.labels, loss_of(batch), 0, 0, losses, logits, Mode::train,
-                     batch.dclips_tensor());
+  network.train_step({.clips = batch.clips_tensor(),
+                      .labels = batch.labels,
+                      .loss = loss_of(batch),
+                      .losses = losses,
+                      .logits = logits,
+                      .dclips = batch.dclips_tensor()});
   test::check_close(logits, file["logits"]);
   test::check_close(losses, file["losses"]);
   check_gradients(network, batch, file["gradients"]);
@@ -46,8 +50,13 @@ void check_passes(const json& file) {
   test::check_close(probabilities, file["probabilities"]);
   if (!file.contains("frozen_gradients")) return;
   store.zero_gradients();
-  network.train_step(batch.clips_tensor(), batch.labels, loss_of(batch), 0, 0, losses, logits, Mode::frozen,
-                     batch.dclips_tensor());
+  network.train_step({.clips = batch.clips_tensor(),
+                      .labels = batch.labels,
+                      .loss = loss_of(batch),
+                      .losses = losses,
+                      .logits = logits,
+                      .mode = Mode::frozen,
+                      .dclips = batch.dclips_tensor()});
   check_gradients(network, batch, file["frozen_gradients"]);
   for (const Counter* c : store.list().counters) CHECK(c->value == 1);  // nothing was learned
 }
@@ -65,7 +74,12 @@ void check_steps(const json& file, const std::string& kind) {
   std::vector<double> losses(batch.labels.size()), means;
   for (size_t step = 0; step < want["losses"].size(); ++step) {
     network.store().zero_gradients();
-    network.train_step(batch.clips_tensor(), batch.labels, loss_of(batch), 0, step, losses);
+    network.train_step({.clips = batch.clips_tensor(),
+                        .labels = batch.labels,
+                        .loss = loss_of(batch),
+                        .seed = 0,
+                        .step = step,
+                        .losses = losses});
     optimizer.step(1e-4);
     double sum = 0;
     for (const double loss : losses) sum += loss;

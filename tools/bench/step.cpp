@@ -108,7 +108,11 @@ StepResult bench_step(const BenchSettings& settings,
     const auto start = Clock::now();
     if (step == 0) first = start;
     network.store().zero_gradients();
-    network.train_step(clips, labels, loss, 1, static_cast<uint64_t>(step + kWarmUp));
+    network.train_step({.clips = clips,
+                        .labels = labels,
+                        .loss = loss,
+                        .seed = 1,
+                        .step = static_cast<uint64_t>(step + kWarmUp)});
     optimizer.step(1e-3);
     network.results(losses);  // waits, as training does: once, at the end
     backend.synchronize();

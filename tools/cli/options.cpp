@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
 #include "core/error.h"
+#include "core/processors.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
 #include "reference/reference_backend.h"
@@ -63,6 +63,15 @@ std::vector<std::string> ConfigFlags::given() const {
   return flags;
 }
 
+namespace {
+
+void print_note(const Backend& backend) {
+  if (const std::string note = backend.note(); !note.empty())
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+}
+
+}  // namespace
+
 std::unique_ptr<Backend> make_backend(const Config& config) {
   if (config.machine.device == DeviceKind::reference) return std::make_unique<ReferenceBackend>();
   if (config.machine.device == DeviceKind::cuda) {
@@ -73,17 +82,17 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
                                       .exact_weights = config.machine.exact_weights,
                                       .graph = config.machine.graph,
                                       .plans = default_plan_file()});
-    if (const std::string note = backend->note(); !note.empty())
-      std::fprintf(stderr, "note: %s\n", note.c_str());
+    print_note(*backend);
     return backend;
   }
-  return std::make_unique<CpuBackend>(config.machine.threads);
+  auto backend = std::make_unique<CpuBackend>(config.machine.threads);
+  print_note(*backend);
+  return backend;
 }
 
 void choose_threads(Config& config) {
-  const auto processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  if (config.machine.threads == 0) config.machine.threads = processors;
-  if (config.data.workers == 0) config.data.workers = processors;
+  if (config.machine.threads == 0) config.machine.threads = CpuBackend::default_threads();
+  if (config.data.workers == 0) config.data.workers = available_processors();
 }
 
 std::string split_sizes(const Dataset& dataset) {

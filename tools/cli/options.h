@@ -34,8 +34,8 @@ class ConfigFlags {
 /// build has none.
 std::unique_ptr<Backend> make_backend(const Config& config);
 
-/// Writes this machine's number of processors where the config leaves the number of threads or workers open,
-/// so that the saved config says what was used.
+/// Writes the number of processors that this process may use where the config leaves the number of threads or
+/// workers open, so that the saved config says what was used. OpenMP's limits count for threads.
 void choose_threads(Config& config);
 
 /// "train 108, val 27, test 0 clips"

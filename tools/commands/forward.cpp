@@ -174,8 +174,15 @@ void one_pass(const Options& options, const Config& config, Network& network, co
     std::optional<ClipTensor> dclips;
     if (options.gradients) dclips.emplace(network, input.clips);
     network.store().zero_gradients();
-    network.train_step(clips.tensor(), labels, loss, config.train.seed, 0, losses, logits,
-                       train ? Mode::train : Mode::frozen, dclips ? dclips->tensor() : Tensor());
+    network.train_step({.clips = clips.tensor(),
+                        .labels = labels,
+                        .loss = loss,
+                        .seed = config.train.seed,
+                        .step = 0,
+                        .losses = losses,
+                        .logits = logits,
+                        .mode = train ? Mode::train : Mode::frozen,
+                        .dclips = dclips ? dclips->tensor() : Tensor()});
     if (options.gradients) {
       out.add_parameters("grad.", network.store(), network.store().grads());
       const Shape& s = input.clips;
@@ -202,8 +209,13 @@ void some_steps(const Options& options, const Config& config, Network& network, 
   Progress progress("steps", options.steps);
   for (int64_t step = 0; step < options.steps; ++step) {
     network.store().zero_gradients();
-    network.train_step(clips.tensor(), input.labels, loss, config.train.seed, static_cast<uint64_t>(step),
-                       losses, {}, train ? Mode::train : Mode::frozen);
+    network.train_step({.clips = clips.tensor(),
+                        .labels = input.labels,
+                        .loss = loss,
+                        .seed = config.train.seed,
+                        .step = static_cast<uint64_t>(step),
+                        .losses = losses,
+                        .mode = train ? Mode::train : Mode::frozen});
     optimizer.step(config.schedule.base_lr);
     means.push_back(mean(losses));
     if (!std::isfinite(optimizer.gradient_norm()))

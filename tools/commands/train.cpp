@@ -12,6 +12,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/text.h"
 #include "reference/check_backend.h"
 #include "train/config/words.h"
 #include "train/trainer.h"
@@ -216,12 +217,9 @@ void go_on(const Options& options) {
   const RunFolder folder{options.resume};
   for (const std::string& flag : options.flags.given())
     if (!roles_of(flag).any(Role::resume)) {
-      std::string changeable;
-      for (const std::string& other : flags_with(Role::resume))
-        changeable += (changeable.empty() ? "--" : ", --") + other;
       throw UsageError(text("--", flag, " cannot be changed in a resumed run"),
-                       text("A resumed run keeps its settings, but for ", changeable,
-                            ". For other settings start a new run."));
+                       text("A resumed run keeps its settings, but for --",
+                            join(flags_with(Role::resume), ", --"), ". For other settings start a new run."));
     }
   if (!options.config.empty() || !options.run.empty() || options.overwrite)
     throw UsageError("--resume goes with neither --config, --run nor --overwrite",

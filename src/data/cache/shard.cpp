@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "data/dataset/filename_pattern.h"
 #include "data/video/byte_code.h"
 
@@ -95,7 +96,7 @@ void ShardWriter::add_frame(std::span<const uint8_t> bytes) {
   require(!clips_.empty(), "ShardWriter::add_frame: no clip was begun");
   write(bytes.data(), bytes.size());
   clips_.back().offset.push_back(at_);
-  clips_.back().checksum.push_back(checksum_of(std::as_bytes(bytes)));
+  clips_.back().checksum.push_back(fnv1a(std::as_bytes(bytes)));
 }
 
 void ShardWriter::take_back(const std::string& name) {
@@ -112,7 +113,7 @@ std::string ShardWriter::commit() {
   const std::string bytes = table.take();
   Tail tail;
   tail.table = at_, tail.table_bytes = bytes.size();
-  tail.table_checksum = checksum_of(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  tail.table_checksum = fnv1a(std::as_bytes(std::span(bytes.data(), bytes.size())));
   write(bytes.data(), bytes.size());
   write(&tail, sizeof(tail));
   file_.commit();
@@ -133,7 +134,7 @@ Shard::Shard(const std::filesystem::path& file) : bytes_(map_file(file)) {
   if (tail.table > room || tail.table_bytes > room - tail.table)
     refuse(file, "the shard's table lies outside of the file");
   const auto table = all.subspan(tail.table, tail.table_bytes);
-  if (checksum_of(table) != tail.table_checksum) refuse(file, "the shard's table is damaged");
+  if (fnv1a(table) != tail.table_checksum) refuse(file, "the shard's table is damaged");
   ByteReader from(table);
   if (from.number() != kVersion) refuse(file, "the shard has another version of the format");
   coding_ = from.number() == 0 ? ShardCoding::jpeg : ShardCoding::raw;
@@ -154,7 +155,7 @@ const ShardClip& Shard::clip(const std::string& name) const {
 std::span<const uint8_t> Shard::frame(const ShardClip& clip, int64_t k) const {
   const auto i = static_cast<size_t>(k);
   const auto bytes = bytes_.bytes.subspan(clip.offset[i], clip.offset[i + 1] - clip.offset[i]);
-  if (checksum_of(bytes) != clip.checksum[i])
+  if (fnv1a(bytes) != clip.checksum[i])
     refuse(file(), text("frame ", k, " of the clip \"", clip.name, "\" is damaged: its checksum differs"));
   return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
 }

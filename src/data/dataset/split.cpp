@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/rng.h"
 #include "data/dataset/layouts.h"
 
@@ -25,13 +26,6 @@ struct Group {
   std::map<int, int> clips_of_class;
 };
 
-/// FNV-1a: a name's number, the same on every machine.
-uint64_t hash_of(std::string_view name) {
-  uint64_t h = 0xcbf29ce484222325u;
-  for (const char c : name) h = (h ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return h;
-}
-
 std::vector<Group> groups_in_order(const Dataset& dataset, uint64_t seed) {
   std::map<std::string, Group> by_name;
   for (size_t i = 0; i < dataset.items.size(); ++i) {
@@ -42,7 +36,7 @@ std::vector<Group> groups_in_order(const Dataset& dataset, uint64_t seed) {
   std::vector<Group> groups;
   for (auto& [name, group] : by_name) {
     group.name = name;
-    group.order = Rng(seed, Purpose::split, hash_of(name)).next_u64();
+    group.order = Rng(seed, Purpose::split, fnv1a(name)).next_u64();
     groups.push_back(std::move(group));
   }
   std::ranges::sort(groups, [](const Group& a, const Group& b) {
@@ -148,9 +142,9 @@ void draw_validation(Dataset& dataset, const SplitSettings& settings) {
   share_out(training, {.seed = settings.seed, .train = 1 - share, .val = share});
   for (size_t i = 0; i < places.size(); ++i) dataset.items[places[i]].split = training.items[i].split;
   dataset.splits_drawn = true;
-  dataset.notes.push_back(
-      text("the lists name no clips for validation: ", training.of(Split::val).size(), " of their ",
-           places.size(), " training clips were set aside for it, by source (--val-fraction 0: none)"));
+  dataset.notes.push_back(text("the lists name no clips for validation: ", training.of(Split::val).size(),
+                               " of their ", places.size(),
+                               " training clips were set aside for it, by source (--val-fraction 0: none)"));
 }
 
 }  // namespace laban

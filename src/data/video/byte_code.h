@@ -86,11 +86,4 @@ class ByteReader {
   bool ok_ = true;
 };
 
-/// FNV-1a of 64 bits: finds accidents, not intent.
-inline uint64_t checksum_of(std::span<const std::byte> bytes) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const std::byte byte : bytes) hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001b3;
-  return hash;
-}
-
 }  // namespace laban

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/sha256.h"
 #include "data/video/byte_code.h"
 #include "data/video/index_code.h"
@@ -80,7 +81,7 @@ void VideoIndexStore::load() {
       header.version != expected.version || !inside(header.table, header.table_bytes, all.size()))
     return;
   const auto table = all.subspan(header.table, header.table_bytes);
-  if (checksum_of(table) != header.table_checksum) return;
+  if (fnv1a(table) != header.table_checksum) return;
 
   std::map<std::string, Entry> entries;
   ByteReader from(table);
@@ -115,12 +116,12 @@ std::shared_ptr<const VideoIndex> VideoIndexStore::find(const fs::path& video, c
     else
       fresh = found->second.bytes, bytes = as_bytes(fresh);
   }
-  return checksum_of(bytes) == checksum ? decode_index(bytes) : nullptr;
+  return fnv1a(bytes) == checksum ? decode_index(bytes) : nullptr;
 }
 
 void VideoIndexStore::add(const fs::path& video, const FileStamp& stamp, const VideoIndex& index) {
   Entry entry{.stamp = stamp, .bytes = encode_index(index)};
-  entry.checksum = checksum_of(as_bytes(entry.bytes));
+  entry.checksum = fnv1a(as_bytes(entry.bytes));
   const std::lock_guard lock(mutex_);
   entries_.insert_or_assign(key_of(video), std::move(entry));
   // Every saving writes the whole: so it happens at a quarter more, and costs a few times the whole in all.
@@ -151,7 +152,7 @@ std::string VideoIndexStore::save_locked() {
     const std::string table_bytes = table.take();
     Header header;
     header.table = offset, header.table_bytes = table_bytes.size();
-    header.table_checksum = checksum_of(as_bytes(table_bytes));
+    header.table_checksum = fnv1a(as_bytes(table_bytes));
     fs::create_directories(file_.parent_path());
     AtomicFile file(file_);
     file.write(&header, sizeof(header));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/text.h"
+
 namespace laban {
 
 std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& known) {
@@ -35,9 +37,7 @@ std::vector<std::string> nearest_names(std::string_view name, const std::vector<
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
   const std::vector<std::string> near = nearest_names(name, known);
-  std::string list;
-  for (const std::string& other : near.empty() ? known : near) list += (list.empty() ? "" : ", ") + other;
-  return near.empty() ? "Available: " + list + "." : "Did you mean " + list + "?";
+  return near.empty() ? "Available: " + join(known) + "." : "Did you mean " + join(near, " or ") + "?";
 }
 
 }  // namespace laban

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "train/config/overloaded.h"
 #include "train/config/toml_value.h"
 
@@ -175,7 +176,7 @@ void Setting::assign(const std::string& value, const std::string& origin) const 
 std::string Setting::toml() const {
   const auto list_of = [](const auto& values, auto write) {
     std::string list;
-    for (const auto& value : values) list += (list.empty() ? "" : ", ") + write(value);
+    for (const auto& value : values) append(list, write(value));
     return "[" + list + "]";
   };
   const auto digits = [](auto number) { return toml_number(number); };

@@ -1,5 +1,6 @@
 // docs/settings.md.
 #include "core/error.h"
+#include "core/text.h"
 #include "train/config/config.h"
 
 namespace laban {
@@ -21,7 +22,7 @@ std::string code(const std::string& content) { return content.empty() ? "" : "`"
 std::string also(Roles roles) {
   std::string out;
   const auto add = [&](bool holds, const char* what) {
-    if (holds) out += (out.empty() ? "" : ", ") + std::string(what);
+    if (holds) append(out, what);
   };
   add(roles.any(Role::resume), "resume");
   add(roles.any(Role::inference | Role::dataset), "eval");

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "train/report/text.h"
 
 namespace laban::report {

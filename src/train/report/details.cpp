@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "train/report/charts.h"
 #include "train/report/sections.h"
 #include "train/report/text.h"
@@ -173,16 +174,15 @@ std::string left_out_html(const RunRecord& run) {
   std::string counts;
   if (run.data)
     for (const DataRecord::Part& part : run.data->parts) {
-      counts += text(counts.empty() ? "" : ", ", part.left_out.size(), " of ", counted(part.listed, "clip"),
-                     " in ", escape(part.split));
+      append(counts,
+             text(part.left_out.size(), " of ", counted(part.listed, "clip"), " in ", escape(part.split)));
       for (const BadFile& bad : part.left_out) add(part.split, bad);
     }
   if (const Evaluation* e = headline(run)) {
     const auto left_out = static_cast<int64_t>(e->bad_files.size());
     const std::string split = run.test ? "test" : "val";
     if (!run.data || run.test) {
-      counts += text(counts.empty() ? "" : ", ", left_out, " of ", counted(e->clips + left_out, "clip"),
-                     " in ", split);
+      append(counts, text(left_out, " of ", counted(e->clips + left_out, "clip"), " in ", split));
       for (const BadFile& bad : e->bad_files) add(split, bad);
     }
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "train/config/config.h"
 #include "train/report/charts.h"
 #include "train/report/text.h"
@@ -124,7 +125,7 @@ const Evaluation* headline(const RunRecord& run) {
 std::string run_line(const ReportInput& input) {
   const RunRecord& run = input.run;
   std::string line;
-  const auto add = [&](const std::string& part) { line += (line.empty() ? "" : " · ") + part; };
+  const auto add = [&](const std::string& part) { append(line, part, " · "); };
   try {
     Config config;
     apply_toml(config, run.config, "config.toml");
@@ -252,7 +253,7 @@ std::string learning_section(const RunRecord& run) {
   if (const double speed = mean_of(run.steps, &StepRow::clips_per_second); std::isfinite(speed))
     pace += fixed(speed, 1) + " clips a second";
   if (const double share = mean_of(run.steps, &StepRow::waiting); std::isfinite(share))
-    pace += (pace.empty() ? "" : ", ") + percent(share) + " of the time waiting for data";
+    append(pace, percent(share) + " of the time waiting for data");
   if (!pace.empty())
     html += "<p class=\"sub\">On average over the logged steps: " + pace +
             ". Faint lines are single steps, bold lines whole epochs.</p>";

@@ -85,10 +85,6 @@ std::string brief(double value, int digits) {
   return {buffer.data(), end.ptr};
 }
 
-std::string percent(double share, int decimals) {
-  return std::isfinite(share) ? fixed(100 * share, decimals) + "%" : "–";
-}
-
 std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "–";
   const auto two = [](int64_t n) { return fixed(static_cast<double>(n) / 100, 2).substr(2); };  // 5: "05"

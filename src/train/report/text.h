@@ -18,8 +18,6 @@ std::string escape_lines(std::string_view raw);
 std::string fixed(double value, int decimals);
 /// The shortest form with at most `digits` significant digits: "0.01", "1e-05", "12500".
 std::string brief(double value, int digits = 4);
-/// "93.3%" for 0.933.
-std::string percent(double share, int decimals = 1);
 /// "45 s", "3 min 20 s", "2 h 05 min".
 std::string duration(double seconds);
 /// "1 clip", "2 clips".

@@ -46,7 +46,8 @@ TEST_CASE("stood in: a step allocates nothing, and waits for its results alone")
       // As the trainer does it: the next batch sets off before this one's results are waited for.
       const Tensor clips = buffer.take();
       network.store().zero_gradients();
-      network.train_step(clips, first->labels, {.scale = 0.5}, 1, step++);
+      network.train_step(
+          {.clips = clips, .labels = first->labels, .loss = {.scale = 0.5}, .seed = 1, .step = step++});
       optimizer.step(0.01);
       buffer.begin(step % 2 ? second : first);
       network.results(losses, logits);
