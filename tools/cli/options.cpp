@@ -16,8 +16,8 @@ namespace {
 
 /// "frames per clip (1 to 4096) [16]"
 std::string description(const Setting& setting) {
-  const std::string range = setting.range(), value = setting.default_text();
-  return setting.help + (range.empty() ? "" : " (" + range + ")") + (value.empty() ? "" : " [" + value + "]");
+  const std::string value = setting.default_text();
+  return setting.description() + (value.empty() ? "" : " [" + value + "]");
 }
 
 }  // namespace

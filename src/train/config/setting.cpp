@@ -208,7 +208,10 @@ std::string Setting::plain() const { return toml_as_flag(toml()); }
 std::string Setting::default_text() const {
   std::string value = toml_as_flag(default_toml);
   // "20.0" is how TOML tells a float from a whole number.
-  if (std::holds_alternative<Number>(this->value) && value.ends_with(".0")) value.resize(value.size() - 2);
+  const bool floats =
+      std::holds_alternative<Number>(this->value) || std::holds_alternative<Numbers>(this->value);
+  for (size_t at = value.find(".0"); floats && at != std::string::npos; at = value.find(".0", at + 1))
+    if (at + 2 == value.size() || value[at + 2] == ',') value.erase(at, 2);
   return value;
 }
 
@@ -226,6 +229,15 @@ std::string Setting::range() const {
           [](const auto&) { return std::string(); },
       },
       value);
+}
+
+std::string Setting::description() const {
+  const std::vector<std::string> words = choices();
+  const bool named = !words.empty() && std::ranges::all_of(words, [&](const std::string& word) {
+    return help.find(word) != std::string::npos;
+  });
+  const std::string values = range();
+  return named || values.empty() ? help : help + " (" + values + ")";
 }
 
 std::vector<std::string> Setting::choices() const {

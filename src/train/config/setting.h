@@ -107,6 +107,8 @@ struct Setting {
   std::string default_text() const;
   /// Which values there are: "1 to 4096", "at least 0", "sgd, adam or adamw"; empty where the help says it all.
   std::string range() const;
+  /// For --help and TOML comments: the help and, unless it names them all, the values: "frames per clip (1 to 4096)".
+  std::string description() const;
   /// The words to choose from; empty where it is no choice.
   std::vector<std::string> choices() const;
   /// Sets the value from text, as from a command line. `origin` begins an error's sentence: "--lr".

@@ -44,9 +44,9 @@ std::string settings_markdown() {
       "file. `laban settings` prints a file with all of them. Switches are given as `--nesterov` and\n"
       "`--no-nesterov`, lists as `--mean 0.4,0.5,0.6`.\n"
       "\n"
-      "*Also* says where else a setting may be given: *resume*: `train --resume`; *eval*: `eval` and `features`, and\n"
-      "`predict` where it reads no dataset, whatever the network comes from; *eval --weights*: only with a file of\n"
-      "weights, since a checkpoint knows it.\n";
+      "*Also* lists the other commands that take a setting: *resume*: `train --resume`; *eval*: `eval`, `features` and\n"
+      "`predict` (which reads no dataset), wherever the network comes from; *eval --weights*: the same, but only with a\n"
+      "file of weights, since a checkpoint has its own.\n";
   std::string section;
   for (const Setting& setting : settings(config)) {
     if (setting.section != section) {

@@ -150,9 +150,9 @@ std::string to_toml(const Config& config) {
   std::string section;
   for (const Setting& setting : settings(copy)) {
     if (setting.section != section) out += "\n[" + (section = setting.section) + "]\n";
-    const std::string line = setting.key + " = " + setting.toml(), range = setting.range();
-    out += line + std::string(line.size() < 32 ? 32 - line.size() : 1, ' ') + "# " + setting.help +
-           (range.empty() ? "" : " (" + range + ")") + "\n";
+    const std::string line = setting.key + " = " + setting.toml();
+    out += line + std::string(line.size() < 32 ? 32 - line.size() : 1, ' ') + "# " + setting.description() +
+           "\n";
   }
   return out;
 }

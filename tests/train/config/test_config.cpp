@@ -124,6 +124,7 @@ TEST_CASE("ranges and defaults are described") {
   CHECK(described("lr") == "1e-12 to 1e+06 [0.002]");
   CHECK(described("optimizer") == "sgd, adam or adamw [adamw]");
   CHECK(described("mean") == "3 numbers, 0 to 1 [0.45,0.45,0.45]");
+  CHECK(described("area") == "2 numbers, 1e-06 to 1 [0.08,1]");
   CHECK(described("milestones") == "list of numbers, at least 0 []");
   CHECK(described("nesterov") == " [false]");
   CHECK(std::ranges::find(all, "device", &Setting::flag)->choices() ==
