@@ -1,13 +1,16 @@
 // laban: the program. Parses the command line, runs one subcommand, and turns errors into sentences.
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
 
+#include "cli/standard_streams.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "data/video/watch.h"
 
 namespace {
 
@@ -21,10 +24,7 @@ void wait_without_spinning(char** argv) {
   ::execv("/proc/self/exe", argv);  // returns only where that fails, and then all works as well, only slower
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  wait_without_spinning(argv);
+int run(int argc, char** argv) {
   CLI::App app{"laban trains 3-D convolutional networks to classify video from frames alone."};
   app.name("laban");
   app.set_version_flag("--version", "laban " LABAN_VERSION);
@@ -46,6 +46,9 @@ int main(int argc, char** argv) {
   } catch (const laban::Error& error) {
     std::fprintf(stderr, "laban: %s\n", error.what());
     return 1;
+  } catch (const laban::Canceled&) {
+    std::fprintf(stderr, "laban: stopped\n");
+    return 1;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "laban: out of memory\n  A smaller --batch, --frames or --size needs less.\n");
     return 1;
@@ -56,4 +59,14 @@ int main(int argc, char** argv) {
                  error.what());
     return 70;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  laban::tools::open_standard_streams();
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file beyond the limit (ulimit -f) is an error with its name, not the end
+  wait_without_spinning(argv);
+  return laban::tools::finish_output(run(argc, argv));
 }

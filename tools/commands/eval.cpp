@@ -10,6 +10,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/folder_lock.h"
 #include "train/evaluate/evaluation_json.h"
 #include "train/run_folder.h"
 
@@ -54,8 +55,12 @@ void print(const Evaluation& e) {
 
 void evaluate(const Options& options) {
   const Split split = split_by_name(options.split);
+  outlive_readers();
+  std::optional<FolderUse> reading;  // so that the result belongs to the run that is there when it is written
+  if (!options.source.run.empty()) reading.emplace(options.source.run, FolderUse::Kind::read);
   TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
-  const Config& config = trained.info.config;
+  Config& config = trained.info.config;
+  if (options.data.empty()) keep_index_apart(config);
   if (options.data.empty() && config.data.path.empty())
     throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
   Dataset dataset =
@@ -78,6 +83,7 @@ void evaluate(const Options& options) {
   install_interrupt_handler();
   std::optional<Progress> progress;
   LoaderSettings settings = loader_settings(config, split == Split::val ? SampleMode::val : SampleMode::test);
+  settings.stop = &interrupt_flag();
   settings.on_check = [&](int64_t done, int64_t of) {
     if (!progress) progress.emplace("looking through the files", of);
     progress->update(done);

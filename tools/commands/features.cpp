@@ -10,6 +10,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "data/video/watch.h"
 #include "train/features/features.h"
 #include "train/staging_memory.h"
 
@@ -22,10 +23,14 @@ struct Options {
 };
 
 void extract(const Options& options) {
+  outlive_readers();
   const TrainedNetwork trained = load_network(options.source, NetworkUse::features);
   Config config = trained.info.config;
   config.model.weights = trained.file;  // where training on the features begins
-  if (!options.data.empty()) config.data.path = options.data;
+  if (options.data.empty())
+    keep_index_apart(config);
+  else
+    config.data.path = options.data;
   if (config.data.path.empty())
     throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
   require_writable(options.output);
@@ -37,14 +42,18 @@ void extract(const Options& options) {
   install_interrupt_handler();
   Progress progress("computing features", static_cast<int64_t>(all.size()));
   LoaderSettings settings = loader_settings(config, SampleMode::test);
+  settings.stop = &interrupt_flag();
   StagingMemory staging(trained.network->backend());
   staging.serve(settings);
-  Loader loader(dataset, all, settings);
-  std::optional<Features> features =
-      extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
-        progress.update(done);
-        return !interrupted();
-      });
+  std::optional<Features> features;
+  try {
+    Loader loader(dataset, all, settings);
+    features = extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
+      progress.update(done);
+      return !interrupted();
+    });
+  } catch (const Canceled&) {  // features stay empty
+  }
   if (!features) throw Error("stopped; nothing was written");
   progress.finish();
   features->config = config;

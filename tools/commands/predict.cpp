@@ -48,6 +48,7 @@ void predict(const Options& options) {
   LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);
   // One bad file among many must not hide the others' results.
   settings.on_bad_file = options.files.size() > 1 ? OnBadFile::exclude : OnBadFile::stop;
+  settings.stop = &interrupt_flag();
   install_interrupt_handler();
   const auto classified = classify(*trained.network, dataset, dataset.of(Split::test), settings,
                                    options.views, [](int64_t, int64_t) { return !interrupted(); });

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -27,6 +28,8 @@ struct Options {
   int64_t check = 0;  // steps
   ConfigFlags flags;
 };
+
+constexpr const char* kActivity = "laban train";
 
 /// Shows a run: one bar for all its steps, and a line an epoch.
 class Display : public TrainingObserver {
@@ -199,8 +202,11 @@ void train_anew(const Options& options) {
   resolve(config);
   const Dataset dataset = open(config);
   const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
-  const RunFolder folder =
-      options.run.empty() ? RunFolder::unused(std::filesystem::path("runs") / name) : RunFolder{options.run};
+  const HeldRun held = options.run.empty()
+                           ? hold_unused_folder(std::filesystem::path("runs") / name, kActivity)
+                           : HeldRun{{options.run}, FolderLock(options.run, kActivity)};
+  print_note(held.lock);
+  const RunFolder& folder = held.folder;
   folder.require_free(options.overwrite);  // before files are looked through, which may take long
   Observed observed(config, options.check);
   Display display;
@@ -224,6 +230,14 @@ void go_on(const Options& options) {
   if (!options.config.empty() || !options.run.empty() || options.overwrite)
     throw UsageError("--resume goes with neither --config, --run nor --overwrite",
                      "A resumed run keeps its folder and its settings.");
+  if (!std::filesystem::is_directory(folder.path))
+    throw UsageError(text("there is no run folder \"", options.resume, "\""),
+                     "Give the folder that `laban train` wrote.");
+  const FolderLock lock = hold_folder(folder.path, kActivity);
+  if (folder.has_not_begun())
+    throw UsageError(text("the run in ", options.resume,
+                          " was ended before its first checkpoint: it had not begun to train"),
+                     "The same `laban train` command that began it starts it anew.");
   if (!std::filesystem::exists(folder.last()))
     throw UsageError(
         text("there is no run to go on with in ", options.resume, ": it has no last.safetensors"),
@@ -231,6 +245,7 @@ void go_on(const Options& options) {
   const Checkpoint checkpoint(folder.last());
   Config config = checkpoint.info().config;
   options.flags.apply(config);
+  if (!options.flags.has("data")) keep_index_apart(config);
   choose_threads(config);
   resolve(config);
   if (checkpoint.info().state.epoch >= config.train.epochs) {
@@ -266,7 +281,10 @@ void add_train(CLI::App& app) {
           "slow")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   options->flags.add_to(*command);
-  command->callback([options] { options->resume.empty() ? train_anew(*options) : go_on(*options); });
+  command->callback([options] {
+    outlive_readers();
+    options->resume.empty() ? train_anew(*options) : go_on(*options);
+  });
 }
 
 }  // namespace laban::tools

@@ -3,9 +3,21 @@
 #include "models/families.h"
 
 namespace laban {
+namespace {
+
+/// Does index_cache name a file?
+bool is_file(const std::string& index_cache) {
+  return index_cache != "auto" && index_cache != "user" && index_cache != "off";
+}
+
+}  // namespace
+
+void forget_files_to_write(Config& config) {
+  if (is_file(config.data.index_cache)) config.data.index_cache = Config::Data().index_cache;
+}
 
 LoaderSettings loader_settings(const Config& config, SampleMode mode) {
-  const bool training = mode == SampleMode::train, automatic = config.data.index_cache == "auto";
+  const bool training = mode == SampleMode::train;
   LoaderSettings loader;
   loader.sampler = config.clip.sampler;
   loader.transform = config.clip.transform;
@@ -17,8 +29,10 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.seed = config.train.seed;
   loader.single_frame = config.clip.single_frame;
   loader.on_bad_file = config.data.on_bad_file;
-  loader.keep_index = config.data.index_cache != "off";
-  if (loader.keep_index && !automatic) loader.index_file = config.data.index_cache;
+  const std::string& index_cache = config.data.index_cache;
+  loader.keep_index = index_cache != "off";
+  loader.index_beside = index_cache != "user";
+  if (is_file(index_cache)) loader.index_file = index_cache;
   return loader;
 }
 

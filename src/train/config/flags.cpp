@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/nearest_names.h"
 #include "train/config/config.h"
-#include "train/config/nearest_names.h"
 
 namespace laban {
 

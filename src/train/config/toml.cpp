@@ -6,8 +6,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/nearest_names.h"
 #include "train/config/config.h"
-#include "train/config/nearest_names.h"
 #include "train/config/overloaded.h"
 #include "train/config/renamed.h"
 
@@ -146,7 +146,7 @@ class Reader {
 
 std::string to_toml(const Config& config) {
   Config copy = config;  // settings() hands out pointers to write through; here they are only read
-  std::string out = "# All settings of a laban run. `laban train --config` takes this file.\n";
+  std::string out = std::string(kConfigHeader) + " `laban train --config` takes this file.\n";
   std::string section;
   for (const Setting& setting : settings(copy)) {
     if (setting.section != section) out += "\n[" + (section = setting.section) + "]\n";

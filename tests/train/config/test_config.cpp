@@ -7,9 +7,9 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/nearest_names.h"
 #include "core/safetensors.h"
 #include "train/checkpoint.h"
-#include "train/config/nearest_names.h"
 #include "train/config/renamed.h"
 #include "train/report/report_fixture.h"
 
