@@ -7,7 +7,6 @@
 #include "models/families.h"
 #include "reference/reference_backend.h"
 #include "support/program.h"
-#include "support/temporary_folder.h"
 #include "train/train_fixture.h"
 #include "weights/export.h"
 #include "weights/small_network.h"

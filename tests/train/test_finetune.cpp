@@ -184,7 +184,7 @@ TEST_CASE("validation and the best checkpoint are those of the averages") {
   const Evaluation evaluation =
       summarize(*classify(network, loader, {}), bench.dataset, bench.dataset.classes);
   CHECK(evaluation.loss == result.state.best_loss);
-  CHECK(evaluation.accuracy() == result.state.best_accuracy);
+  CHECK(evaluation.accuracy == result.state.best_accuracy);
 }
 
 TEST_CASE("a run ends when its patience does, and may go on with more") {

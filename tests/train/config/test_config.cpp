@@ -376,7 +376,8 @@ TEST_CASE("a config.toml and a checkpoint of laban 0.1 are read") {
   const testing::TemporaryFolder folder;
   const float weight = 1;
   write_safetensors(
-      folder.path() / "last.safetensors", {{"fc.weight", ElementType::f32, {1}, &weight}},
+      folder.path() / "last.safetensors",
+      std::vector<TensorToSave>{{"fc.weight", ElementType::f32, {1}, &weight}},
       {{"format", "laban.checkpoint.1"},
        {"version", "0.1.0"},
        {"config", old},
