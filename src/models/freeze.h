@@ -16,6 +16,7 @@ struct FreezeSettings {
   /// Every batch norm normalizes by its running statistics, which do not change; gamma and beta are trained.
   /// For small batches, whose own statistics are noisy.
   bool norms = false;
+  bool operator==(const FreezeSettings&) const = default;
 };
 
 /// Marks what is frozen, and everything else as trainable. Throws UsageError if there is no layer of that

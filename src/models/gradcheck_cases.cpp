@@ -138,7 +138,7 @@ ModelSpec with_bottlenecks(ModelSpec spec) {
 ModelSpec hara(ModelSpec spec) {
   spec.stem_kernel = {7, 7, 7};
   spec.stem_max_pool = true;
-  spec.shortcut = ShortcutKind::subsample;
+  spec.options.shortcut = ShortcutKind::subsample;
   spec.stages.resize(2);
   return spec;
 }
@@ -220,7 +220,7 @@ GradcheckCase gradcheck_case(const ModelSpec& spec, const Shape& clips, int dire
 const std::vector<GradcheckCase>& gradcheck_model_cases() {
   const Shape clips{3, 3, 5, 18, 17};
   const auto dropped = [](ModelSpec spec) {
-    spec.dropout = 0.3;
+    spec.options.dropout = 0.3;
     return spec;
   };
   static const std::vector<GradcheckCase> cases{

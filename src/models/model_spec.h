@@ -32,6 +32,15 @@ struct StageSpec {
   friend bool operator==(const StageSpec&, const StageSpec&) = default;
 };
 
+/// What the members of a family leave open.
+struct ModelOptions {
+  ShortcutKind shortcut = ShortcutKind::projection;
+  MidplanesRule midplanes = MidplanesRule::torchvision;
+  double norm_eps = 1e-5;  // of every batch norm; VMZ's and other Caffe2 weights want 1e-3
+  double dropout = 0;      // before the linear layer
+  friend bool operator==(const ModelOptions&, const ModelOptions&) = default;
+};
+
 struct ModelSpec {
   std::string name = {};
   StemKind stem = StemKind::conv3d;
@@ -41,11 +50,8 @@ struct ModelSpec {
   int64_t stem_midplanes = 45;  // factorized stems only
   bool stem_max_pool = false;   // Hara's 3D ResNets: 3x3x3 s2 after the stem
   BlockKind block = BlockKind::basic;
-  ShortcutKind shortcut = ShortcutKind::projection;
-  MidplanesRule midplanes = MidplanesRule::torchvision;
-  double norm_eps = 1e-5;  // of every batch norm; VMZ's and other Caffe2 weights need 1e-3
+  ModelOptions options{};
   std::vector<StageSpec> stages = {};
-  double dropout = 0;  // before the linear layer
   int64_t classes = 400;
   friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
 };

@@ -15,6 +15,7 @@ struct MixSettings {
   /// each batch uses one of them at random.
   double mixup = 0, cutmix = 0;
   bool any() const { return mixup > 0 || cutmix > 0; }
+  bool operator==(const MixSettings&) const = default;
 };
 
 /// How the clips of one batch are mixed.

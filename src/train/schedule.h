@@ -17,16 +17,27 @@ enum class ScheduleKind { constant, step, cosine };
 
 struct ScheduleSettings {
   ScheduleKind kind = ScheduleKind::cosine;
-  double base = 0.01;
-  int64_t total_steps = 1;
-  int64_t warmup_steps = 0;
-  double warmup_start = 0.01;            // as a fraction of base
-  double last = 0;                       // cosine: final learning rate
-  std::vector<int64_t> milestones = {};  // step: steps at which the rate is multiplied by gamma
+  double base_lr = 2e-3;
+  double warmup_epochs = 1;
+  double warmup_start = 0.01;           // as a fraction of base_lr
+  double last_lr = 0;                   // cosine
+  std::vector<double> milestones = {};  // step: epochs from which the rate is multiplied by gamma
   double gamma = 0.1;
+  bool operator==(const ScheduleSettings&) const = default;
 };
 
-/// The learning rate in step `step`, counted from 0.
-double learning_rate(const ScheduleSettings& settings, int64_t step);
+class Schedule {
+ public:
+  /// Epochs become steps, rounded to the nearest.
+  Schedule(const ScheduleSettings& settings, int64_t epochs, int64_t steps_per_epoch);
+
+  /// The learning rate of step `step`, counted from 0.
+  double learning_rate(int64_t step) const;
+
+ private:
+  ScheduleSettings settings_;
+  int64_t total_steps_, warmup_steps_;
+  std::vector<int64_t> milestones_;  // steps
+};
 
 }  // namespace laban

@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "data/video/watch.h"
+#include "train/config/words.h"
 #include "train/evaluate/evaluation.h"
 #include "train/features/feature_source.h"
 #include "train/log/data_record.h"
@@ -98,17 +99,18 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       stop_(stop),
       staging_(backend),
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
-      optimizer_(frozen_as_configured(network_, config_), optimizer_settings(config_)),
+      optimizer_(frozen_as_configured(network_, config_), config_.optimizer),
       features_(open_features(config_)),
       loader_(make_source(features_, dataset, training_items(config_, dataset),
                           watched(config_, Split::train, staging_, observer, stop))),
       buffer_(backend, compute_type(config_)),
-      mixer_(backend, {config_.train.mixup, config_.train.cutmix}),
+      mixer_(backend, config_.train.mix),
       fingerprint_(fingerprint(dataset, loader_->bad_files())),
       batches_per_epoch_(loader_->batches_per_epoch()),
       steps_per_epoch_((batches_per_epoch_ + config_.train.accumulation - 1) / config_.train.accumulation),
-      schedule_(schedule_settings(config_, steps_per_epoch_)) {
-  network_.output_shape({config_.train.batch, 3, config_.clip.frames, config_.clip.size, config_.clip.size});
+      schedule_(config_.schedule, config_.train.epochs, steps_per_epoch_) {
+  const int size = config_.clip.transform.crop;
+  network_.output_shape({config_.train.batch, 3, config_.clip.sampler.frames, size, size});
   if (batches_per_epoch_ == 0)
     throw UsageError(text("a batch has ", config_.train.batch, " clips, but only ", loader_->clips(),
                           " training clips can be read"),
@@ -118,7 +120,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
     validation_ = make_source(features_, dataset, std::move(validation_items),
                               watched(config_, Split::val, staging_, observer, stop));
   if (features_) network_.begin_at_features();
-  network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
+  network_.store().initialize(config_.train.seed);
   if (config_.train.patience > 0 && !validation_)
     throw UsageError(text("train.patience is ", config_.train.patience, ", but ", dataset.root.string(),
                           " has no validation clips to show whether the network still improves"),
@@ -196,7 +198,8 @@ bool out_of_patience(const Config& config, const TrainingState& state) {
 }
 
 void Trainer::record_data() const {
-  DataRecord record{.data = config_.data.path, .layout = dataset_.layout, .policy = config_.data.on_bad_file};
+  DataRecord record{
+      .data = config_.data.path, .layout = dataset_.layout, .policy = word_of(config_.data.on_bad_file)};
   record.parts.push_back(part_of(dataset_, Split::train, *loader_));
   if (validation_) record.parts.push_back(part_of(dataset_, Split::val, *validation_));
   write_file(folder_.data(), to_json(record));
@@ -276,7 +279,7 @@ void Trainer::fetch_upcoming() {
 Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
   const LossSettings loss{config_.train.label_smoothing, 1.0 / (static_cast<double>(batch.labels.size()) *
                                                                 static_cast<double>(batches_of_step))};
-  const auto seed = static_cast<uint64_t>(config_.train.seed);
+  const auto seed = config_.train.seed;
   Tensor pixels = buffer_.take();
   if (mixer_.mixes()) pixels = mixer_.mix(pixels, batch.labels, seed, batch.epoch, batch.index);
   network_.train_step({.clips = pixels,
@@ -296,10 +299,10 @@ void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& 
   network_.results(losses_, logits_);
   for (size_t i = 0; i < n; ++i) {
     if (!std::isfinite(losses_[i]))
-      diverged(text("the loss became ", std::isnan(losses_[i]) ? "NaN" : "infinite"),
-               network_.find_non_finite(pixels, static_cast<uint64_t>(config_.train.seed),
-                                        static_cast<uint64_t>(state_.batches_run)),
-               batch.items);
+      diverged(
+          text("the loss became ", std::isnan(losses_[i]) ? "NaN" : "infinite"),
+          network_.find_non_finite(pixels, config_.train.seed, static_cast<uint64_t>(state_.batches_run)),
+          batch.items);
     loss_sum += losses_[i];
     // For a mixed clip, the class with the larger fraction counts.
     const LabelMix mix = mixer_.labels();
@@ -322,12 +325,12 @@ bool Trainer::finish_epoch() {
     if (!classified) return false;
     const Evaluation evaluation = summarize(*classified, dataset_, dataset_.classes);
     report.val_loss = evaluation.loss;
-    report.val_accuracy = evaluation.accuracy();
+    report.val_accuracy = evaluation.accuracy;
     // With few validation clips, ties are likely; the lower loss decides.
-    report.best = std::pair(evaluation.accuracy(), -evaluation.loss) >
-                  std::pair(state_.best_accuracy, -state_.best_loss);
+    report.best =
+        std::pair(evaluation.accuracy, -evaluation.loss) > std::pair(state_.best_accuracy, -state_.best_loss);
     if (report.best) {
-      state_.best_accuracy = evaluation.accuracy();
+      state_.best_accuracy = evaluation.accuracy;
       state_.best_loss = evaluation.loss;
       state_.best_epoch = state_.epoch + 1;
     }
@@ -339,7 +342,7 @@ bool Trainer::finish_epoch() {
   report.step = state_.step;
   report.train_loss = state_.loss_sum / clips;
   report.train_accuracy = static_cast<double>(state_.correct) / clips;
-  report.lr = learning_rate(schedule_, std::max<int64_t>(0, state_.step - 1));
+  report.lr = schedule_.learning_rate(std::max<int64_t>(0, state_.step - 1));
   report.seconds = state_.seconds;
   metrics_->add(report);
 

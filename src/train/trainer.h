@@ -94,7 +94,7 @@ class Trainer {
   std::string non_finite_gradient();
   [[noreturn]] void diverged(const std::string& what, const std::string& place,
                              const std::vector<int>& items);
-  double lr() const { return learning_rate(schedule_, state_.step); }
+  double lr() const { return schedule_.learning_rate(state_.step); }
 
   Backend& backend_;
   Config config_;
@@ -114,7 +114,7 @@ class Trainer {
   ClipMixer mixer_;
   std::string fingerprint_;
   int64_t batches_per_epoch_, steps_per_epoch_;
-  ScheduleSettings schedule_;
+  Schedule schedule_;
   TrainingState state_;
   std::shared_ptr<const Batch> upcoming_;  // decoded ahead, in buffer_
   std::vector<double> losses_, logits_;    // of the batch just run

@@ -135,8 +135,8 @@ std::vector<std::string> fitting_models(const StateDict& state) {
         ModelSpec spec = model_by_name(name, classes);
         const bool factorized = spec.stages.front().conv == ConvKind::factorized;
         if (rule == MidplanesRule::per_conv && !factorized) continue;
-        spec.midplanes = rule;
-        spec.shortcut = shortcut;
+        spec.options.midplanes = rule;
+        spec.options.shortcut = shortcut;
         ParameterList list;
         const auto layers = build_layers(spec);
         layers->collect(list);

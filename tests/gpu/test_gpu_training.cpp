@@ -69,7 +69,7 @@ Run train(Backend& backend, DType compute, int steps = kSteps) {
   ModelSpec spec = model_by_name("r2plus1d_tiny", 5);
   Network network(backend, compute, spec);
   network.store().initialize(3);
-  Optimizer optimizer(network.store(), {});
+  Optimizer optimizer(network.store(), {.kind = OptimizerKind::sgd, .weight_decay = 1e-4});
   const Shape stored = network.storage_shape(kClips);
   const auto pixels = backend.allocate(static_cast<size_t>(kClips.count()) * 4);
   const auto converted = backend.allocate(static_cast<size_t>(stored.count()) * size_of(compute));

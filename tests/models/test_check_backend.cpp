@@ -20,7 +20,7 @@ const Shape kClips{2, 3, 4, 16, 16};
 
 ModelSpec spec() {
   ModelSpec tiny = model_by_name("r2plus1d_tiny", 4);
-  tiny.dropout = 0.3;
+  tiny.options.dropout = 0.3;
   return tiny;
 }
 

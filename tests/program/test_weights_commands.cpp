@@ -139,7 +139,7 @@ TEST_CASE("a checkpoint's config is taken like notes, and one that cannot be rea
   Files files;
   Config config;
   config.model.name = "r3d_tiny";
-  config.model.norm_eps = 0.5;
+  config.model.options.norm_eps = 0.5;
   files.write_weights({{"format", "laban.checkpoint.1"}, {"config", to_toml(config)}});
   const Result taken = files.forward("");
   CHECK_MESSAGE(taken.code == 0, taken.said);

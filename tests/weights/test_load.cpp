@@ -162,9 +162,9 @@ TEST_CASE("the models that a file fits are told apart by midplanes and shortcut"
   CHECK(fitting(model_by_name("r3d_tiny", 9)) == Names{"--model r3d_tiny"});
   ModelSpec spec = model_by_name("r2plus1d_tiny", 9);
   CHECK(fitting(spec) == Names{"--model r2plus1d_tiny"});
-  spec.midplanes = MidplanesRule::per_conv;
+  spec.options.midplanes = MidplanesRule::per_conv;
   CHECK(fitting(spec) == Names{"--model r2plus1d_tiny --midplanes per-conv"});
-  spec.shortcut = ShortcutKind::subsample;
+  spec.options.shortcut = ShortcutKind::subsample;
   CHECK(fitting(spec) == Names{"--model r2plus1d_tiny --midplanes per-conv --shortcut A"});
   CHECK(fitting(small_spec("r3d_18")).empty());
 }

@@ -16,6 +16,7 @@ struct AugmentSettings {
   int rand_augment = 0;    // ops drawn for each clip (Cubuk et al. 2020); 0: none
   int rand_magnitude = 9;  // 0..30
   double erase = 0;        // probability of random erasing (Zhong et al. 2020)
+  bool operator==(const AugmentSettings&) const = default;
 
   bool active() const {
     return brightness > 0 || contrast > 0 || saturation > 0 || hue > 0 || rand_augment > 0 || erase > 0;

@@ -21,17 +21,27 @@ enum class CropPlace : uint8_t { center, first, last };
 
 struct TransformSettings {
   ScaleRule rule = ScaleRule::short_side;
-  /// Integer, uniform, inclusive; evaluation uses the minimum (also with `area`).
-  int short_side_min = 128, short_side_max = 160;
-  double area_min = 0.08, area_max = 1, aspect_min = 3.0 / 4, aspect_max = 4.0 / 3;  // width to height
+  /// Integer, uniform, inclusive; evaluation uses the minimum (also with `area`). 0: short_sides()
+  /// chooses.
+  int short_side_min = 0, short_side_max = 0;
+  std::array<double, 2> area{0.08, 1};             // of the picture, least and largest
+  std::array<double, 2> aspect{3.0 / 4, 4.0 / 3};  // width to height, least and largest
   int stretch_width = 171, stretch_height = 128;
-  int crop = 112;
+  int crop = 56;
   CropPlace place = CropPlace::center;  // evaluation
   double flip = 0.5;                    // RandomHorizontalFlip
   double flip_vertically = 0;           // RandomVerticalFlip
   AugmentSettings augment{};
   std::array<float, 3> mean{0.45f, 0.45f, 0.45f}, std{0.225f, 0.225f, 0.225f};
+  bool operator==(const TransformSettings&) const = default;
 };
+
+/// The bounds of the short side: those that are set; in place of 0 at least 8/7 and at most 10/7 of the crop,
+/// as in the papers (128 to 160 for 112).
+struct ShortSides {
+  int min = 0, max = 0;
+};
+ShortSides short_sides(const TransformSettings& settings);
 
 /// UsageError if these are invalid (a crop larger than the scaled picture, a standard deviation of zero).
 void validate(const TransformSettings& settings);

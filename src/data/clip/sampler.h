@@ -17,11 +17,12 @@ enum class SamplerKind {
 
 struct SamplerSettings {
   SamplerKind kind = SamplerKind::tsn;
-  int segments = 16;
-  int frames_per_segment = 1;
-  double stride = 1;  // dense: frames between samples; with `fps` > 0: at that frame rate
-  double fps = 0;     // dense: resample to this frame rate (0: no resampling)
-  int frames() const { return segments * frames_per_segment; }
+  int frames = 16;             // of a clip, a multiple of frames_per_segment
+  int frames_per_segment = 1;  // tsn
+  double stride = 1;           // dense: frames between samples; with `fps` > 0: at that frame rate
+  double fps = 0;              // dense: resample to this rate (0: take frames as they come)
+  int segments() const { return frames / frames_per_segment; }
+  bool operator==(const SamplerSettings&) const = default;
 };
 
 /// One of several clips from the same video in evaluation: view `number`, from 0, of `of`.
@@ -29,7 +30,7 @@ struct View {
   int number = 0, of = 1;
 };
 
-/// Indices in [0, frame_count), ascending, settings.frames() of them. N = frame_count, S segments of F
+/// Indices in [0, frame_count), ascending, settings.frames of them. N = frame_count, S segments of F
 /// frames:
 ///   tsn, train      m = (N - F + 1) / S rounded down; start_k = k*m + integer in [0, m).
 ///                   m = 0: S sorted integers in [0, max(1, N - F + 1)).

@@ -66,6 +66,7 @@ struct DatasetSettings {
   bool keep_missing = false;
   bool use_index = true;  // look for kIndexFile
   SplitSettings split{};
+  bool operator==(const DatasetSettings&) const = default;
 };
 
 /// Reads a dataset: a folder in the first layout that fits, or a file that is an annotation list or an index.

@@ -81,12 +81,12 @@ struct Loader::State {
               d.root) {}
 
   std::filesystem::path store_file() const {
-    if (!settings.keep_packets) return {};
-    if (!settings.packets.empty()) {
-      require_packet_store(settings.packets);
-      return settings.packets;
+    if (!settings.keep_index) return {};
+    if (!settings.index_file.empty()) {
+      require_index_store(settings.index_file);
+      return settings.index_file;
     }
-    return settings.packets_beside ? packet_store_file(dataset.root) : user_packet_store_file(dataset.root);
+    return settings.index_beside ? index_store_file(dataset.root) : user_index_store_file(dataset.root);
   }
 
   const Dataset& dataset;
@@ -184,7 +184,7 @@ struct Loader::State {
         std::min<int64_t>(settings.batch, static_cast<int64_t>(order.size()) - job.first_position);
     const int64_t crop = settings.transform.crop;
     batch.epoch = next_epoch, batch.index = next_index++;
-    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames(), .h = crop, .w = crop};
+    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames, .h = crop, .w = crop};
     const bool placed = settings.placed && !augments(settings.mode, settings.transform);
     batch.clips.resize(placed ? 0 : static_cast<size_t>(batch.shape.count()));
     if (placed) {

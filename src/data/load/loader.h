@@ -51,11 +51,11 @@ struct LoaderSettings {
   /// batches; null: the heap.
   std::pmr::memory_resource* staging = nullptr;
   OnBadFile on_bad_file = OnBadFile::stop;
-  /// Whether video indices are kept between runs (VideoIndexStore): in `packets`, or, if that is empty, in
-  /// packet_store_file(the dataset's root), or in its user_packet_store_file(). UsageError if `packets` is
+  /// Whether video indices are kept between runs (VideoIndexStore): in `index_file`, or, if that is empty, in
+  /// index_store_file(the dataset's root), or in its user_index_store_file(). UsageError if `index_file` is
   /// something other than a file of indices.
-  bool keep_packets = false, packets_beside = true;
-  std::filesystem::path packets{};
+  bool keep_index = false, index_beside = true;
+  std::filesystem::path index_file{};
   /// If this becomes true, the constructor throws Canceled (watch.h), and so does next() instead of waiting for
   /// a batch, even in the middle of a file.
   const std::atomic<bool>* stop = nullptr;

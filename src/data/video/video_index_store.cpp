@@ -163,7 +163,7 @@ std::string VideoIndexStore::save_locked() {
     header.table = offset, header.table_bytes = table_bytes.size();
     header.table_checksum = fnv1a(as_bytes(table_bytes));
     if (file_.has_parent_path()) fs::create_directories(file_.parent_path());
-    require_packet_store(file_);
+    require_index_store(file_);
     AtomicFile file(file_);
     file.write(&header, sizeof(header));
     for (const auto& [key, entry] : entries_) file.write(bytes_of(entry).data(), bytes_of(entry).size());
@@ -184,25 +184,25 @@ size_t VideoIndexStore::size() const {
   return entries_.size();
 }
 
-void require_packet_store(const fs::path& file) { require_replaceable(file, "an index of videos", is_store); }
+void require_index_store(const fs::path& file) { require_replaceable(file, "an index of videos", is_store); }
 
-bool has_packet_store(const fs::path& root) {
+bool has_index_store(const fs::path& root) {
   std::error_code failed;
   if (root.empty() || !fs::is_regular_file(root / kBeside, failed)) return false;
   try {
-    require_packet_store(root / kBeside);
+    require_index_store(root / kBeside);
     return true;
   } catch (const UsageError&) {
     return false;
   }
 }
 
-fs::path packet_store_file(const fs::path& root) {
+fs::path index_store_file(const fs::path& root) {
   if (root.empty()) return {};
-  return ::access(root.c_str(), W_OK) == 0 ? root / kBeside : user_packet_store_file(root);
+  return ::access(root.c_str(), W_OK) == 0 ? root / kBeside : user_index_store_file(root);
 }
 
-fs::path user_packet_store_file(const fs::path& root) {
+fs::path user_index_store_file(const fs::path& root) {
   if (root.empty()) return {};
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");

@@ -68,14 +68,14 @@ class VideoIndexStore {
 };
 
 /// Throws UsageError if `file` is something other than a store, which a store must not replace.
-void require_packet_store(const std::filesystem::path& file);
+void require_index_store(const std::filesystem::path& file);
 
 /// A dataset's store: `root`/.laban-packets, or, if that cannot be written, a file in the user's cache folder
 /// ($XDG_CACHE_HOME, ~/.cache). Empty if neither can be written.
-std::filesystem::path packet_store_file(const std::filesystem::path& root);
+std::filesystem::path index_store_file(const std::filesystem::path& root);
 /// The store in the user's cache folder.
-std::filesystem::path user_packet_store_file(const std::filesystem::path& root);
-/// True if packet_store_file() is an existing store in the dataset's own folder.
-bool has_packet_store(const std::filesystem::path& root);
+std::filesystem::path user_index_store_file(const std::filesystem::path& root);
+/// True if index_store_file() is an existing store in the dataset's own folder.
+bool has_index_store(const std::filesystem::path& root);
 
 }  // namespace laban

@@ -23,14 +23,14 @@ std::string tile(const std::string& style, const std::string& value, const std::
 
 /// The accuracy of guessing: chance, or the most common class if classes are imbalanced.
 double guessing(const Evaluation& e) {
-  const double common = e.commonest_share();
+  const double common = e.majority_accuracy();
   return std::isfinite(common) ? std::max(common, e.chance()) : e.chance();
 }
 
 /// The headline in words, no stronger than the intervals allow.
 std::string verdict(const Evaluation& e, const std::string& split_name,
                     const std::optional<Evaluation>& control, bool trained_so) {
-  std::string out = text("<p>The network predicts the correct class for <strong>", e.correct(), " of ",
+  std::string out = text("<p>The network predicts the correct class for <strong>", e.correct, " of ",
                          counted(e.clips, split_name + " clip"), "</strong> (", percent(e.accuracy),
                          e.ci95 ? "; 95% interval " + range(e.ci95) : "", "). ");
   const double guess = guessing(e);
@@ -119,7 +119,7 @@ std::string note(const std::string& sentence) {
 }
 
 const Evaluation* headline(const RunRecord& run) {
-  return run.test ? &*run.test : run.validation ? &*run.validation : nullptr;
+  return run.test ? &*run.test : run.val ? &*run.val : nullptr;
 }
 
 std::string run_line(const ReportInput& input) {
@@ -131,7 +131,8 @@ std::string run_line(const ReportInput& input) {
     apply_toml(config, run.config, "config.toml");
     if (!run.config.empty()) {
       add(escape(config.model.name));
-      add(text(counted(config.clip.frames, "frame"), " of ", config.clip.size, "×", config.clip.size,
+      const int size = config.clip.transform.crop;
+      add(text(counted(config.clip.sampler.frames, "frame"), " of ", size, "×", size,
                config.clip.single_frame ? ", all the same" : ""));
     }
   } catch (const Error&) {
@@ -167,14 +168,15 @@ std::string result_section(const ReportInput& input) {
   html += verdict(*e, split_name, input.control, input.control_trained_so);
   html += "<div class=\"tiles\">";
   html += tile("lead", percent(e->accuracy), text(is_test ? "Test" : "Validation", " accuracy"),
-               text(e->correct(), " of ", e->clips, e->ci95 ? " · 95% interval " + range(e->ci95) : ""));
+               text(e->correct, " of ", e->clips, e->ci95 ? " · 95% interval " + range(e->ci95) : ""));
   if (input.control)
     html += tile("", percent(input.control->accuracy), "Single-frame control",
-                 text(input.control->correct(), " of ", input.control->clips,
+                 text(input.control->correct, " of ", input.control->clips,
                       input.control->ci95 ? " · 95% interval " + range(input.control->ci95) : ""));
   html += tile("", percent(e->chance()), "Chance", text("one of ", e->classes.size(), " classes"));
-  if (e->classes.size() > 5 && std::isfinite(e->top5))
-    html += tile("", percent(e->top5), "Top-5 accuracy", "the true class is among the five most likely");
+  if (e->classes.size() > 5 && std::isfinite(e->top5_accuracy))
+    html +=
+        tile("", percent(e->top5_accuracy), "Top-5 accuracy", "the true class is among the five most likely");
   html += tile("", percent(e->mean_class_accuracy), "Mean class accuracy", "every class has the same weight");
   html += tile("", fixed(e->loss, 3), "Cross-entropy",
                text(fixed(std::log(static_cast<double>(e->classes.size())), 3), " when guessing"));
@@ -183,11 +185,11 @@ std::string result_section(const ReportInput& input) {
   std::vector<IntervalRow> rows;
   const auto add = [&](const std::string& label, const std::string& style, const Evaluation& from) {
     rows.push_back({label, percent(from.accuracy), from.accuracy, from.ci95, style,
-                    text(label, ": ", from.correct(), " of ", from.clips, ", ", percent(from.accuracy),
+                    text(label, ": ", from.correct, " of ", from.clips, ", ", percent(from.accuracy),
                          from.ci95 ? " (95% interval " + range(from.ci95) + ")" : "")});
   };
   if (input.run.test) add("test", "test", *input.run.test);
-  if (input.run.validation) add("validation", "val", *input.run.validation);
+  if (input.run.val) add("validation", "val", *input.run.val);
   if (input.control) add("single frame", "control", *input.control);
   html += figure("Accuracy with 95% intervals", "",
                  interval_chart("Accuracy with 95% intervals", rows, e->chance(), "chance", 480), "");

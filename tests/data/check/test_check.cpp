@@ -251,7 +251,7 @@ TEST_CASE("folders that were meant as clips are told, not overlooked") {
   fs::create_directories(root.path() / "salsa/empty");
   const Dataset d = folder_of(root.path());
   CHECK(d.ignored == std::vector<std::string>{"tango/leftover", "tango/x.mkv/notes.txt"});
-  const CheckResult result = check_dataset(d, {.sampler = {.segments = 1}});
+  const CheckResult result = check_dataset(d, {.sampler = {.frames = 1}});
   std::map<std::string, std::string> unreadable;
   for (const Finding& f : result.findings)
     if (f.kind == FindingKind::unreadable) unreadable[d.items[static_cast<size_t>(f.item)].name] = f.detail;
@@ -279,7 +279,7 @@ TEST_CASE("a dataset: duplicates, leaks, conflicts, short and missing clips, sou
   const Dataset d = folder_of(root.path());
   int64_t called = 0, last = 0;
   const CheckResult result =
-      check_dataset(d, {.sampler = {.segments = 8}, .workers = 3, .progress = [&](int64_t done, int64_t of) {
+      check_dataset(d, {.sampler = {.frames = 8}, .workers = 3, .progress = [&](int64_t done, int64_t of) {
                           CHECK(of == 8);
                           ++called;
                           last = done;
@@ -305,7 +305,7 @@ TEST_CASE(
   std::ofstream(root.path() / "train.txt") << "v.mp4 0 19 a\nv.mp4 30 39 b\n";
   std::ofstream(root.path() / "test.txt") << "v.mp4 10 25 a\nv.mp4 35 40 b\n";
   const Dataset d = open_dataset(root.path(), {.split = {.val = 0}});
-  const CheckResult result = check_dataset(d, {.sampler = {.segments = 8}});
+  const CheckResult result = check_dataset(d, {.sampler = {.frames = 8}});
   CHECK(result.files == 1);
   CHECK(told(d, result) == "missing-frames v.mp4[35-40], leak v.mp4[10-25], shared-source v.mp4[0-19]");
 }

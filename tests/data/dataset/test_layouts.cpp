@@ -169,7 +169,7 @@ TEST_CASE("annotation lists: a stretch of a video limits what is drawn from it")
   CHECK(index->frame_count() == 10);
   CHECK(index->first_frame() == 10);
   const ClipSettings training{
-      .sampler = {.segments = 4},
+      .sampler = {.frames = 4},
       .transform = {.short_side_min = 32, .short_side_max = 32, .crop = 32, .flip = 0}};
   ClipReader reader;
   std::vector<float> out(4 * 32 * 32 * 3);

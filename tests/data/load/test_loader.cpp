@@ -23,7 +23,7 @@ namespace {
 
 LoaderSettings small_settings() {
   LoaderSettings s;
-  s.sampler = {.segments = 3, .frames_per_segment = 2};
+  s.sampler = {.frames = 6, .frames_per_segment = 2};
   s.transform = {.short_side_min = 20, .short_side_max = 28, .crop = 16};
   s.batch = 4;
   s.workers = 2;

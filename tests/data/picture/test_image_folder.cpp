@@ -260,7 +260,7 @@ TEST_CASE("a folder of pictures is an item like a video") {
   const auto index = index_item(item, Trust::long_tables, nullptr);
   CHECK(index->frame_count() == 9);
   ClipReader reader;
-  ClipSettings settings{.sampler = {.segments = 3},
+  ClipSettings settings{.sampler = {.frames = 3},
                         .transform = {.short_side_min = 20, .short_side_max = 20, .crop = 16},
                         .mode = SampleMode::test};
   std::vector<float> clip(3 * 16 * 16 * 3);
