@@ -13,7 +13,7 @@
 
 int main(int argc, char** argv) try {
   using namespace laban;
-  const int steps = argc > 1 ? std::atoi(argv[1]) : 100;
+  const int steps = argc > 1 ? std::atoi(argv[1]) : 200;
   const Shape shape{.n = 16, .c = 3, .t = 4, .h = 16, .w = 16};  // 16 clips of 4 frames, 16 x 16 pixels
 
   // A backend computes, a network says what: here the same layers as in r2plus1d_18, but few and narrow.
@@ -40,10 +40,10 @@ int main(int argc, char** argv) try {
                         .seed = 1,
                         .step = static_cast<uint64_t>(step),
                         .losses = losses});
-    optimizer.step(/*learning_rate=*/0.003);
+    optimizer.step(0.003 * (1 - step / static_cast<double>(steps)));  // the learning rate falls to zero
     double mean = 0;
     for (const double loss : losses) mean += loss / static_cast<double>(shape.n);
-    if (step % 10 == 0) std::printf("step %3d: loss %.3f\n", step, mean);
+    if (step % 20 == 0) std::printf("step %3d: loss %.3f\n", step, mean);
   }
 
   // Clips that it has never seen: every batch is drawn anew.
