@@ -63,6 +63,8 @@ target_compile_definitions(laban_soak PRIVATE LABAN_SOURCE_DIR="${PROJECT_SOURCE
 target_link_libraries(laban_soak PRIVATE laban_options laban_data CLI11::CLI11 PkgConfig::LIBAV)
 add_test(NAME soak COMMAND laban_soak --files 150 --workers 2 --largest 60000 --patience 60)
 
+# An op that lacks one of its parts must not compile.
+add_test(NAME new_op COMMAND sh ${PROJECT_SOURCE_DIR}/tests/compile/check_new_op.sh ${CMAKE_CXX_COMPILER} ${PROJECT_SOURCE_DIR})
 add_test(NAME house COMMAND sh ${PROJECT_SOURCE_DIR}/tools/scripts/check_house.sh)
 add_test(NAME tidy COMMAND sh ${PROJECT_SOURCE_DIR}/tools/scripts/tidy.sh ${CMAKE_BINARY_DIR})
 if(NOT LABAN_SANITIZE)

@@ -32,7 +32,7 @@ int run(int argc, char** argv) {
   using namespace laban::tools;
   for (const auto add : {add_describe, add_gradcheck, add_train, add_eval, add_predict, add_report, add_synth,
                          add_index, add_check, add_frames, add_sample, add_bench, add_cache, add_preview,
-                         add_forward, add_export, add_features})
+                         add_forward, add_export, add_features, add_settings})
     add(app);
   try {
     app.parse(argc, argv);

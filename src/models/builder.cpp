@@ -15,7 +15,7 @@ using Triple = std::array<int64_t, 3>;
 
 constexpr int64_t kExpansion = 4;  // of bottlenecks
 
-/// A window whose padding keeps the size, but for the stride.
+/// A window whose padding preserves the size, apart from the stride.
 Window same(const Triple& kernel, const Triple& stride) {
   return {kernel, stride, {kernel[0] / 2, kernel[1] / 2, kernel[2] / 2}};
 }
@@ -31,21 +31,21 @@ void add_stem(Sequential& body, const ModelSpec& spec) {
     body.add<Conv3d>(
         "stem.0",
         Conv3dOptions{.in = 3, .out = spec.stem_planes, .window = same({kt, kh, kw}, {st, sh, sw})});
-    add_norm_relu(body, "stem.1", spec.stem_planes, spec.norm_eps);
+    add_norm_relu(body, "stem.1", spec.stem_planes, spec.options.norm_eps);
   } else {
     body.add<Conv3d>(
         "stem.0",
         Conv3dOptions{.in = 3, .out = spec.stem_midplanes, .window = same({1, kh, kw}, {1, sh, sw})});
-    add_norm_relu(body, "stem.1", spec.stem_midplanes, spec.norm_eps);
+    add_norm_relu(body, "stem.1", spec.stem_midplanes, spec.options.norm_eps);
     body.add<Conv3d>("stem.3", Conv3dOptions{.in = spec.stem_midplanes,
                                              .out = spec.stem_planes,
                                              .window = same({kt, 1, 1}, {st, 1, 1})});
-    add_norm_relu(body, "stem.4", spec.stem_planes, spec.norm_eps);
+    add_norm_relu(body, "stem.4", spec.stem_planes, spec.options.norm_eps);
   }
   if (spec.stem_max_pool) body.add<MaxPool3d>("maxpool", same({3, 3, 3}, {2, 2, 2}));
 }
 
-/// The convolution of a block that looks around itself: 3x3x3, 1x3x3 or factorized.
+/// A block's non-pointwise convolution: 3x3x3, 1x3x3 or factorized.
 void add_conv(Sequential& path, const std::string& name, ConvKind kind, int64_t in, int64_t middle,
               int64_t out, const Triple& stride, double eps) {
   switch (kind) {
@@ -67,23 +67,25 @@ void add_pointwise(Sequential& path, const std::string& name, int64_t in, int64_
   path.add<Conv3d>(name, Conv3dOptions{.in = in, .out = out});
 }
 
-/// Null (the identity) where the block changes no shape.
+/// Null (the identity) if the block does not change the shape.
 std::unique_ptr<Layer> make_shortcut(const ModelSpec& spec, const std::string& name, int64_t in, int64_t out,
                                      const Triple& stride) {
   if (in == out && stride == Triple{1, 1, 1}) return nullptr;
-  if (spec.shortcut == ShortcutKind::subsample) return std::make_unique<Subsample>(name, in, out, stride);
+  if (spec.options.shortcut == ShortcutKind::subsample)
+    return std::make_unique<Subsample>(name, in, out, stride);
   auto projection = std::make_unique<Sequential>(name);
   projection->add<Conv3d>(name + ".0",
                           Conv3dOptions{.in = in, .out = out, .window = {{1, 1, 1}, stride, {0, 0, 0}}});
-  projection->add<BatchNorm3d>(name + ".1", BatchNorm3dOptions{.channels = out, .eps = spec.norm_eps});
+  projection->add<BatchNorm3d>(name + ".1",
+                               BatchNorm3dOptions{.channels = out, .eps = spec.options.norm_eps});
   return projection;
 }
 
 std::unique_ptr<Layer> make_block(const ModelSpec& spec, const StageSpec& stage, const std::string& name,
                                   int64_t in, const Triple& stride) {
   const int64_t planes = stage.planes;
-  const double eps = spec.norm_eps;
-  const bool per_conv = spec.midplanes == MidplanesRule::per_conv;
+  const double eps = spec.options.norm_eps;
+  const bool per_conv = spec.options.midplanes == MidplanesRule::per_conv;
   auto main = std::make_unique<Sequential>(name);
   int64_t out = planes;
   std::string last = name + ".conv2.1";
@@ -114,7 +116,7 @@ void validate(const ModelSpec& spec) {
   if (spec.classes < 1) fail(text("needs at least one class, has ", spec.classes));
   if (spec.stages.empty()) fail("has no stages");
   for (const int64_t k : spec.stem_kernel)
-    if (k < 1 || k % 2 == 0) fail(text("stem kernels must be odd, one is ", k));
+    if (k < 1 || k % 2 == 0) fail(text("stem kernel sizes must be odd, one is ", k));
   for (const StageSpec& stage : spec.stages) {
     if (stage.blocks < 1 || stage.planes < 1)
       fail(text("a stage of ", stage.blocks, " blocks with ", stage.planes, " planes"));
@@ -139,7 +141,7 @@ std::unique_ptr<Sequential> build_layers(const ModelSpec& spec) {
     }
   }
   body->add<GlobalAvgPool>("avgpool");
-  if (spec.dropout > 0) body->add<DropoutLayer>("dropout", spec.dropout);
+  if (spec.options.dropout > 0) body->add<DropoutLayer>("dropout", spec.options.dropout);
   body->add<Linear>("fc", channels, spec.classes);
   return body;
 }

@@ -1,4 +1,4 @@
-// A network as data: what the papers' tables say, and nothing else.
+// A network as data: what the tables in the papers say, and nothing else.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@ enum class StemKind {
   conv3d,      // 3x7x7 s1x2x2, BN, ReLU
   factorized,  // 1x7x7 to `stem_midplanes`, BN, ReLU, 3x1x1, BN, ReLU
 };
-/// How (2+1)D chooses its middle channels: once per block (torchvision) or from each conv's own in/out (VMZ,
-/// paper).
+/// How (2+1)D chooses its middle channels: once per block (torchvision), or from each convolution's own
+/// channels (VMZ, paper).
 enum class MidplanesRule { torchvision, per_conv };
 
 struct StageSpec {
@@ -30,6 +30,15 @@ struct StageSpec {
   std::array<int64_t, 3> stride{1, 1, 1};  // of the first block
   ConvKind conv = ConvKind::full;
   friend bool operator==(const StageSpec&, const StageSpec&) = default;
+};
+
+/// What the members of a family leave open.
+struct ModelOptions {
+  ShortcutKind shortcut = ShortcutKind::projection;
+  MidplanesRule midplanes = MidplanesRule::torchvision;
+  double norm_eps = 1e-5;  // of every batch norm; VMZ's and other Caffe2 weights want 1e-3
+  double dropout = 0;      // before the linear layer
+  friend bool operator==(const ModelOptions&, const ModelOptions&) = default;
 };
 
 struct ModelSpec {
@@ -41,11 +50,8 @@ struct ModelSpec {
   int64_t stem_midplanes = 45;  // factorized stems only
   bool stem_max_pool = false;   // Hara's 3D ResNets: 3x3x3 s2 after the stem
   BlockKind block = BlockKind::basic;
-  ShortcutKind shortcut = ShortcutKind::projection;
-  MidplanesRule midplanes = MidplanesRule::torchvision;
-  double norm_eps = 1e-5;  // of every batch norm; VMZ's and other Caffe2 weights want 1e-3
+  ModelOptions options{};
   std::vector<StageSpec> stages = {};
-  double dropout = 0;  // before the linear layer
   int64_t classes = 400;
   friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
 };

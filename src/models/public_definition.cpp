@@ -6,10 +6,7 @@ namespace laban {
 namespace {
 
 bool same_but_for_options(const ModelSpec& a, ModelSpec b) {
-  b.midplanes = a.midplanes;
-  b.shortcut = a.shortcut;
-  b.norm_eps = a.norm_eps;
-  b.dropout = a.dropout;  // has no parameters, and does nothing in evaluation
+  b.options = a.options;
   b.classes = a.classes;
   return a == b;
 }
@@ -27,28 +24,28 @@ std::string public_definition(const ModelSpec& spec) {
   if (!is_named_member(spec) || spec.name.ends_with("_tiny")) return none;
   const std::string depth = spec.name.substr(spec.name.rfind('_') + 1);
   const std::string block = spec.block == BlockKind::bottleneck ? "Bottleneck" : "BasicBlock";
-  const bool caffe = spec.norm_eps == 1e-3, usual = spec.norm_eps == 1e-5;
+  const bool caffe = spec.options.norm_eps == 1e-3, usual = spec.options.norm_eps == 1e-5;
   if (!caffe && !usual) return none + " (batch norm eps)";
 
   if (spec.name.starts_with("resnet3d")) {
     if (!usual) return none + " (batch norm eps)";
     return text("Hara et al.'s 3D-ResNets-PyTorch, resnet, depth ", depth, ", shortcut ",
-                spec.shortcut == ShortcutKind::subsample ? "A" : "B");
+                spec.options.shortcut == ShortcutKind::subsample ? "A" : "B");
   }
-  if (spec.shortcut != ShortcutKind::projection) return none + " (shortcut A)";
+  if (spec.options.shortcut != ShortcutKind::projection) return none + " (shortcut A)";
   if (spec.name == "rmc3_18")
     return caffe ? "VMZ's rmc3, depth 18 (Tran et al. 2018, rMC3)"
                  : "Tran et al. 2018, rMC3; as torchvision's VideoResNet with a 1x7x7 stem";
   if (caffe) {
-    const bool vmz = spec.name.starts_with("r2plus1d") ? spec.midplanes == MidplanesRule::per_conv
+    const bool vmz = spec.name.starts_with("r2plus1d") ? spec.options.midplanes == MidplanesRule::per_conv
                                                        : spec.block == BlockKind::basic;
     return vmz ? text("VMZ's ", spec.name.substr(0, spec.name.rfind('_')), ", depth ", depth) : none;
   }
-  if (spec.name.starts_with("r2plus1d") && spec.midplanes == MidplanesRule::per_conv)
+  if (spec.name.starts_with("r2plus1d") && spec.options.midplanes == MidplanesRule::per_conv)
     return text("Tran et al. 2018, R(2+1)D-", depth,
-                " with midplanes for each convolution; with --norm-eps 1e-3 VMZ's");
+                " with midplanes per convolution; with --norm-eps 1e-3, VMZ's");
   if (depth == "18") return "torchvision.models.video." + spec.name;
-  return text("torchvision's VideoResNet with ", block, ", 3-4-6-3 blocks and the parts of ",
+  return text("torchvision's VideoResNet with ", block, ", 3-4-6-3 blocks and the components of ",
               spec.name.substr(0, spec.name.rfind('_')), "_18");
 }
 

@@ -1,7 +1,7 @@
 // The learning rate as a pure function of the step.
 //
 // Warm-up, for step s < W:      lr = base * (start + (1 - start) * s / W)
-// afterwards, T steps in all:
+// afterwards, for T steps in total:
 //   constant                    lr = base
 //   step                        lr = base * gamma^(milestones <= s)
 //   cosine                      lr = last + (base - last) * (1 + cos(pi * (s - W) / (T - W))) / 2
@@ -17,16 +17,27 @@ enum class ScheduleKind { constant, step, cosine };
 
 struct ScheduleSettings {
   ScheduleKind kind = ScheduleKind::cosine;
-  double base = 0.01;
-  int64_t total_steps = 1;
-  int64_t warmup_steps = 0;
-  double warmup_start = 0.01;            // as a share of base
-  double last = 0;                       // cosine: where it ends, as a learning rate
-  std::vector<int64_t> milestones = {};  // step: steps from which the rate is gamma times smaller
+  double base_lr = 2e-3;
+  double warmup_epochs = 1;
+  double warmup_start = 0.01;           // as a fraction of base_lr
+  double last_lr = 0;                   // cosine
+  std::vector<double> milestones = {};  // step: epochs from which the rate is multiplied by gamma
   double gamma = 0.1;
+  bool operator==(const ScheduleSettings&) const = default;
 };
 
-/// The learning rate of step `step`, counted from 0.
-double learning_rate(const ScheduleSettings& settings, int64_t step);
+class Schedule {
+ public:
+  /// Epochs become steps, rounded to the nearest.
+  Schedule(const ScheduleSettings& settings, int64_t epochs, int64_t steps_per_epoch);
+
+  /// The learning rate of step `step`, counted from 0.
+  double learning_rate(int64_t step) const;
+
+ private:
+  ScheduleSettings settings_;
+  int64_t total_steps_, warmup_steps_;
+  std::vector<int64_t> milestones_;  // steps
+};
 
 }  // namespace laban

@@ -33,13 +33,13 @@ const Shape kClip{1, 3, 16, 112, 112};
 
 ModelSpec per_conv(const char* name) {
   ModelSpec spec = model_by_name(name, 400);
-  spec.midplanes = MidplanesRule::per_conv;
+  spec.options.midplanes = MidplanesRule::per_conv;
   return spec;
 }
 
 ModelSpec with_shortcut_a(const char* name) {
   ModelSpec spec = model_by_name(name, 400);
-  spec.shortcut = ShortcutKind::subsample;
+  spec.options.shortcut = ShortcutKind::subsample;
   return spec;
 }
 
@@ -111,9 +111,9 @@ TEST_CASE("a model says which public definition it equals") {
   CHECK(named("r2plus1d_tiny").starts_with("none"));
   ModelSpec vmz = per_conv("r2plus1d_34");
   CHECK(public_definition(vmz).find("R(2+1)D-34") != std::string::npos);
-  vmz.norm_eps = 1e-3;
+  vmz.options.norm_eps = 1e-3;
   CHECK(public_definition(vmz) == "VMZ's r2plus1d, depth 34");
-  vmz.midplanes = MidplanesRule::torchvision;
+  vmz.options.midplanes = MidplanesRule::torchvision;
   CHECK(public_definition(vmz).starts_with("none"));
   // Another network under a known name equals nothing.
   ModelSpec wider = model_by_name("r3d_18", 400);

@@ -25,7 +25,7 @@ ModelSpec small_spec() {
   spec.stem_midplanes = 5;
   spec.stages = {{.blocks = 1, .planes = 6, .conv = ConvKind::factorized},
                  {.blocks = 1, .planes = 10, .stride = {2, 2, 2}, .conv = ConvKind::factorized}};
-  spec.dropout = 0.3;
+  spec.options.dropout = 0.3;
   return spec;
 }
 
@@ -211,8 +211,8 @@ TEST_CASE("padded channels are invisible: same results, and the padding stays ze
   const Tensor padded_clips(padded_values.data(), padded_shape);
   for (const ShortcutKind shortcut : {ShortcutKind::projection, ShortcutKind::subsample}) {
     ModelSpec spec = small_spec();
-    spec.shortcut = shortcut;
-    spec.dropout = 0;  // masks are drawn by place in memory
+    spec.options.shortcut = shortcut;
+    spec.options.dropout = 0;  // masks are drawn by place in memory
     OddBackend plain, padding;
     padding.multiple = 8;
     Network a(plain, DType::f64, spec), b(padding, DType::f64, spec);
@@ -242,7 +242,7 @@ TEST_CASE("padded channels are invisible: same results, and the padding stays ze
     CHECK(b.planned_bytes(kClips, Mode::train) > a.planned_bytes(kClips, Mode::train));
     CHECK_THROWS_WITH_AS(
         b.train_step({.clips = Tensor(padded_values.data(), {2, 5, 4, 12, 14}), .labels = batch.labels}),
-        doctest::Contains("takes 3 channels, its input has 5"), Error);
+        doctest::Contains("takes 3 channels, but its input has 5"), Error);
   }
 }
 
@@ -289,7 +289,7 @@ TEST_CASE("frozen statistics: a step sees what evaluation sees") {
 TEST_CASE("bf16: a working copy beside f32 masters, gradients near those of f64") {
   ReferenceBackend backend;
   ModelSpec spec = small_spec();
-  spec.dropout = 0;
+  spec.options.dropout = 0;
   Network half(backend, DType::bf16, spec), full(backend, DType::f64, spec);
   half.store().initialize(3);
   full.store().initialize(3);
@@ -385,8 +385,8 @@ TEST_CASE("clips and labels that do not fit are refused in words") {
   const auto step = [&](Batch<float>& batch) {
     network.train_step({.clips = batch.tensor(), .labels = batch.labels, .losses = losses});
   };
-  CHECK_THROWS_WITH_AS(step(gray),
-                       doctest::Contains("stem.0: the convolution takes 3 channels, its input has 1"), Error);
+  CHECK_THROWS_WITH_AS(
+      step(gray), doctest::Contains("stem.0: the convolution takes 3 channels, but its input has 1"), Error);
   CHECK_THROWS_WITH_AS(step(empty), doctest::Contains("does not fit an input of 0 frames of 8x8"), Error);
   good.labels = {0, 5};
   CHECK_THROWS_WITH_AS(step(good), doctest::Contains("clip 1 of the batch has the label 5"), Error);

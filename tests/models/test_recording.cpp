@@ -1,4 +1,4 @@
-// A network on a backend that records: replayed steps are the steps.
+// A network on a backend that records: replayed steps equal unrecorded ones.
 #include <doctest/doctest.h>
 
 #include "models/families.h"
@@ -16,7 +16,7 @@ const Shape kClips{2, 3, 4, 12, 12};
 ModelSpec spec_with_dropout() {
   ModelSpec spec = model_by_name("r2plus1d_tiny", 5);
   spec.stages.resize(2);
-  spec.dropout = 0.3;
+  spec.options.dropout = 0.3;
   return spec;
 }
 

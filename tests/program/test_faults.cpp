@@ -103,7 +103,7 @@ TEST_CASE("odd names go through every step; a network learns from a cache, and i
   const fs::path data = folder.path() / "dances", copy = folder.path() / "the copy",
                  run = folder.path() / "a run";
   make_odd_dataset(data);
-  succeeds({"index", data.string(), "--train-share", "0.5", "--validate-share", "0.25"});
+  succeeds({"index", data.string(), "--train-fraction", "0.5", "--val-fraction", "0.25"});
   const Result checked = laban_with({"check", data.string(), "--frames", "8"});
   CHECK_MESSAGE(checked.code == 0, checked.out, checked.said);
   CHECK(checked.says("16 clips in 16 files"));
@@ -145,7 +145,7 @@ TEST_CASE(
     if (!stop.stop_requested()) fs::rename(victim, gone);
   });
   const std::vector<std::string> long_run =
-      train(data, run, 6, {"--checkpoint-every", "3", "--train-share", "0.99", "--validate-share", "0"});
+      train(data, run, 6, {"--checkpoint-every", "3", "--train-fraction", "0.99", "--val-fraction", "0"});
   const Result stopped = laban_with(long_run);
   thief.request_stop();
   thief.join();
@@ -154,7 +154,7 @@ TEST_CASE(
   CHECK_FALSE(has_temporary_files(run));
   const Result still_gone = laban_with({"train", "--resume", run.string()});
   CHECK(still_gone.code == 1);
-  CHECK(still_gone.says("no longer those that the run began with"));
+  CHECK(still_gone.says("have changed since the run began"));
   fs::rename(gone, victim);
   succeeds({"train", "--resume", run.string()});
 }

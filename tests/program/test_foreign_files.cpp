@@ -60,17 +60,17 @@ TEST_CASE("an index, a packet cache, a report and its summary replace their own 
   const std::string data = studio.data.string(), thesis = studio.thesis.string(), run = studio.run.string(),
                     out = (studio.folder.path() / "out").string();
   studio.refuses({"index", data, "-o", thesis});
-  studio.refuses({"preview", data, "-o", out, "--clips", "1", "--packet-cache", thesis});
+  studio.refuses({"preview", data, "-o", out, "--clips", "1", "--index-cache", thesis});
   REQUIRE(studio.train().code == 0);
   REQUIRE(laban_with({"eval", "--run", run}).code == 0);
   studio.refuses({"report", run, "-o", thesis});
   studio.refuses({"report", run, "--summary", thesis});
-  const Result resumed = laban_with({"train", "--resume", run, "--epochs", "2", "--packet-cache", thesis});
+  const Result resumed = laban_with({"train", "--resume", run, "--epochs", "2", "--index-cache", thesis});
   CHECK(resumed.code == 2);
   CHECK(read_file(studio.thesis) == kThesis);
   for (int i = 0; i < 2; ++i) {  // their own are replaced
     succeeds({"index", data, "-o", out + ".csv"});
-    succeeds({"preview", data, "-o", out, "--clips", "1", "--packet-cache", out + ".packets"});
+    succeeds({"preview", data, "-o", out, "--clips", "1", "--index-cache", out + ".packets"});
     succeeds({"report", run, "--summary", out + ".json"});
   }
   CHECK(fs::file_size(out + ".packets") > 0);
@@ -140,7 +140,7 @@ TEST_CASE("a checkpoint does not say where to write") {
   const fs::path elsewhere = studio.folder.path() / "elsewhere/packets",
                  beside = studio.data / ".laban-packets";
   const std::string run = studio.run.string();
-  REQUIRE(studio.train({"--packet-cache", elsewhere.string()}).code == 0);
+  REQUIRE(studio.train({"--index-cache", elsewhere.string()}).code == 0);
   REQUIRE(fs::exists(elsewhere));
   fs::remove_all(elsewhere.parent_path());
   ::setenv("XDG_CACHE_HOME", (studio.folder.path() / "users").c_str(), 1);
@@ -152,10 +152,10 @@ TEST_CASE("a checkpoint does not say where to write") {
   CHECK(!fs::exists(beside));
   CHECK(fs::exists(studio.folder.path() / "users/laban"));
   // Where the command line says so, it is done.
-  succeeds({"train", "--resume", run, "--epochs", "3", "--packet-cache", elsewhere.string()});
+  succeeds({"train", "--resume", run, "--epochs", "3", "--index-cache", elsewhere.string()});
   CHECK(fs::exists(elsewhere));
   succeeds(
-      {"eval", "--run", run, "--split", "train", "--packet-cache", "auto", "--data", studio.data.string()});
+      {"eval", "--run", run, "--split", "train", "--index-cache", "auto", "--data", studio.data.string()});
   CHECK(fs::exists(beside));
   ::unsetenv("XDG_CACHE_HOME");
 }

@@ -1,4 +1,4 @@
-// A run that was interrupted, in whatever way, and resumed ends with exactly the weights of one that was not.
+// A run that was interrupted in any way and resumed ends with exactly the weights of an uninterrupted one.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
@@ -32,7 +32,7 @@ struct Bench {
       dataset.items[i].split = i % 6 == 5 ? Split::val : Split::train;  // 20 and 4
     config.train.batch = 3;                                             // 6 batches an epoch
     config.train.accumulation = 2;
-    config.clip.flip = 0.5;
+    config.clip.transform.flip = 0.5;
     config.optimizer.clip_norm = 1;
   }
   /// One sitting: stops itself after step `stop_after`, goes on from the folder's checkpoint where there is
@@ -59,8 +59,8 @@ struct Bench {
 TEST_CASE("2N steps at once are N steps, a stop, and N steps more, bit for bit") {
   Bench bench;
   SUBCASE("sgd") {}
-  SUBCASE("adamw") { bench.config.optimizer.kind = "adamw"; }
-  SUBCASE("bf16") { bench.config.machine.precision = "bf16"; }
+  SUBCASE("adamw") { bench.config.optimizer.kind = OptimizerKind::adamw; }
+  SUBCASE("bf16") { bench.config.machine.precision = Precision::bf16; }
   const RunFolder whole = bench.new_run("whole"), parts = bench.new_run("parts");
   CHECK(bench.sit(whole, -1, 2).state.step == 6);  // 2 epochs of 3 steps
   // Stops within an epoch, at an epoch's end (during validation), and again within; with other numbers of
@@ -94,8 +94,7 @@ TEST_CASE("a run does not go on with other clips than it began with") {
   const RunFolder run = bench.new_run("run");
   bench.sit(run, 1, 1);
   bench.dataset.items[0].split = Split::test;
-  CHECK_THROWS_WITH_AS(bench.sit(run, -1, 1), doctest::Contains("no longer those that the run began with"),
-                       Error);
+  CHECK_THROWS_WITH_AS(bench.sit(run, -1, 1), doctest::Contains("have changed since the run began"), Error);
 }
 
 namespace {

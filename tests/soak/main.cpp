@@ -1,5 +1,5 @@
 // laban_soak: damages clips in thousands of ways and uses each as training would, in child processes. Exits
-// with 1 where one crashed, hung, or threw what is no FileError; its file is then kept.
+// with 1 if one crashed, hung, or threw anything but a FileError; its file is then kept.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>

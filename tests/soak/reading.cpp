@@ -43,7 +43,7 @@ bool use(const fs::path& file, int64_t number) {
   constexpr int kFrames = 8, kCrop = 56;
   const DatasetItem item{.path = file, .name = file.filename().string()};
   ClipSettings how;
-  how.sampler = {.segments = kFrames};
+  how.sampler = {.frames = kFrames};
   how.transform = {.short_side_min = 64, .short_side_max = 80, .crop = kCrop};
   std::vector<float> clip(size_t{kFrames} * kCrop * kCrop * 3);
   std::vector<int64_t> frames;

@@ -1,4 +1,4 @@
-// Fine-tuning: what is frozen, averaged, stopped, balanced does what docs/finetuning.md says.
+// Fine-tuning: freezing, averaging, early stopping and balancing do what docs/finetuning.md says.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -74,9 +74,9 @@ TEST_CASE("frozen tensors are the same bits after training, weight decay and mom
   Bench bench;
   bench.config.optimizer.weight_decay = 0.1;
   SUBCASE("sgd") {}
-  SUBCASE("adamw") { bench.config.optimizer.kind = "adamw"; }
-  SUBCASE("bf16") { bench.config.machine.precision = "bf16"; }
-  bench.config.finetune.freeze = {"stem", "layer2.0.conv1"};
+  SUBCASE("adamw") { bench.config.optimizer.kind = OptimizerKind::adamw; }
+  SUBCASE("bf16") { bench.config.machine.precision = Precision::bf16; }
+  bench.config.finetune.freeze.layers = {"stem", "layer2.0.conv1"};
   const RunFolder run = bench.new_run("run");
   bench.train(run);
 
@@ -93,7 +93,7 @@ TEST_CASE("frozen tensors are the same bits after training, weight decay and mom
 
 TEST_CASE("with frozen norms, statistics stay and everything else learns") {
   Bench bench;
-  bench.config.finetune.freeze_norms = true;
+  bench.config.finetune.freeze.norms = true;
   const RunFolder run = bench.new_run("run");
   bench.train(run);
   const Tensors before = first_tensors(bench);
@@ -105,14 +105,14 @@ TEST_CASE("with frozen norms, statistics stay and everything else learns") {
 
 TEST_CASE("freezing a layer that the model does not have is a usage error") {
   Bench bench;
-  bench.config.finetune.freeze = {"layer9"};
+  bench.config.finetune.freeze.layers = {"layer9"};
   CHECK_THROWS_WITH_AS(bench.train(bench.new_run("run")), Contains("layer9"), UsageError);
 }
 
 TEST_CASE("averages of the weights follow their formula, and are what a checkpoint offers") {
   Bench bench;
   bench.config.train.epochs = 1;
-  bench.config.finetune.freeze = {"stem"};
+  bench.config.finetune.freeze.layers = {"stem"};
   constexpr double kDecay = 0.3;  // (1 + t) / (10 + t) is below it in steps 1 and 2
   // The same run without averages shows every step's weights, because averaging changes nothing of what is
   // learned. It is stopped after every step, and goes on.
@@ -154,9 +154,9 @@ TEST_CASE("a run with averages, balance and mixed clips that is interrupted ends
   Bench bench;
   bench.config.train.ema = 0.9;
   bench.config.train.balance = true;
-  bench.config.train.mixup = 0.4;
-  bench.config.train.cutmix = 1;
-  bench.config.finetune.freeze = {"stem"};
+  bench.config.train.mix.mixup = 0.4;
+  bench.config.train.mix.cutmix = 1;
+  bench.config.finetune.freeze.layers = {"stem"};
   for (size_t i = 0; i < 4; ++i) bench.dataset.items[i].split = Split::test;  // uneven classes; 4 steps
   const RunFolder whole = bench.new_run("whole"), parts = bench.new_run("parts");
   bench.train(whole);
@@ -184,16 +184,16 @@ TEST_CASE("validation and the best checkpoint are those of the averages") {
   const Evaluation evaluation =
       summarize(*classify(network, loader, {}), bench.dataset, bench.dataset.classes);
   CHECK(evaluation.loss == result.state.best_loss);
-  CHECK(evaluation.accuracy() == result.state.best_accuracy);
+  CHECK(evaluation.accuracy == result.state.best_accuracy);
 }
 
 TEST_CASE("a run ends when its patience does, and may go on with more") {
   Bench bench;
   bench.config.train.epochs = 12;
   bench.config.train.patience = 2;
-  bench.config.optimizer.lr =
+  bench.config.schedule.base_lr =
       1e-12;  // nothing is learned: after the statistics have settled, nothing improves
-  bench.config.finetune.freeze_norms = true;
+  bench.config.finetune.freeze.norms = true;
   const RunFolder run = bench.new_run("run");
   const TrainingResult result = bench.train(run);
   CHECK(result.ended_early);

@@ -111,7 +111,7 @@ void check_against_textbook(OptimizerSettings settings) {
 }  // namespace
 
 TEST_CASE("every optimizer does what PyTorch's formulas say, over segments") {
-  OptimizerSettings settings;
+  OptimizerSettings settings{.kind = OptimizerKind::sgd};
   SUBCASE("sgd with momentum") {}
   SUBCASE("sgd, nesterov") { settings.nesterov = true; }
   SUBCASE("sgd without momentum") { settings.momentum = 0; }
@@ -179,7 +179,7 @@ TEST_CASE("a gradient that is not finite changes nothing") {
 
 TEST_CASE("the bf16 copy follows the master weights") {
   Rig rig(DType::bf16);
-  Optimizer optimizer(*rig.store, {});
+  Optimizer optimizer(*rig.store, {.kind = OptimizerKind::sgd});
   const uint64_t version = rig.store->version();
   rig.set_gradients(1);
   optimizer.step(0.5);

@@ -45,12 +45,12 @@ TEST_CASE("the network learns which way a blob moves") {
     bench.dataset.items[i].split = i % 5 == 0 ? Split::val : Split::train;  // 32 and 128
   bench.config.train.epochs = 24;
   bench.config.train.batch = 8;
-  bench.config.model.dropout = 0;
-  bench.config.optimizer.kind = "adamw";
-  bench.config.optimizer.lr = 3e-3;
+  bench.config.model.options.dropout = 0;
+  bench.config.optimizer.kind = OptimizerKind::adamw;
+  bench.config.schedule.base_lr = 3e-3;
 
   SUBCASE("f32") {}
-  SUBCASE("bf16") { bench.config.machine.precision = "bf16"; }
+  SUBCASE("bf16") { bench.config.machine.precision = Precision::bf16; }
   const TrainingResult result = bench.train();
   CHECK(!result.interrupted);
   CHECK(result.state.epoch == 24);
@@ -69,7 +69,7 @@ TEST_CASE("the single-frame control stays near chance") {
   bench.config.clip.single_frame = true;
   bench.config.train.epochs = 4;
   bench.config.train.batch = 8;
-  bench.config.optimizer.lr = 0.05;
+  bench.config.schedule.base_lr = 0.05;
   bench.train();
   REQUIRE(bench.recorder.epochs.size() == 4);
   CHECK(*bench.recorder.epochs.back().val_accuracy < 0.5);  // chance 0.25; 44 clips
@@ -86,14 +86,14 @@ TEST_CASE("a run logs every step and epoch and keeps its rates") {
   CHECK(result.state.step == 4);
   CHECK(result.state.batches_run == 8);
   REQUIRE(bench.recorder.steps.size() == 4);
-  const ScheduleSettings schedule = schedule_settings(bench.config, 2);
+  const Schedule schedule(bench.config.schedule, 2, 2);
   for (int64_t i = 0; i < 4; ++i) {
     const StepReport& step = bench.recorder.steps[static_cast<size_t>(i)];
     CHECK(step.step == i + 1);
     CHECK(step.epoch == i / 2 + 1);
     CHECK(step.step_of_epoch == i % 2 + 1);
     CHECK(step.steps_per_epoch == 2);
-    CHECK(step.lr == learning_rate(schedule, i));
+    CHECK(step.lr == schedule.learning_rate(i));
     CHECK(step.gradient_norm > 0);
     CHECK(step.waiting >= 0);
     CHECK(step.waiting <= 1);
@@ -109,7 +109,7 @@ TEST_CASE("gradients of an accumulated step are the mean over its clips") {
   CpuBackend backend(1);
   const Config config = test::small_config("nowhere");
   ModelSpec spec = model_spec(config, 3);
-  spec.dropout = 0;
+  spec.options.dropout = 0;
   Network network(backend, DType::f32, spec);
   network.store().initialize(1);
   const Shape whole{4, 3, 8, 16, 16}, half{2, 3, 8, 16, 16};
@@ -186,7 +186,7 @@ TEST_CASE("a clip that does not decode stops the run, or is left out and named")
     write_file(frame.path(), "no picture");
   CHECK_THROWS_WITH_AS(bench.train(), Contains(bench.dataset.items[4].name.c_str()), FileError);
 
-  bench.config.data.on_bad_file = "exclude";
+  bench.config.data.on_bad_file = OnBadFile::exclude;
   bench.config.train.epochs = 1;
   Recorder& recorder = bench.recorder;
   recorder.notes.clear();

@@ -58,15 +58,15 @@ Config small_config(const std::filesystem::path& data) {
   config.data.path = data.string();
   config.data.workers = 2;
   config.machine.threads = 2;
-  config.clip.frames = 8;
-  config.clip.size = 16;
-  config.clip.short_side_min = config.clip.short_side_max = 20;
-  config.clip.flip = 0;
-  config.model.dropout = 0.1;
+  config.clip.sampler.frames = 8;
+  config.clip.transform.crop = 16;
+  config.clip.transform.short_side_min = config.clip.transform.short_side_max = 20;
+  config.clip.transform.flip = 0;
+  config.model.options.dropout = 0.1;
   config.train.epochs = 2;
   config.train.batch = 4;
-  config.optimizer.kind = "sgd";
-  config.optimizer.lr = 0.02;
+  config.optimizer.kind = OptimizerKind::sgd;
+  config.schedule.base_lr = 0.02;
   resolve(config);
   return config;
 }

@@ -60,9 +60,9 @@ ModelSpec golden_spec(const nlohmann::json& file) {
   spec.stem_planes = s.value("stem_planes", spec.stem_planes);
   spec.stem_midplanes = s.value("stem_midplanes", spec.stem_midplanes);
   if (s.value("block", "") == "bottleneck") spec.block = BlockKind::bottleneck;
-  if (s.value("midplanes", "") == "per-conv") spec.midplanes = MidplanesRule::per_conv;
-  if (s.value("shortcut", "") == "A") spec.shortcut = ShortcutKind::subsample;
-  spec.norm_eps = s.value("norm_eps", spec.norm_eps);
+  if (s.value("midplanes", "") == "per-conv") spec.options.midplanes = MidplanesRule::per_conv;
+  if (s.value("shortcut", "") == "A") spec.options.shortcut = ShortcutKind::subsample;
+  spec.options.norm_eps = s.value("norm_eps", spec.options.norm_eps);
   return spec;
 }
 

@@ -1,5 +1,4 @@
-// ONNX files, read back field by field. (That onnxruntime computes the same from them is checked by
-// tools/check_export.py, where it is installed.)
+// ONNX files, read back field by field.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -120,7 +119,7 @@ TEST_CASE(
     "the graph is complete: every input was computed before or is a weight, and the last output is logits") {
   const test::TemporaryFolder folder;
   ModelSpec hara = small_spec("resnet3d_18");
-  hara.shortcut = ShortcutKind::subsample;
+  hara.options.shortcut = ShortcutKind::subsample;
   for (const ModelSpec& spec :
        {small_spec("r3d_50"), small_spec("r2plus1d_18"), small_spec("mc3_18"), hara}) {
     CAPTURE(spec.name);
@@ -171,7 +170,7 @@ TEST_CASE("operators and their attributes are those of the model") {
     }
   }
   ModelSpec hara = small_spec("resnet3d_18");
-  hara.shortcut = ShortcutKind::subsample;
+  hara.options.shortcut = ShortcutKind::subsample;
   const auto counts = operators(onnx_of(hara, folder));
   CHECK(counts.at("MaxPool") == 1);
   CHECK(counts.at("Slice") == 3);

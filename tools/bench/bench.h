@@ -53,6 +53,10 @@ struct Peaks {
   /// the time it took: 1 on the roofline (Williams, Waterman, Patterson 2009).
   double share(const OpTime& time) const;
 };
+/// An op's row in a table: "conv.forward" or, where `by_shape`, its geometry behind that, if it tells one.
+inline std::string row_name(std::string_view op, const OpCost& cost, bool by_shape) {
+  return by_shape && !cost.geometry.empty() ? text(op, ": ", cost.geometry) : std::string(op);
+}
 /// Sums over the measured steps, by the op's name ("conv.forward") or, where `by_shape`, by name and
 /// geometry.
 std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step,

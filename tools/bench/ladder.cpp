@@ -28,7 +28,7 @@ void run(const Options& options) {
   const LadderTimes times = time_ladder(options.gpu, shape, dtype);
   const double peak = times.copy_gbyte_per_second;
   if (options.json) {
-    nlohmann::ordered_json out = {{"card", times.card},
+    nlohmann::ordered_json out = {{"gpu", times.gpu},
                                   {"shape_nthwc", {shape.n, shape.t, shape.h, shape.w, shape.c}},
                                   {"precision", options.precision},
                                   {"gbyte", times.gbyte},
@@ -41,8 +41,8 @@ void run(const Options& options) {
     std::printf("%s\n", out.dump().c_str());
     return;
   }
-  std::printf("%s: batch norm + residual + ReLU over %s of %s, three tensors of %.3f GB\n",
-              times.card.c_str(), text(shape).c_str(), options.precision.c_str(), times.gbyte / 3);
+  std::printf("%s: batch norm + residual + ReLU over %s of %s, three tensors of %.3f GB\n", times.gpu.c_str(),
+              text(shape).c_str(), options.precision.c_str(), times.gbyte / 3);
   std::printf("a copy: %.0f GB/s\n\n%9s %9s %9s  %s\n", peak, "us", "GB/s", "roofline", "rung");
   for (const LadderTimes::Rung& rung : times.rungs)
     std::printf("%9.1f %9.0f %8.0f%%  %s\n", 1e6 * rung.seconds, rung.gbyte / rung.seconds,

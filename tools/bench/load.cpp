@@ -70,7 +70,7 @@ std::vector<int> chosen_items(const Dataset& dataset, const std::string& split) 
 nlohmann::ordered_json describe(const Options& options, const LoaderSettings& settings,
                                 const LoadResult& result) {
   nlohmann::ordered_json out{{"data", options.data},
-                             {"segments", settings.sampler.segments},
+                             {"segments", settings.sampler.segments()},
                              {"frames_per_segment", settings.sampler.frames_per_segment},
                              {"workers", settings.workers},
                              {"clips", result.clips},
@@ -87,10 +87,10 @@ nlohmann::ordered_json describe(const Options& options, const LoaderSettings& se
 
 void run(const Options& options) {
   Config config;
-  config.clip.frames = options.segments;
-  config.data.on_bad_file = "exclude";
+  config.data.on_bad_file = OnBadFile::exclude;
   options.flags.apply(config);
-  config.clip.frames = options.segments * config.clip.frames_per_segment;
+  SamplerSettings& sampler = config.clip.sampler;
+  sampler.frames = static_cast<int>(options.segments) * sampler.frames_per_segment;
   choose_threads(config);
   resolve(config);
   const Dataset dataset = open_dataset(options.data, dataset_settings(config));
@@ -110,9 +110,9 @@ void run(const Options& options) {
     return;
   }
   constexpr double kMiB = 1024.0 * 1024.0;
-  std::printf("%s: clips of %d x %d frames, %lld pixels square, %d worker(s)\n", options.data.c_str(),
-              settings.sampler.segments, settings.sampler.frames_per_segment,
-              static_cast<long long>(config.clip.size), settings.workers);
+  std::printf("%s: clips of %d x %d frames, %d pixels square, %d worker(s)\n", options.data.c_str(),
+              settings.sampler.segments(), settings.sampler.frames_per_segment, config.clip.transform.crop,
+              settings.workers);
   std::printf("  looked through   %10zu files in %.2f s", items.size(), result.index_seconds);
   std::printf(result.bad_files ? ", %zu of them bad and left out\n" : "\n", result.bad_files);
   std::printf("  clips            %10lld in %.2f s\n", static_cast<long long>(result.clips), result.seconds);
@@ -184,10 +184,11 @@ void add_bench_load(CLI::App& bench) {
       ->capture_default_str();
   load->add_flag("--hash", options->hash, "a checksum of all that was made, to compare runs");
   load->add_flag("--json", options->json, "one JSON object instead of text");
-  std::vector<std::string> flags{"frames-per-segment", "sampler", "stride", "fps", "batch", "workers", "seed",
-                                 "packet-cache"};
-  for (std::string& flag : transform_flags()) flags.push_back(std::move(flag));
-  for (std::string& flag : dataset_flags()) flags.push_back(std::move(flag));
+  std::vector<std::string> flags =
+      flags_with(Role::dataset | Role::loading | Role::sampling | Role::picture | Role::augmentation);
+  std::erase(flags, "frames");       // --segments says it
+  std::erase(flags, "on-bad-file");  // always left out
+  flags.insert(flags.end(), {"batch", "seed"});
   options->flags.add_to(*load, flags);
   load->callback([options] { run(*options); });
 }

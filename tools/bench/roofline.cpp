@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/bench.h"
-#include "bench/op_cost.h"
 #include "core/backend_decorator.h"
 #include "core/error.h"
 
@@ -47,20 +46,18 @@ class Unbacked : public Memory {
 
 struct Row {
   int64_t runs = 0;
-  double gbyte = 0, gflop = 0, seconds = 0,
-         arithmetic_bound = 0;  // seconds of the ops that arithmetic bounds
+  double gbyte = 0, gflop = 0, seconds = 0;
+  double arithmetic_bound = 0;  // seconds of the ops that arithmetic bounds
 };
 
 class Walk {
  public:
   explicit Walk(const Options& options) : options_(options) {}
-  void book(const OpCost& cost) {
+  void book(std::string_view name, const OpCost& cost) {
     const double moving = cost.gbyte / options_.bandwidth,
                  computing = 1e-3 * cost.gflop / options_.arithmetic;
     const double seconds = std::max(moving, computing) + 1e-6 * options_.gap;
-    for (Row* row :
-         {&rows_[options_.by_shape && !cost.geometry.empty() ? cost.name + ": " + cost.geometry : cost.name],
-          &total_}) {
+    for (Row* row : {&rows_[row_name(name, cost, options_.by_shape)], &total_}) {
       ++row->runs;
       row->gbyte += cost.gbyte, row->gflop += cost.gflop, row->seconds += seconds;
       if (computing > moving) row->arithmetic_bound += seconds;
@@ -76,13 +73,10 @@ class Walk {
   Row total_;
 };
 
-/// Computes nothing and writes every op down.
-template <class List>
-class Walker;
-template <>
-class Walker<decorator::OpList<>> : public BackendDecorator {
+/// Tensors without memory, copies that do nothing.
+class UnbackedBackend : public BackendDecorator {
  public:
-  Walker(Backend& inner, Walk& walk, int64_t channel_multiple)
+  UnbackedBackend(Backend& inner, Walk& walk, int64_t channel_multiple)
       : BackendDecorator(inner), walk_(walk), channel_multiple_(channel_multiple) {}
 
   int64_t channel_multiple(DType) const override { return channel_multiple_; }
@@ -99,12 +93,13 @@ class Walker<decorator::OpList<>> : public BackendDecorator {
  private:
   int64_t channel_multiple_;
 };
-template <class Op, class... Rest>
-class Walker<decorator::OpList<Op, Rest...>> : public Walker<decorator::OpList<Rest...>> {
+/// Computes nothing and writes every op down.
+template <class Below, class Op>
+class BooksOp : public Below {
  public:
-  using Walker<decorator::OpList<Rest...>>::Walker;
-  using Walker<decorator::OpList<Rest...>>::run;
-  void run(const Op& op, Scratch) override { this->walk_.book(cost_of(op)); }
+  using Below::Below;
+  using Below::run;
+  void run(const Op& op, Scratch) override { this->walk_.book(Op::kName, op.cost()); }
 };
 
 /// What the H200 for which the defaults stand does in bf16 (docs/measurements/gpu-predictions.md).
@@ -124,7 +119,7 @@ void run(Options options) {
   const StepResult step = bench_step(
       options.bench,
       [&](Backend& backend) -> std::unique_ptr<Backend> {
-        return std::make_unique<Walker<decorator::AllOps>>(backend, walk, multiple);
+        return std::make_unique<Chain<BooksOp, UnbackedBackend, AllOps>>(backend, walk, multiple);
       },
       [&](int64_t) { walk.begin_step(); });
   std::vector<std::pair<std::string, Row>> rows(walk.rows().begin(), walk.rows().end());

@@ -73,9 +73,9 @@ StepResult bench_step(const BenchSettings& settings,
                       const std::function<void(int64_t)>& before_step) {
   using Clock = std::chrono::steady_clock;
   Config config;
-  config.machine.device = settings.device;
-  config.machine.precision = settings.precision;
-  config.machine.threads = settings.threads;
+  apply_flag(config, "device", settings.device);
+  apply_flag(config, "precision", settings.precision);
+  config.machine.threads = static_cast<int>(settings.threads);
   config.machine.deterministic = settings.deterministic;
   config.machine.exact_weights = settings.exact_weights;
   config.machine.autotune = settings.autotune;
@@ -93,7 +93,7 @@ StepResult bench_step(const BenchSettings& settings,
   const Shape stored = network.storage_shape(shape);
   network.store().initialize(1);
   network.freeze(settings.freeze);
-  Optimizer optimizer(network.store(), {});
+  Optimizer optimizer(network.store(), {.kind = OptimizerKind::sgd, .weight_decay = 1e-4});
   Tensor clips;
   const auto memory = random_clips(backend, shape, stored, compute, clips);
   std::vector<int32_t> labels;

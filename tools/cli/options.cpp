@@ -9,28 +9,46 @@
 #include "cuda/make_backend.h"
 #include "data/video/video_index_store.h"
 #include "reference/reference_backend.h"
+#include "train/config/renamed.h"
 
 namespace laban::tools {
+
+namespace {
+
+/// "frames per clip (1 to 4096) [16]"
+std::string description(const Setting& setting) {
+  const std::string value = setting.default_text();
+  return setting.description() + (value.empty() ? "" : " [" + value + "]");
+}
+
+}  // namespace
 
 void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only) {
   Config defaults;
   for (const Setting& setting : settings(defaults)) {
     if (!only.empty() && std::ranges::find(only, setting.flag) == only.end()) continue;
-    const std::string flag = setting.flag;
-    CLI::Option* option = nullptr;
-    if (std::holds_alternative<Setting::Flag>(setting.value)) {
-      option = command.add_flag_function(
-          "--" + flag + ",!--no-" + flag,
-          [this, flag](int64_t count) { values_.emplace_back(flag, count > 0 ? "true" : "false"); },
-          setting.help);
-    } else {
-      option = command.add_option_function<std::string>(
-          "--" + flag, [this, flag](const std::string& value) { values_.emplace_back(flag, value); },
-          setting.help + " [" + setting.toml() + "]");
-      option->type_name("");
-    }
-    option->group("Settings [" + setting.section + "]");
+    add(command, setting, setting.flag);
+    for (const RenamedSetting& renamed : renamed_settings())
+      if (setting.flag == renamed.flag) add(command, setting, renamed.old_flag);
   }
+}
+
+void ConfigFlags::add(CLI::App& command, const Setting& setting, const std::string& name) {
+  const bool retired = name != setting.flag;
+  const auto take = [this, flag = setting.flag, name, retired](const std::string& value) {
+    if (retired) std::fprintf(stderr, "note: --%s is now --%s\n", name.c_str(), flag.c_str());
+    values_.emplace_back(flag, value);
+  };
+  CLI::Option* option = nullptr;
+  if (std::holds_alternative<Setting::Flag>(setting.value)) {
+    option = command.add_flag_function(
+        "--" + name + ",!--no-" + name, [take](int64_t count) { take(count > 0 ? "true" : "false"); },
+        description(setting));
+  } else {
+    option = command.add_option_function<std::string>("--" + name, take, description(setting));
+    option->type_name("");
+  }
+  option->group(retired ? "" : "Settings [" + setting.section + "]");
 }
 
 void ConfigFlags::apply(Config& config) const {
@@ -50,11 +68,11 @@ bool ConfigFlags::has(const std::string& flag) const {
   return std::ranges::find(values_, flag, [](const auto& value) { return value.first; }) != values_.end();
 }
 
-void keep_packets_apart(Config& config) {
+void keep_index_apart(Config& config) {
   const std::filesystem::path data = config.data.path;
   std::error_code failed;
   const std::filesystem::path root = std::filesystem::is_directory(data, failed) ? data : data.parent_path();
-  if (config.data.packet_cache == "auto" && !has_packet_store(root)) config.data.packet_cache = "user";
+  if (config.data.index_cache == "auto" && !has_index_store(root)) config.data.index_cache = "user";
 }
 
 namespace {
@@ -67,10 +85,10 @@ void print_note(const Backend& backend) {
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(const Config& config) {
-  if (config.machine.device == "reference") return std::make_unique<ReferenceBackend>();
-  if (config.machine.device == "cuda") {
-    auto backend = make_cuda_backend({.gpu = static_cast<int>(config.machine.gpu),
-                                      .tf32 = config.machine.precision == "tf32",
+  if (config.machine.device == DeviceKind::reference) return std::make_unique<ReferenceBackend>();
+  if (config.machine.device == DeviceKind::cuda) {
+    auto backend = make_cuda_backend({.gpu = config.machine.gpu,
+                                      .tf32 = config.machine.precision == Precision::tf32,
                                       .deterministic = config.machine.deterministic,
                                       .autotune = config.machine.autotune,
                                       .exact_weights = config.machine.exact_weights,
@@ -79,7 +97,7 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
     print_note(*backend);
     return backend;
   }
-  auto backend = std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+  auto backend = std::make_unique<CpuBackend>(config.machine.threads);
   print_note(*backend);
   return backend;
 }
@@ -101,32 +119,7 @@ void print_notes(const Dataset& dataset) {
   for (const std::string& note : dataset.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 }
 
-std::vector<std::string> dataset_flags() {
-  return {"layout", "media", "frames-named", "fold", "split-seed", "train-share", "validate-share"};
-}
-
-std::vector<std::string> transform_flags() {
-  return {"preset",
-          "size",
-          "scale",
-          "short-side-min",
-          "short-side-max",
-          "area",
-          "aspect",
-          "stretch-width",
-          "stretch-height",
-          "flip",
-          "flip-vertically",
-          "brightness",
-          "contrast",
-          "saturation",
-          "hue",
-          "rand-augment",
-          "rand-magnitude",
-          "erase",
-          "mean",
-          "std"};
-}
+std::vector<std::string> dataset_flags() { return flags_with(Role::dataset); }
 
 std::string percent(double share) {
   char buffer[32];

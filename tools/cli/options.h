@@ -16,7 +16,8 @@ namespace laban::tools {
 /// Flags for settings, kept as text in the order given until a Config is there to apply them to.
 class ConfigFlags {
  public:
-  /// One flag for each setting, grouped by section; `only` (flags without dashes) limits them.
+  /// One flag for each setting, grouped by section; `only` (flags without dashes) limits them. Retired spellings
+  /// are taken too, with a note on stderr.
   void add_to(CLI::App& command, const std::vector<std::string>& only = {});
   /// Throws UsageError for values that do not suit.
   void apply(Config& config) const;
@@ -25,6 +26,8 @@ class ConfigFlags {
   bool has(const std::string& flag) const;
 
  private:
+  void add(CLI::App& command, const Setting& setting, const std::string& name);
+
   std::vector<std::pair<std::string, std::string>> values_;
 };
 
@@ -34,7 +37,7 @@ std::unique_ptr<Backend> make_backend(const Config& config);
 
 /// For a dataset whose place a checkpoint or a run folder named, not the command line: what is found in its
 /// videos is kept in the dataset only where laban has done so before, else in the user's cache folder.
-void keep_packets_apart(Config& config);
+void keep_index_apart(Config& config);
 
 /// Writes the number of processors that this process may use where the config leaves the number of threads or
 /// workers open, so that the saved config says what was used. OpenMP's limits count for threads.
@@ -46,8 +49,6 @@ std::string split_sizes(const Dataset& dataset);
 void print_notes(const Dataset& dataset);
 /// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
 std::vector<std::string> dataset_flags();
-/// The flags that say how frames become what the network sees.
-std::vector<std::string> transform_flags();
 /// "96.3 %"
 std::string percent(double share);
 

@@ -13,10 +13,7 @@
 namespace laban::tools {
 namespace {
 
-// What a checkpoint knows by itself about its clips, and a file of weights need not.
-const std::vector<std::string> kClipFlags{
-    "sampler", "frames", "frames-per-segment", "stride",        "fps", "size",
-    "mean",    "std",    "short-side-min",     "short-side-max"};
+constexpr Roles kClips = Role::sampling | Role::picture;
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
@@ -26,8 +23,8 @@ Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
   config.machine.threads = config.data.workers = 0;  // of this machine, not of the one that trained
   flags.apply(config);
   if (use == NetworkUse::weights) {  // f64 holds all of them unrounded
-    config.machine.device = "reference";
-    config.machine.precision = "f64";
+    config.machine.device = DeviceKind::reference;
+    config.machine.precision = Precision::f64;
   }
   choose_threads(config);
   resolve(config);
@@ -46,7 +43,7 @@ TrainedNetwork made(CheckpointInfo info, const std::string& file) {
 
 TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
   for (const std::string& flag : source.flags.given())
-    if (has(model_flags(), flag) || has(kClipFlags, flag))
+    if (!roles_of(flag).any(Role::inference | Role::dataset))
       throw UsageError(text("--", flag, " goes with --weights only"),
                        "A checkpoint knows its model, and how the clips were made that it has learned from.");
   if (!source.class_names.empty())
@@ -115,13 +112,9 @@ void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
       "--weights", weights,
       "or a file of weights (safetensors, or PyTorch's), with --model where laban did not write it");
   command.add_option("--class-names", class_names, "of such weights: a text file with a name a line");
-  std::vector<std::string> only = model_flags();
-  if (use != NetworkUse::weights) {
-    only.insert(only.end(), kClipFlags.begin(), kClipFlags.end());
-    only.insert(only.end(),
-                {"single-frame", "batch", "on-bad-file", "workers", "device", "precision", "threads"});
-  }
-  flags.add_to(command, only);
+  const Roles roles =
+      use == NetworkUse::weights ? Roles(Role::network) : Role::network | kClips | Role::inference;
+  flags.add_to(command, flags_with(roles));
 }
 
 void add_view_flags(Views& views, CLI::App& command) {

@@ -5,37 +5,22 @@
 
 #include "core/error.h"
 #include "models/families.h"
+#include "train/config/toml_value.h"
 
 namespace laban::tools {
 namespace {
 
 using Texts = std::map<std::string, std::string>;
 
-/// Those that evaluation depends on.
-const std::vector<std::string> kClipFlags{"sampler",
-                                          "frames",
-                                          "frames-per-segment",
-                                          "stride",
-                                          "fps",
-                                          "size",
-                                          "mean",
-                                          "std",
-                                          "scale",
-                                          "stretch-width",
-                                          "stretch-height",
-                                          "short-side-min",
-                                          "short-side-max"};
+/// What a network sees of a video in evaluation, once presets have done their work.
+bool makes_clips(const Setting& setting) {
+  return setting.roles.any(Role::sampling | Role::picture) &&
+         !setting.roles.any(Role::inference | Role::preset);
+}
+bool makes_network(const Setting& setting) { return setting.roles.any(Role::network); }
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
-}
-
-/// As apply_flag reads it: TOML without quotes and brackets.
-std::string plain(std::string toml) {
-  if (toml.size() >= 2 && (toml.front() == '"' || toml.front() == '['))
-    toml = toml.substr(1, toml.size() - 2);
-  std::erase(toml, ' ');
-  return toml;
 }
 
 /// A setting's name among the notes.
@@ -60,23 +45,17 @@ Texts notes_in(const StateDict& state) {
   // Other programs may well note a "size" or a "model" of their own, but not all of these.
   Config defaults;
   for (const Setting& setting : settings(defaults))
-    if (has(model_flags(), setting.flag) && !metadata.contains(key_of(setting))) return {};
+    if (makes_network(setting) && !metadata.contains(key_of(setting))) return {};
   return metadata;
 }
 
 }  // namespace
 
-const std::vector<std::string>& model_flags() {
-  static const std::vector<std::string> flags{"model", "midplanes", "shortcut", "norm-eps"};
-  return flags;
-}
-
 Texts noted_settings(const Config& config, bool clips) {
   Config copy = config;
   Texts notes;
   for (const Setting& setting : settings(copy))
-    if (has(model_flags(), setting.flag) || (clips && has(kClipFlags, setting.flag)))
-      notes[key_of(setting)] = plain(setting.toml());
+    if (makes_network(setting) || (clips && makes_clips(setting))) notes[key_of(setting)] = setting.plain();
   return notes;
 }
 
@@ -86,15 +65,18 @@ Notes apply_notes(Config& config, const StateDict& state, const std::vector<std:
   std::string told;
   Config defaults;
   for (const Setting& setting : settings(defaults)) {
-    const bool model = has(model_flags(), setting.flag), clip = has(kClipFlags, setting.flag);
+    const bool model = makes_network(setting), clip = makes_clips(setting);
     const auto found = noted.find(key_of(setting));
     if ((!model && !clip) || found == noted.end()) continue;
     (model ? notes.model : notes.clips) = true;
     // Short sides go with a size, and follow a size that is given.
     const bool follows = setting.flag.starts_with("short-side") && has(given, "size");
-    if (has(given, setting.flag) || follows) continue;
+    // A preset says all that a network sees of a frame.
+    const bool set = setting.roles.any(Role::picture) && has(given, "preset");
+    if (has(given, setting.flag) || follows || set) continue;
+    const std::string value = toml_as_flag(found->second);  // as JSON, too
     try {
-      apply_flag(config, setting.flag, plain(found->second));
+      apply_flag(config, setting.flag, value);
       if (setting.flag == "model" && !has(model_names(), config.model.name))
         throw UsageError(text("--model is '", config.model.name, "', which laban does not know"));
     } catch (const UsageError& error) {
@@ -102,8 +84,8 @@ Notes apply_notes(Config& config, const StateDict& state, const std::vector<std:
                       text("--", setting.flag, " overrules it."));
     }
     Config changed;
-    apply_flag(changed, setting.flag, plain(found->second));
-    if (changed != Config{}) told += (told.empty() ? "" : ", ") + setting.flag + " " + plain(found->second);
+    apply_flag(changed, setting.flag, value);
+    if (changed != Config{}) told += (told.empty() ? "" : ", ") + setting.flag + " " + value;
   }
   if (!told.empty()) std::fprintf(stderr, "as noted in %s: %s\n", state.path().c_str(), told.c_str());
   return notes;

@@ -11,9 +11,6 @@
 
 namespace laban::tools {
 
-/// The flags of the settings that say which network weights belong to.
-const std::vector<std::string>& model_flags();
-
 /// Metadata for a file of weights: settings of the model and, with `clips`, of what it sees, by their keys
 /// ("norm_eps": "0.001").
 std::map<std::string, std::string> noted_settings(const Config& config, bool clips);

@@ -37,8 +37,8 @@ void make(const Options& options) {
   if (interrupted()) stopped();
   CacheSettings settings = options.cache;
   settings.coding = options.raw ? ShardCoding::raw : ShardCoding::jpeg;
-  settings.workers = static_cast<int>(config.data.workers);
-  settings.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
+  settings.workers = config.data.workers;
+  settings.on_bad_file = config.data.on_bad_file;
   settings.stop = &interrupt_flag();
   const FolderLock lock = hold_folder(options.output, "laban cache");
   Progress progress("caching", static_cast<int64_t>(dataset.items.size()));

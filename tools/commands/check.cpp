@@ -29,9 +29,9 @@ struct Options {
 };
 
 std::vector<std::string> check_flags() {
-  std::vector<std::string> flags = dataset_flags();
-  for (const char* flag : {"sampler", "frames", "frames-per-segment", "stride", "fps", "workers"})
-    flags.push_back(flag);
+  std::vector<std::string> flags = flags_with(Role::dataset | Role::sampling);
+  std::erase(flags, "single-frame");  // changes no clip's length
+  flags.push_back("workers");
   return flags;
 }
 
@@ -150,8 +150,8 @@ void check(const Options& options) {
   Progress progress("checking", static_cast<int64_t>(dataset.items.size()));
   const CheckResult result = check_dataset(
       dataset,
-      {.sampler = loader_settings(config, SampleMode::train).sampler,
-       .workers = static_cast<int>(config.data.workers),
+      {.sampler = config.clip.sampler,
+       .workers = config.data.workers,
        // Several clips may lie in one file: the bar counts in clips, so that it ends where it should.
        .progress =
            [&](int64_t done, int64_t of) {

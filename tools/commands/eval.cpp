@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/folder_lock.h"
-#include "train/evaluate/evaluation.h"
+#include "train/evaluate/evaluation_json.h"
 #include "train/run_folder.h"
 
 namespace laban::tools {
@@ -31,11 +31,13 @@ Split split_by_name(const std::string& name) {
 }
 
 void print(const Evaluation& e) {
-  const auto interval = [](const Interval& i) { return percent(i.low) + " to " + percent(i.high); };
+  const auto interval = [](const std::optional<Interval>& i) {
+    return i ? percent(i->low) + " to " + percent(i->high) : std::string("?");
+  };
   std::printf("%s: %lld clips%s\n", e.split.c_str(), static_cast<long long>(e.clips),
               e.single_frame ? ", each showing one of its frames throughout" : "");
-  std::printf("  accuracy             %s  (95 %% interval %s)\n", percent(e.accuracy()).c_str(),
-              interval(e.interval()).c_str());
+  std::printf("  accuracy             %s  (95 %% interval %s)\n", percent(e.accuracy).c_str(),
+              interval(e.ci95).c_str());
   std::printf("  mean class accuracy  %s\n  top-5 accuracy       %s\n  loss                 %.4f\n",
               percent(e.mean_class_accuracy).c_str(), percent(e.top5_accuracy).c_str(), e.loss);
   if (e.views.count() > 1)
@@ -48,7 +50,7 @@ void print(const Evaluation& e) {
   for (const ClassResult& c : e.per_class)
     std::printf("  %-*s  %5lld  %5lld  %8s  %s\n", static_cast<int>(width), c.name.c_str(),
                 static_cast<long long>(c.count), static_cast<long long>(c.correct),
-                percent(c.accuracy()).c_str(), interval(c.interval()).c_str());
+                percent(c.accuracy).c_str(), interval(c.ci95).c_str());
 }
 
 void evaluate(const Options& options) {
@@ -58,7 +60,7 @@ void evaluate(const Options& options) {
   if (!options.source.run.empty()) reading.emplace(options.source.run, FolderUse::Kind::read);
   TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
   Config& config = trained.info.config;
-  if (options.data.empty()) keep_packets_apart(config);
+  if (options.data.empty()) keep_index_apart(config);
   if (options.data.empty() && config.data.path.empty())
     throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
   Dataset dataset =
@@ -123,9 +125,7 @@ void add_eval(CLI::App& app) {
   command->add_flag("--json", options->json, "print the result as JSON");
   command->add_option("--output", options->output, "where the JSON goes [RUN/evaluation_SPLIT.json]");
   options->source.add_to(*command, NetworkUse::classify);
-  std::vector<std::string> flags = dataset_flags();
-  flags.emplace_back("packet-cache");
-  options->source.flags.add_to(*command, flags);
+  options->source.flags.add_to(*command, dataset_flags());
   command->callback([options] { evaluate(*options); });
 }
 

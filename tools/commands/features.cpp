@@ -28,7 +28,7 @@ void extract(const Options& options) {
   Config config = trained.info.config;
   config.model.weights = trained.file;  // where training on the features begins
   if (options.data.empty())
-    keep_packets_apart(config);
+    keep_index_apart(config);
   else
     config.data.path = options.data;
   if (config.data.path.empty())
@@ -74,9 +74,7 @@ void add_features(CLI::App& app) {
       ->add_option("--output", options->output, "the file to write, for instance clips.features.safetensors")
       ->required();
   options->source.add_to(*command, NetworkUse::features);
-  std::vector<std::string> flags = dataset_flags();
-  flags.emplace_back("packet-cache");
-  options->source.flags.add_to(*command, flags);
+  options->source.flags.add_to(*command, dataset_flags());
   command->callback([options] { extract(*options); });
 }
 

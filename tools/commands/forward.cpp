@@ -56,7 +56,7 @@ Input read_input(const std::string& path, int64_t classes) {
   input.pixels = file.doubles("clips", shape);
   const auto bad = std::ranges::count_if(input.pixels, [](double v) { return !std::isfinite(v); });
   if (bad > 0)
-    fail(text("tensor 'clips' holds NaN or infinite values (", bad, " of ", input.pixels.size(), ")"), "");
+    fail(text("tensor 'clips' contains NaN or infinite values (", bad, " of ", input.pixels.size(), ")"), "");
   if (!file.has("labels")) return input;
   for (const int64_t label : file.integers("labels", std::vector<int64_t>{shape[0]})) {
     if (label < 0 || label >= classes)
@@ -178,7 +178,7 @@ void one_pass(const Options& options, const Config& config, Network& network, co
     network.train_step({.clips = clips.tensor(),
                         .labels = labels,
                         .loss = loss,
-                        .seed = static_cast<uint64_t>(config.train.seed),
+                        .seed = config.train.seed,
                         .step = 0,
                         .losses = losses,
                         .logits = logits,
@@ -205,7 +205,7 @@ void some_steps(const Options& options, const Config& config, Network& network, 
   const LossSettings loss{config.train.label_smoothing, 1.0 / static_cast<double>(n)};
   ClipTensor clips(network, input.clips);
   clips.write(input.pixels);
-  Optimizer optimizer(network.store(), optimizer_settings(config));
+  Optimizer optimizer(network.store(), config.optimizer);
   std::vector<double> losses(n), means;
   Progress progress("steps", options.steps);
   for (int64_t step = 0; step < options.steps; ++step) {
@@ -213,11 +213,11 @@ void some_steps(const Options& options, const Config& config, Network& network, 
     network.train_step({.clips = clips.tensor(),
                         .labels = input.labels,
                         .loss = loss,
-                        .seed = static_cast<uint64_t>(config.train.seed),
+                        .seed = config.train.seed,
                         .step = static_cast<uint64_t>(step),
                         .losses = losses,
                         .mode = train ? Mode::train : Mode::frozen});
-    optimizer.step(config.optimizer.lr);
+    optimizer.step(config.schedule.base_lr);
     means.push_back(mean(losses));
     if (!std::isfinite(optimizer.gradient_norm()))
       throw Error(text("a gradient became NaN or infinite in step ", step + 1),

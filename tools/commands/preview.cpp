@@ -69,7 +69,7 @@ std::string clip_html(const Dataset& dataset, const Batch& batch, int sample, co
 
 std::string page(const Options& options, const Config& config, const Dataset& dataset,
                  const std::string& clips) {
-  const auto size = config.clip.size;
+  const int size = config.clip.transform.crop;
   std::string settings;
   Config copy = config;
   for (const Setting& setting : laban::settings(copy))
@@ -171,11 +171,9 @@ void add_preview(CLI::App& app) {
   command->add_option("--epoch", options->epoch, "of training: each epoch draws anew")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  std::vector<std::string> flags{
-      "sampler", "frames",  "frames-per-segment", "stride",      "fps", "single-frame",
-      "seed",    "workers", "on-bad-file",        "packet-cache"};
-  for (std::string& flag : transform_flags()) flags.push_back(std::move(flag));
-  for (std::string& flag : dataset_flags()) flags.push_back(std::move(flag));
+  std::vector<std::string> flags =
+      flags_with(Role::dataset | Role::loading | Role::sampling | Role::picture | Role::augmentation);
+  flags.emplace_back("seed");
   options->flags.add_to(*command, flags);
   command->callback([options] { preview(*options); });
 }

@@ -36,7 +36,7 @@ void open_data(report::ReportInput& input, const Options& options) {
     apply_config_file(config, file.string());
     forget_files_to_write(config);
     if (options.data.empty())
-      keep_packets_apart(config);
+      keep_index_apart(config);
     else
       config.data.path = options.data;
     resolve(config);
@@ -73,7 +73,7 @@ void write_report(const Options& options) {
     try {
       // Like is compared with like: the split that the page is about.
       input.control =
-          report::read_control(options.control, input.run.test || !input.run.validation ? "test" : "val");
+          report::read_control(options.control, input.run.test || !input.run.val ? "test" : "val");
       input.control_trained_so = report::trained_on_single_frames(options.control);
     } catch (const Error& error) {
       input.control_note = error.on_one_line();

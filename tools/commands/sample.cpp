@@ -24,7 +24,11 @@ SampleMode mode_of(const std::string& name) {
 }
 
 std::vector<int64_t> indices_of(const Options& options) {
-  SamplerSettings settings{.segments = options.segments,
+  if (int64_t{options.segments} * options.frames_per_segment > 1'000'000'000)
+    throw UsageError(
+        text(options.segments, " segments of ", options.frames_per_segment, " frames are too many"),
+        "A clip has at most 1000000000 frames.");
+  SamplerSettings settings{.frames = options.segments * options.frames_per_segment,
                            .frames_per_segment = options.frames_per_segment,
                            .stride = options.stride,
                            .fps = options.fps};
@@ -39,7 +43,7 @@ std::vector<int64_t> indices_of(const Options& options) {
   // K.
   validate(settings);
   settings.kind = SamplerKind::dense;
-  settings.segments = 1;
+  settings.frames = settings.frames_per_segment;
   std::vector<int64_t> all;
   for (int k = 0; k < options.segments; ++k)
     for (const int64_t index : sample_indices(settings, SampleMode::test, options.frames, options.video_fps,

@@ -13,7 +13,9 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/text.h"
 #include "reference/check_backend.h"
+#include "train/config/words.h"
 #include "train/trainer.h"
 #include "weights/load.h"
 
@@ -26,11 +28,6 @@ struct Options {
   int64_t check = 0;  // steps
   ConfigFlags flags;
 };
-
-// What may differ when a run goes on: nothing here changes what the network learns from a step, except that
-// another number of epochs stretches the schedule.
-const std::vector<std::string> kChangeable{"data",   "media",    "workers",     "checkpoint-every",
-                                           "epochs", "patience", "packet-cache"};
 
 constexpr const char* kActivity = "laban train";
 
@@ -108,8 +105,7 @@ void train(Trainer& trainer, Display& display, const Config& config, const RunFo
   const bool validated = result.state.best_epoch > 0;
   if (result.ended_early)
     std::printf(
-        "ended early: no better epoch for %lld epochs; to go on anyway: laban train --resume %s --patience "
-        "0\n",
+        "stopped early: no improvement for %lld epochs; to continue anyway: laban train --resume %s --patience 0\n",
         static_cast<long long>(config.train.patience), folder.path.c_str());
   std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
               duration_text(result.state.seconds).c_str());
@@ -124,7 +120,7 @@ void train(Trainer& trainer, Display& display, const Config& config, const RunFo
 class Observed {
  public:
   Observed(const Config& config, int64_t steps) : backend_(make_backend(config)) {
-    if (steps > 0) check_.emplace(*backend_, steps, /*tf32=*/config.machine.precision == "tf32");
+    if (steps > 0) check_.emplace(*backend_, steps, /*tf32=*/config.machine.precision == Precision::tf32);
   }
   Backend& backend() { return check_ ? static_cast<Backend&>(*check_) : *backend_; }
   /// What was compared, a line for each kind of op.
@@ -137,7 +133,7 @@ class Observed {
         "op", "runs", "worst tensor", "error", "explained");
     for (const auto& [name, op] : check_->checked())
       std::printf("  %-24s %9lld  %-12s %10.1e %9.1f%%\n", name.c_str(), static_cast<long long>(op.runs),
-                  op.tensor.c_str(), op.error, 100 * op.share);
+                  op.tensor.c_str(), op.error, 100 * op.fraction);
   }
 
  private:
@@ -146,13 +142,14 @@ class Observed {
 };
 
 void describe(const Config& config, const Dataset& dataset, Trainer& trainer, const RunFolder& folder) {
+  const int size = config.clip.transform.crop;
   std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %lld x %lld x %lld; %s, %s -> %s\n",
                config.model.name.c_str(), static_cast<long long>(trainer.network().store().parameter_count()),
                dataset.classes.size(), split_sizes(dataset).c_str(),
-               static_cast<long long>(config.clip.frames), static_cast<long long>(config.clip.size),
-               static_cast<long long>(config.clip.size), config.machine.device.c_str(),
-               config.machine.precision.c_str(), folder.path.c_str());
-  if (config.clip.flip == 0) return;
+               static_cast<long long>(config.clip.sampler.frames), static_cast<long long>(size),
+               static_cast<long long>(size), word_of(config.machine.device),
+               word_of(config.machine.precision), folder.path.c_str());
+  if (config.clip.transform.flip == 0) return;
   for (const std::string& name : dataset.classes)
     if (name.find("left") != std::string::npos || name.find("right") != std::string::npos ||
         name.find("clockwise") != std::string::npos) {
@@ -177,12 +174,15 @@ void start_from(const std::string& weights, Network& network) {
 }
 
 void train_anew(const Options& options) {
+  std::vector<std::string> notes;
   const auto apply = [&](Config config) {
-    if (!options.config.empty()) apply_config_file(config, options.config);
+    notes.clear();
+    if (!options.config.empty()) apply_config_file(config, options.config, &notes);
     options.flags.apply(config);
     return config;
   };
   Config config = apply({});
+  for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   if (!config.finetune.features.empty()) {  // whose clips and model are the defaults then
     const Config made = read_features(config.finetune.features).config;
     Config defaults;
@@ -193,7 +193,8 @@ void train_anew(const Options& options) {
   if (config.finetune.features.empty() && !config.model.weights.empty()) {  // what these note, likewise
     Config defaults;
     std::vector<std::string> given = options.flags.given();
-    if (config.clip.size != defaults.clip.size) given.emplace_back("size");  // in a config file, perhaps
+    if (config.clip.transform.crop != defaults.clip.transform.crop)
+      given.emplace_back("size");  // in a config file, perhaps
     apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
     config = apply(defaults);
   }
@@ -221,11 +222,11 @@ void train_anew(const Options& options) {
 void go_on(const Options& options) {
   const RunFolder folder{options.resume};
   for (const std::string& flag : options.flags.given())
-    if (std::ranges::find(kChangeable, flag) == kChangeable.end())
-      throw UsageError(
-          text("--", flag, " cannot be changed while a run goes on"),
-          "A resumed run keeps its settings; only --data, --media, --workers, --packet-cache, "
-          "--checkpoint-every, --epochs and --patience may differ. For other settings begin a new run.");
+    if (!roles_of(flag).any(Role::resume)) {
+      throw UsageError(text("--", flag, " cannot be changed in a resumed run"),
+                       text("A resumed run keeps its settings, but for --",
+                            join(flags_with(Role::resume), ", --"), ". For other settings start a new run."));
+    }
   if (!options.config.empty() || !options.run.empty() || options.overwrite)
     throw UsageError("--resume goes with neither --config, --run nor --overwrite",
                      "A resumed run keeps its folder and its settings.");
@@ -244,7 +245,7 @@ void go_on(const Options& options) {
   const Checkpoint checkpoint(folder.last());
   Config config = checkpoint.info().config;
   options.flags.apply(config);
-  if (!options.flags.has("data")) keep_packets_apart(config);
+  if (!options.flags.has("data")) keep_index_apart(config);
   choose_threads(config);
   resolve(config);
   if (checkpoint.info().state.epoch >= config.train.epochs) {

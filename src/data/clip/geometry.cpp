@@ -25,19 +25,20 @@ ClipGeometry stretched(const TransformSettings& settings) {
           .crop_height = settings.crop};
 }
 
-/// Torchvision's RandomResizedCrop: ten draws of an area and an aspect, the first box that fits; else the
-/// largest of the nearest aspect. The box is rounded in pixels of the scaled picture, not of the stored one.
+/// Torchvision's RandomResizedCrop: ten draws of an area and an aspect ratio, the first box that fits; else
+/// the largest box of the nearest aspect ratio. The box is rounded to pixels of the scaled picture, not of
+/// the stored one.
 ClipGeometry resized_crop(const TransformSettings& s, int width, int height, Rng& rng) {
   double box_width = 0, box_height = 0;
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts && box_width == 0; ++attempt) {
-    const double area = rng.uniform(s.area_min, s.area_max) * width * height;
-    const double aspect = std::exp(rng.uniform(std::log(s.aspect_min), std::log(s.aspect_max)));
+    const double area = rng.uniform(s.area[0], s.area[1]) * width * height;
+    const double aspect = std::exp(rng.uniform(std::log(s.aspect[0]), std::log(s.aspect[1])));
     const double w = std::sqrt(area * aspect), h = std::sqrt(area / aspect);
     if (w <= width && h <= height) box_width = w, box_height = h;
   }
   if (box_width == 0) {
-    const double aspect = std::clamp(static_cast<double>(width) / height, s.aspect_min, s.aspect_max);
+    const double aspect = std::clamp(static_cast<double>(width) / height, s.aspect[0], s.aspect[1]);
     box_width = std::min<double>(width, height * aspect);
     box_height = box_width / aspect;
   }
@@ -52,26 +53,35 @@ ClipGeometry resized_crop(const TransformSettings& s, int width, int height, Rng
 
 }  // namespace
 
+ShortSides short_sides(const TransformSettings& s) {
+  const int eight_sevenths = (s.crop * 8 + 6) / 7, ten_sevenths = (s.crop * 10 + 6) / 7;
+  ShortSides sides{s.short_side_min, s.short_side_max};
+  if (sides.min == 0) sides.min = sides.max > 0 ? std::min(sides.max, eight_sevenths) : eight_sevenths;
+  if (sides.max == 0) sides.max = std::max(sides.min, ten_sevenths);
+  return sides;
+}
+
 void validate(const TransformSettings& s) {
+  const ShortSides sides = short_sides(s);
   if (s.crop < 1) throw UsageError(text("a crop of ", s.crop, " pixels is empty"), "Choose at least 1.");
-  if (s.short_side_min > s.short_side_max)
-    throw UsageError(
-        text("the scaled short side cannot lie between ", s.short_side_min, " and ", s.short_side_max),
-        "The first must not exceed the second.");
+  if (sides.min > sides.max)
+    throw UsageError(text("the scaled short side cannot be between ", sides.min, " and ", sides.max),
+                     "The first must not exceed the second.");
   if (s.rule == ScaleRule::stretch && (s.stretch_width < s.crop || s.stretch_height < s.crop))
     throw UsageError(text("a crop of ", s.crop, " pixels does not fit a picture of ", s.stretch_width, "x",
                           s.stretch_height),
-                     "Choose a smaller crop, or stretch pictures to more.");
-  if (!(s.area_min > 0 && s.area_min <= s.area_max && s.area_max <= 1))
-    throw UsageError(text("a crop cannot show between ", s.area_min, " and ", s.area_max, " of a picture"),
-                     "Choose two numbers above 0 and up to 1, the smaller first.");
-  if (!(s.aspect_min > 0 && s.aspect_min <= s.aspect_max && std::isfinite(s.aspect_max)))
-    throw UsageError(text("an aspect cannot lie between ", s.aspect_min, " and ", s.aspect_max),
+                     "Choose a smaller crop, or stretch pictures to a larger size.");
+  if (!(s.area[0] > 0 && s.area[0] <= s.area[1] && s.area[1] <= 1))
+    throw UsageError(
+        text("a crop cannot cover a fraction between ", s.area[0], " and ", s.area[1], " of a picture"),
+        "Choose two numbers above 0 and up to 1, the smaller first.");
+  if (!(s.aspect[0] > 0 && s.aspect[0] <= s.aspect[1] && std::isfinite(s.aspect[1])))
+    throw UsageError(text("an aspect ratio cannot be between ", s.aspect[0], " and ", s.aspect[1]),
                      "Choose two positive numbers, the smaller first.");
-  if (s.rule != ScaleRule::stretch && s.short_side_min < s.crop)
-    throw UsageError(text("a crop of ", s.crop, " pixels does not fit a picture scaled to a short side of ",
-                          s.short_side_min),
-                     text("Choose a short side of at least ", s.crop, ", or a smaller crop."));
+  if (s.rule != ScaleRule::stretch && sides.min < s.crop)
+    throw UsageError(
+        text("a crop of ", s.crop, " pixels does not fit a picture scaled to a short side of ", sides.min),
+        text("Choose a short side of at least ", s.crop, ", or a smaller crop."));
   if (!(s.flip >= 0 && s.flip <= 1))
     throw UsageError(text("a flip cannot have probability ", s.flip), "Choose a number from 0 to 1.");
   if (!(s.flip_vertically >= 0 && s.flip_vertically <= 1))
@@ -80,14 +90,15 @@ void validate(const TransformSettings& s) {
   validate(s.augment);
   for (size_t c = 0; c < 3; ++c)
     if (!(s.std[c] > 0) || !std::isfinite(s.std[c]) || !std::isfinite(s.mean[c]))
-      throw UsageError(text("values cannot be normalized with mean ", s.mean[c], " and deviation ", s.std[c]),
-                       "The deviation must be positive.");
+      throw UsageError(
+          text("values cannot be normalized with mean ", s.mean[c], " and standard deviation ", s.std[c]),
+          "The standard deviation must be positive.");
 }
 
 ClipGeometry random_geometry(const TransformSettings& settings, int width, int height, Rng& rng) {
   const auto short_side = [&] {
-    const auto side = static_cast<int>(rng.integer(settings.short_side_min, settings.short_side_max));
-    return scaled(settings, width, height, side);
+    const auto [least, most] = short_sides(settings);
+    return scaled(settings, width, height, static_cast<int>(rng.integer(least, most)));
   };
   ClipGeometry g = settings.rule == ScaleRule::area      ? resized_crop(settings, width, height, rng)
                    : settings.rule == ScaleRule::stretch ? stretched(settings)
@@ -102,8 +113,8 @@ ClipGeometry random_geometry(const TransformSettings& settings, int width, int h
 ClipGeometry center_geometry(const TransformSettings& settings, int width, int height) {
   ClipGeometry g = settings.rule == ScaleRule::stretch
                        ? stretched(settings)
-                       : scaled(settings, width, height, settings.short_side_min);
-  const auto half = [](int room) { return static_cast<int>(std::nearbyint(room / 2.0)); };
+                       : scaled(settings, width, height, short_sides(settings).min);
+  const auto half = [](int slack) { return static_cast<int>(std::nearbyint(slack / 2.0)); };
   g.x = half(g.scaled_width - g.crop_width);
   g.y = half(g.scaled_height - g.crop_height);
   return g;
@@ -113,8 +124,8 @@ ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, i
   ClipGeometry g = center_geometry(settings, width, height);
   if (settings.place == CropPlace::center) return g;
   const bool wide = g.scaled_width >= g.scaled_height;
-  const int room = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
-  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : room;
+  const int slack = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
+  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : slack;
   return g;
 }
 

@@ -1,4 +1,4 @@
-// The file: a header; one record after the other, each an index; and a table of them, which the header finds.
+// The file: a header, records with one index each, and a table of them, whose position is in the header.
 #include "data/video/video_index_store.h"
 
 #include <unistd.h>
@@ -23,7 +23,7 @@ constexpr const char* kBeside = ".laban-packets";
 
 struct Header {
   std::array<char, 8> magic{'L', 'A', 'B', 'A', 'N', 'P', 'K', 'T'};
-  uint64_t order = 0x0102030405060708;  // of bytes in a number
+  uint64_t order = 0x0102030405060708;  // reveals the byte order
   uint64_t version = index_code_version();
   uint64_t table = 0, table_bytes = 0, table_checksum = 0;
 };
@@ -70,7 +70,7 @@ std::span<const std::byte> VideoIndexStore::bytes_of(const Entry& entry) const {
   return entry.stored ? map_->bytes.subspan(entry.offset, entry.length) : as_bytes(entry.bytes);
 }
 
-/// Takes the file's entries, but for those that are newer here.
+/// Loads the file's entries, except those that are newer here.
 void VideoIndexStore::load() {
   std::error_code failed;
   if (file_.empty() || !fs::is_regular_file(file_, failed)) return;
@@ -132,7 +132,8 @@ void VideoIndexStore::add(const fs::path& video, const FileStamp& stamp, const V
   entry.checksum = fnv1a(as_bytes(entry.bytes));
   const std::lock_guard lock(mutex_);
   entries_.insert_or_assign(key_of(video), std::move(entry));
-  // Every saving writes the whole: so it happens at a quarter more, and costs a few times the whole in all.
+  // Each save rewrites the whole file, so it happens when there are a quarter more entries: the total cost is
+  // a few times the file's size.
   constexpr size_t kAtLeast = 256;
   if (++fresh_ >= std::max(kAtLeast, entries_.size() / 4)) save_locked();
 }
@@ -144,7 +145,7 @@ std::string VideoIndexStore::save() {
 
 std::string VideoIndexStore::save_locked() {
   if (file_.empty() || fresh_ == 0) return "";
-  fresh_ = 0;  // where it fails now it would fail again: not before as many more
+  fresh_ = 0;  // if saving fails now, do not retry before there are as many new entries again
   try {
     load();
     ByteWriter table;
@@ -162,7 +163,7 @@ std::string VideoIndexStore::save_locked() {
     header.table = offset, header.table_bytes = table_bytes.size();
     header.table_checksum = fnv1a(as_bytes(table_bytes));
     if (file_.has_parent_path()) fs::create_directories(file_.parent_path());
-    require_packet_store(file_);
+    require_index_store(file_);
     AtomicFile file(file_);
     file.write(&header, sizeof(header));
     for (const auto& [key, entry] : entries_) file.write(bytes_of(entry).data(), bytes_of(entry).size());
@@ -183,25 +184,25 @@ size_t VideoIndexStore::size() const {
   return entries_.size();
 }
 
-void require_packet_store(const fs::path& file) { require_replaceable(file, "an index of videos", is_store); }
+void require_index_store(const fs::path& file) { require_replaceable(file, "an index of videos", is_store); }
 
-bool has_packet_store(const fs::path& root) {
+bool has_index_store(const fs::path& root) {
   std::error_code failed;
   if (root.empty() || !fs::is_regular_file(root / kBeside, failed)) return false;
   try {
-    require_packet_store(root / kBeside);
+    require_index_store(root / kBeside);
     return true;
   } catch (const UsageError&) {
     return false;
   }
 }
 
-fs::path packet_store_file(const fs::path& root) {
+fs::path index_store_file(const fs::path& root) {
   if (root.empty()) return {};
-  return ::access(root.c_str(), W_OK) == 0 ? root / kBeside : user_packet_store_file(root);
+  return ::access(root.c_str(), W_OK) == 0 ? root / kBeside : user_index_store_file(root);
 }
 
-fs::path user_packet_store_file(const fs::path& root) {
+fs::path user_index_store_file(const fs::path& root) {
   if (root.empty()) return {};
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");

@@ -1,50 +1,43 @@
 // Everything that can be set about a training run, in one struct: from a TOML file, from the command line, or
-// both.
+// both. It consists of the settings of the modules that do the work, so a default is written once.
 //
-// settings() lists every field with its TOML key, its flag, its range and its explanation; reading, writing,
-// validating and the program's --help are all made from that list, so none of them can forget a field.
+// settings() (train/config/setting.h) lists every field with its TOML key, its flag, its range, its help and its
+// roles; reading, writing, validating, --help and docs/settings.md all follow from that list.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "data/load/loader.h"
 #include "models/freeze.h"
 #include "models/model_spec.h"
+#include "train/clip_mixer.h"
+#include "train/config/setting.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
 namespace laban {
 
+enum class Preset { none, deck, torchvision };
+enum class DeviceKind { cpu, reference, cuda };
+enum class Precision { f32, tf32, bf16, f64 };
+
 struct Config {
   struct Data {
-    std::string path, layout = "auto", media, filename_pattern;
-    int64_t fold = 1;
-    int64_t split_seed = 1;
-    double train_share = 0.8, validate_share = 0.1;
-    std::string on_bad_file = "stop";
-    int64_t workers = 0;
-    std::string packet_cache = "auto";
+    std::string path;
+    DatasetSettings dataset;
+    OnBadFile on_bad_file = OnBadFile::stop;
+    int workers = 0;                   // 0: one per processor
+    std::string index_cache = "auto";  // a file; or "auto", "user", "off"
     bool operator==(const Data&) const = default;
   } data;
 
   struct Clip {
-    std::string sampler = "tsn";
-    int64_t frames = 16, frames_per_segment = 1;
-    double stride = 1, fps = 0;
-    int64_t size = 56, short_side_min = 0, short_side_max = 0;
-    std::string preset = "none", scale = "short-side";
-    std::vector<double> area{0.08, 1.0}, aspect{0.75, 1.3333333333333333};
-    int64_t stretch_width = 171, stretch_height = 128;
-    double flip = 0.5, flip_vertically = 0;
-    double brightness = 0, contrast = 0, saturation = 0, hue = 0;
-    int64_t rand_augment = 0, rand_magnitude = 9;
-    double erase = 0;
-    std::vector<double> mean{0.45, 0.45, 0.45}, std{0.225, 0.225, 0.225};
+    SamplerSettings sampler;
+    Preset preset = Preset::none;
+    TransformSettings transform;
     bool single_frame = false;
     bool operator==(const Clip&) const = default;
   } clip;
@@ -52,53 +45,37 @@ struct Config {
   struct Model {
     std::string name = "r2plus1d_tiny";
     std::string weights;
-    std::string midplanes = "torchvision", shortcut = "B";
-    double norm_eps = 1e-5;
-    double dropout = 0;
+    ModelOptions options;
     bool operator==(const Model&) const = default;
   } model;
 
   struct Train {
-    int64_t epochs = 20, batch = 8, accumulation = 1;
+    int64_t epochs = 20;
+    int batch = 8;
+    int64_t accumulation = 1;
     double label_smoothing = 0;
-    int64_t seed = 1;
+    uint64_t seed = 1;
     double ema = 0;
     bool balance = false;
-    double mixup = 0, cutmix = 0;
+    MixSettings mix;
     int64_t patience = 0;
     int64_t checkpoint_every = 0;
     bool operator==(const Train&) const = default;
   } train;
 
   struct FineTune {
-    std::vector<std::string> freeze;
-    bool freeze_norms = false;
+    FreezeSettings freeze;
     std::string features;
     bool operator==(const FineTune&) const = default;
   } finetune;
 
-  struct Optimize {
-    std::string kind = "adamw";
-    double lr = 2e-3, momentum = 0.9;
-    bool nesterov = false;
-    double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01;
-    bool decay_norms = true;
-    double clip_norm = 0;
-    std::map<std::string, double> lr_scales;
-    bool operator==(const Optimize&) const = default;
-  } optimizer;
-
-  struct Schedule {
-    std::string kind = "cosine";
-    double warmup_epochs = 1, warmup_start = 0.01, last_lr = 0;
-    std::vector<double> milestones;
-    double gamma = 0.1;
-    bool operator==(const Schedule&) const = default;
-  } schedule;
+  OptimizerSettings optimizer;
+  ScheduleSettings schedule;
 
   struct Machine {
-    std::string device = "cpu", precision = "f32";
-    int64_t threads = 0, gpu = 0;
+    DeviceKind device = DeviceKind::cpu;
+    Precision precision = Precision::f32;
+    int threads = 0, gpu = 0;
     bool deterministic = true, exact_weights = false, autotune = false, graph = true;
     bool operator==(const Machine&) const = default;
   } machine;
@@ -106,63 +83,23 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-/// One field of a Config. Bounds are inclusive.
-struct Setting {
-  struct Flag {
-    bool* target;
-  };
-  struct Whole {
-    int64_t* target;
-    int64_t low, high;
-  };
-  struct Number {
-    double* target;
-    double low, high;
-  };
-  struct Word {
-    std::string* target;
-    std::vector<std::string> choices;  // empty: any text
-  };
-  struct Numbers {
-    std::vector<double>* target;
-    double low, high;
-    size_t count;  // 0: any
-  };
-  struct Words {
-    std::vector<std::string>* target;
-  };
-  struct Scales {
-    std::map<std::string, double>* target;
-  };
-
-  std::string section, key;  // [section] key = ... in TOML
-  std::string flag;          // "--lr" without the dashes
-  std::string help;
-  std::variant<Flag, Whole, Number, Word, Numbers, Words, Scales> value;
-
-  std::string name() const { return section + "." + key; }
-  /// The value as TOML: 0.01, "cosine", [1.0, 2.0], true.
-  std::string toml() const;
-};
-
-/// Every field, in the order of the struct; the pointers reach into `config`.
-std::vector<Setting> settings(Config& config);
-
 /// Sets what a TOML text sets and leaves the rest. `source` names it in errors. Throws UsageError, with line
 /// and key, for text that is no TOML, keys that do not exist (with the nearest that do), and values of the
-/// wrong kind or out of range.
-void apply_toml(Config& config, std::string_view toml, const std::string& source);
+/// wrong kind or out of range. Retired spellings (train/config/renamed.h) are read; each adds a sentence to
+/// `notes`, where somebody wants them.
+void apply_toml(Config& config, std::string_view toml, const std::string& source,
+                std::vector<std::string>* notes = nullptr);
 /// The same from a file. Throws FileError where it cannot be read.
-void apply_config_file(Config& config, const std::string& path);
-/// Sets the fields of `clip` as a published pipeline has them: "deck" or "torchvision"; "none" sets nothing.
-/// Reading a config or flags does this first, so that single settings go beyond a preset wherever they stand.
+void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes = nullptr);
+/// Sets the fields of `clip` as a published pipeline has them; Preset::none sets nothing. Reading a config or
+/// flags does this first, so that single settings go beyond a preset wherever they stand.
 void apply_preset(Config& config);
 /// Sets one field from text, as from a command line: lists as "0.4,0.5,0.6", scales as "stem=0,fc=10". `flag`
-/// is without dashes.
+/// is without dashes, in today's spelling.
 void apply_flag(Config& config, const std::string& flag, const std::string& value);
 
 /// Fills in what depends on something else (0 stands for "choose"): the short side's range from the clip's
-/// size. Then checks what no single field can tell. Throws UsageError.
+/// size. Then validates what no single field can tell. Throws UsageError.
 void resolve(Config& config);
 
 /// How every config.toml of a run begins.
@@ -174,17 +111,13 @@ std::string to_toml(const Config& config);
 /// and that no command line has named. Flags that are applied afterwards count.
 void forget_files_to_write(Config& config);
 
-// What the config means to each part of the program.
+// What takes more than one part of the config.
 LoaderSettings loader_settings(const Config& config, SampleMode mode);
-OptimizerSettings optimizer_settings(const Config& config);
+/// On features nothing but fc is trained.
 FreezeSettings freeze_settings(const Config& config);
-ScheduleSettings schedule_settings(const Config& config, int64_t steps_per_epoch);
 /// Bad files that are to be left out may be missing altogether.
 DatasetSettings dataset_settings(const Config& config);
 ModelSpec model_spec(const Config& config, int64_t classes);
 DType compute_type(const Config& config);
-
-/// The known names that resemble `name` most, best first; at most three, and none that is too far off.
-std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace laban

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 
@@ -148,76 +147,54 @@ Evaluation summarize(const Classified& classified, const Dataset& dataset, std::
   e.bad_files = classified.bad_files;
   e.clips = static_cast<int64_t>(e.predictions.size());
   e.confusion.assign(classes.size(), std::vector<int64_t>(classes.size(), 0));
-  for (const std::string& name : classes) e.per_class.push_back({name, 0, 0});
+  for (const std::string& name : classes) e.per_class.push_back({name});
   e.classes = std::move(classes);
 
   int64_t in_top5 = 0, views_right = 0, views_in_top5 = 0;
-  for (const Prediction& p : e.predictions) {
+  double loss = 0;
+  for (Prediction& p : e.predictions) {
     const auto label = static_cast<size_t>(p.label);
-    const bool right = p.predicted == p.label;
-    e.files.push_back(dataset.items[static_cast<size_t>(p.item)].name);
+    p.file = dataset.items[static_cast<size_t>(p.item)].name;
     e.confusion[label][static_cast<size_t>(p.predicted)] += 1;
     e.per_class[label].count += 1;
-    e.per_class[label].correct += right;
-    e.correct += right;
+    e.per_class[label].correct += p.right();
+    e.correct += p.right();
     const std::vector<int> best = top(p.probabilities, 5);
     in_top5 += std::ranges::find(best, p.label) != best.end();
-    e.loss += p.loss;
+    loss += p.loss;
     views_right += p.views_right;
     views_in_top5 += p.views_in_top5;
   }
   const auto mean = [](double sum, int64_t count) { return count ? sum / static_cast<double>(count) : 0; };
-  e.loss = mean(e.loss, e.clips);
-  e.top5_accuracy = mean(static_cast<double>(in_top5), e.clips);
+  const auto fraction = [&](int64_t some, int64_t all) { return mean(static_cast<double>(some), all); };
+  e.accuracy = fraction(e.correct, e.clips);
+  e.ci95 = wilson_interval(e.correct, e.clips);
+  e.loss = mean(loss, e.clips);
+  e.top5_accuracy = fraction(in_top5, e.clips);
   e.views = views;
-  e.view_accuracy = mean(static_cast<double>(views_right), e.clips * views.count());
-  e.view_top5_accuracy = mean(static_cast<double>(views_in_top5), e.clips * views.count());
+  e.view_accuracy = fraction(views_right, e.clips * views.count());
+  e.view_top5_accuracy = fraction(views_in_top5, e.clips * views.count());
   int64_t present = 0;
-  for (const ClassResult& result : e.per_class) {
-    e.mean_class_accuracy += result.accuracy();
+  double class_accuracies = 0;
+  for (ClassResult& result : e.per_class) {
+    result.accuracy = fraction(result.correct, result.count);
+    result.ci95 = wilson_interval(result.correct, result.count);
+    class_accuracies += result.accuracy;
     present += result.count > 0;
   }
-  e.mean_class_accuracy = mean(e.mean_class_accuracy, present);
+  e.mean_class_accuracy = mean(class_accuracies, present);
   return e;
 }
 
-std::string to_json(const Evaluation& e) {
-  using Json = nlohmann::ordered_json;
-  const auto pair = [](const Interval& interval) { return Json::array({interval.low, interval.high}); };
-  Json per_class = Json::array(), predictions = Json::array(), bad_files = Json::array();
-  for (const ClassResult& c : e.per_class)
-    per_class.push_back({{"class", c.name},
-                         {"count", c.count},
-                         {"correct", c.correct},
-                         {"accuracy", c.accuracy()},
-                         {"ci95", pair(c.interval())}});
-  for (size_t i = 0; i < e.predictions.size(); ++i) {
-    const Prediction& p = e.predictions[i];
-    predictions.push_back({{"file", e.files[i]},
-                           {"label", p.label},
-                           {"predicted", p.predicted},
-                           {"probabilities", p.probabilities},
-                           {"frames", p.frames}});
-  }
-  for (const BadFile& bad : e.bad_files) bad_files.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  const Json document{{"split", e.split},
-                      {"clips", e.clips},
-                      {"classes", e.classes},
-                      {"accuracy", e.accuracy()},
-                      {"accuracy_ci95", pair(e.interval())},
-                      {"top5_accuracy", e.top5_accuracy},
-                      {"mean_class_accuracy", e.mean_class_accuracy},
-                      {"loss", e.loss},
-                      {"confusion", e.confusion},
-                      {"per_class", per_class},
-                      {"predictions", predictions},
-                      {"bad_files", bad_files},
-                      {"single_frame", e.single_frame},
-                      {"views", e.views.clips},
-                      {"crops", e.views.crops},
-                      {"view_accuracy", e.view_accuracy},
-                      {"view_top5_accuracy", e.view_top5_accuracy}};
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+double Prediction::confidence() const {
+  const auto k = static_cast<size_t>(predicted);
+  return k < probabilities.size() ? probabilities[k] : kMissing;
+}
+
+double Evaluation::majority_accuracy() const {
+  int64_t most = 0, all = 0;
+  for (const ClassResult& c : per_class) most = std::max(most, c.count), all += c.count;
+  return all > 0 ? static_cast<double>(most) / static_cast<double>(all) : kMissing;
 }
 
 }  // namespace laban

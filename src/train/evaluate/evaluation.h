@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,9 @@
 
 namespace laban {
 
+/// A number that nobody knows.
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
 /// How a video is looked at: `clips` clips, spread evenly over it, and of each `crops` crops: 1, the center,
 /// or 3, center and both ends of the longer side.
 struct Views {
@@ -22,7 +26,7 @@ struct Views {
 };
 
 struct Prediction {
-  int item = 0;                       // position in Dataset::items
+  int item = 0;                       // position in Dataset::items; -1: read from a file
   int label = 0;                      // of the item
   int predicted = 0;                  // the most probable class
   double loss = 0;                    // -log of the label's probability, mean over views
@@ -30,6 +34,11 @@ struct Prediction {
   std::vector<int64_t> frames;        // that the first view showed
   // Each view by itself: how many of them put the label first, and among the first five.
   int views_right = 0, views_in_top5 = 0;
+  std::string file = {};  // the item's name, once summarized
+
+  bool right() const { return label == predicted; }
+  /// The probability of the predicted class; kMissing where there are no probabilities.
+  double confidence() const;
 };
 
 /// Told after every batch; returns false to stop.
@@ -59,37 +68,37 @@ void relabel(Dataset& dataset, const std::vector<std::string>& classes);
 struct ClassResult {
   std::string name;
   int64_t count = 0, correct = 0;
-  double accuracy() const { return count ? static_cast<double>(correct) / static_cast<double>(count) : 0; }
-  Interval interval() const { return wilson_interval(correct, count); }
+  double accuracy = kMissing;
+  std::optional<Interval> ci95 = {};
 };
 
+/// A network's results on a split. Numbers that a file lacks are kMissing (train/evaluate/evaluation_json.h).
 struct Evaluation {
   std::string split;
   std::vector<std::string> classes;
   bool single_frame = false;
   Views views = {};
   std::vector<Prediction> predictions;
-  std::vector<std::string> files;  // a name a prediction
   std::vector<BadFile> bad_files;
 
   int64_t clips = 0, correct = 0;
-  double loss = 0, top5_accuracy = 0;
-  double mean_class_accuracy = 0;               // over the classes that have clips
+  double accuracy = kMissing;
+  std::optional<Interval> ci95;  // of the accuracy
+  double loss = kMissing, top5_accuracy = kMissing;
+  double mean_class_accuracy = kMissing;        // over the classes that have clips
   std::vector<std::vector<int64_t>> confusion;  // [true class][predicted class]
   std::vector<ClassResult> per_class;
   // Of single views. They are no independent observations, so there is no interval for these.
-  double view_accuracy = 0, view_top5_accuracy = 0;
+  double view_accuracy = kMissing, view_top5_accuracy = kMissing;
 
-  double accuracy() const { return clips ? static_cast<double>(correct) / static_cast<double>(clips) : 0; }
-  Interval interval() const { return wilson_interval(correct, clips); }
+  double chance() const { return classes.empty() ? kMissing : 1.0 / static_cast<double>(classes.size()); }
+  /// What always naming the most common class would reach; above chance() where classes are uneven.
+  double majority_accuracy() const;
 };
 
 /// Counts what was right. `classes` are the network's, and labels count in them.
 Evaluation summarize(const Classified& classified, const Dataset& dataset, std::vector<std::string> classes,
                      const Views& views = {});
-
-/// The JSON that `laban eval` writes and `laban report` reads.
-std::string to_json(const Evaluation& evaluation);
 
 /// Positions of the k largest values, largest first; equal ones in order of position.
 std::vector<int> top(std::span<const double> values, int k);

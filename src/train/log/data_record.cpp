@@ -1,21 +1,11 @@
 #include "train/log/data_record.h"
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.h"
 #include "core/files.h"
+#include "train/log/json_fields.h"
 
 namespace laban {
-namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::string word(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
-}
-
-}  // namespace
+using namespace fields;
 
 int64_t DataRecord::left_out() const {
   int64_t sum = 0;
@@ -32,12 +22,10 @@ DataRecord::Part part_of(const Dataset& dataset, Split split, const BatchSource&
 std::string to_json(const DataRecord& record) {
   Json parts = Json::array();
   for (const DataRecord::Part& part : record.parts) {
-    Json left_out = Json::array();
-    for (const BadFile& bad : part.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
     parts.push_back({{"split", part.split},
                      {"listed", part.listed},
                      {"used", part.listed - static_cast<int64_t>(part.left_out.size())},
-                     {"left_out", left_out}});
+                     {"left_out", bad_files(part.left_out)}});
   }
   const Json document{
       {"data", record.data}, {"layout", record.layout}, {"on_bad_file", record.policy}, {"splits", parts}};
@@ -58,9 +46,7 @@ std::optional<DataRecord> read_data_record(const std::filesystem::path& file) {
     DataRecord::Part part{.split = word(from, "split")};
     if (from.contains("listed") && from["listed"].is_number_integer())
       part.listed = from["listed"].get<int64_t>();
-    if (from.contains("left_out") && from["left_out"].is_array())
-      for (const Json& bad : from["left_out"])
-        if (bad.is_object()) part.left_out.push_back({word(bad, "file"), word(bad, "reason")});
+    part.left_out = bad_files(from, "left_out");
     record.parts.push_back(std::move(part));
   }
   return record;

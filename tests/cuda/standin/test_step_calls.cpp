@@ -36,7 +36,7 @@ TEST_CASE("stood in: a step allocates nothing, and waits for its results alone")
     const Shape shape{2, 3, 4, 16, 16};
     Network network(*cuda, DType::bf16, model_by_name("r2plus1d_tiny", 5));
     network.store().initialize(1);
-    Optimizer optimizer(network.store(), {});
+    Optimizer optimizer(network.store(), {.kind = OptimizerKind::sgd, .weight_decay = 1e-4});
     StagingMemory staging(*cuda);
     ClipBuffer buffer(*cuda, DType::bf16);
     const auto first = batch_of(shape, &staging), second = batch_of(shape, &staging);

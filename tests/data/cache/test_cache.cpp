@@ -1,4 +1,4 @@
-// A shrunken copy of a dataset: the same clips, whole or not there, and never wrong pictures.
+// A downscaled copy of a dataset: the same clips, shards complete or absent, and never wrong pictures.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ std::vector<float> clip_of(const DatasetItem& item, std::vector<int64_t>& frames
   const auto index = index_item(item, Trust::long_tables, nullptr);
   ClipSettings how;
   how.mode = SampleMode::test;
-  how.sampler = {.segments = static_cast<int>(index->frame_count())};
+  how.sampler = {.frames = static_cast<int>(index->frame_count())};
   how.transform = {.short_side_min = 24, .short_side_max = 24, .crop = 24};
   std::vector<float> out(static_cast<size_t>(index->frame_count()) * 24 * 24 * 3);
   ClipReader().read(item, *index, how, {}, nullptr, out.data(), frames);
@@ -221,7 +221,7 @@ TEST_CASE("a cache is checked clip by clip, as the files are") {
   const Dataset dataset = open_dataset(folder.path() / "videos", {.split = {.train = 1, .val = 0}});
   cached(dataset, copy);
   const auto told = [&](const Dataset& d) {
-    const CheckResult result = check_dataset(d, {.sampler = {.segments = 8}, .workers = 2});
+    const CheckResult result = check_dataset(d, {.sampler = {.frames = 8}, .workers = 2});
     CHECK(result.complete);
     CHECK(result.files == 4);
     std::string all = std::to_string(result.frames);

@@ -1,5 +1,5 @@
-// Colors and shapes: against formulas written down here, against Pillow's results, and the laws of the
-// draws.
+// Augmentation ops: against formulas written out here, against Pillow's results, and the distributions of the
+// random draws.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -149,14 +149,15 @@ TEST_CASE("settings that make no sense are refused") {
   CHECK_THROWS_AS(validate(AugmentSettings{.rand_magnitude = 31}), UsageError);
   CHECK_THROWS_AS(validate(AugmentSettings{.erase = 1.5}), UsageError);
   CHECK_THROWS_AS(validate(AugmentSettings{.brightness = -1}), UsageError);
-  CHECK_THROWS_AS(validate(TransformSettings{.area_min = 0.5, .area_max = 0.2}), UsageError);
-  CHECK_THROWS_AS(validate(TransformSettings{.rule = ScaleRule::stretch, .stretch_width = 100}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.area = {0.5, 0.2}}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.rule = ScaleRule::stretch, .stretch_width = 100, .crop = 112}),
+                  UsageError);
   CHECK_THROWS_AS(validate(TransformSettings{.flip_vertically = 2}), UsageError);
   CHECK_NOTHROW(validate(TransformSettings{.augment = {.brightness = 0.4, .rand_augment = 2, .erase = 1}}));
 }
 
 TEST_CASE("RandomResizedCrop shows the drawn share and aspect") {
-  const TransformSettings s{.rule = ScaleRule::area, .area_min = 0.2, .area_max = 0.6, .crop = 112};
+  const TransformSettings s{.rule = ScaleRule::area, .area = {0.2, 0.6}, .crop = 112};
   Rng rng(2, Purpose::test);
   double share_sum = 0;
   for (int i = 0; i < 2000; ++i) {
@@ -171,13 +172,14 @@ TEST_CASE("RandomResizedCrop shows the drawn share and aspect") {
   // Uniform shares have a mean of 0.4; boxes that do not fit are drawn anew, which happens to large ones.
   CHECK(share_sum / 2000 == doctest::Approx(0.4).epsilon(0.05));
   // A picture of an aspect far outside: the largest box of the nearest aspect.
-  const ClipGeometry wide = random_geometry({.rule = ScaleRule::area, .area_min = 0.9}, 1000, 100, rng);
+  const ClipGeometry wide =
+      random_geometry({.rule = ScaleRule::area, .area = {0.9, 1}, .crop = 112}, 1000, 100, rng);
   CHECK(wide.scaled_height == 112);
   CHECK(wide.scaled_width == 840);  // 1000 * 112 / (100 * 4/3)
 }
 
 TEST_CASE("stretching ignores the aspect; vertical flips turn the clip upside down") {
-  const TransformSettings s{.rule = ScaleRule::stretch, .flip = 0, .flip_vertically = 1};
+  const TransformSettings s{.rule = ScaleRule::stretch, .crop = 112, .flip = 0, .flip_vertically = 1};
   Rng rng(3, Purpose::test);
   const ClipGeometry g = random_geometry(s, 1920, 400, rng), middle = center_geometry(s, 1920, 400);
   CHECK((g.scaled_width == 171 && g.scaled_height == 128 && g.flip_vertically && !g.flip));
@@ -209,7 +211,7 @@ TEST_CASE("a clip's frames are all changed alike, by (seed, epoch, item), and on
   const DatasetItem item{.path = folder.path() / "clip", .name = "clip", .kind = ItemKind::frame_folder};
   const auto index = index_item(item, Trust::long_tables, nullptr);
   ClipSettings how;
-  how.sampler = {.segments = 6};
+  how.sampler = {.frames = 6};
   how.transform = {.short_side_min = 40, .short_side_max = 40, .crop = 40};
   const auto clip = [&](const ClipSettings& settings, ClipSeed seed) {
     std::vector<float> out(6 * 40 * 40 * 3);

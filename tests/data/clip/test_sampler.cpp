@@ -1,4 +1,4 @@
-// The segment sampler against its published definition's worked examples, and its promises over random
+// The segment sampler against worked examples of its published definition, and its invariants over random
 // settings.
 #include <doctest/doctest.h>
 
@@ -15,7 +15,7 @@ namespace {
 std::vector<int64_t> sample(int64_t n, int f, int s, SampleMode mode, uint64_t seed = 1,
                             SamplerKind kind = SamplerKind::tsn) {
   Rng rng(seed, Purpose::test);
-  return sample_indices({.kind = kind, .segments = s, .frames_per_segment = f}, mode, n, 25, rng);
+  return sample_indices({.kind = kind, .frames = s * f, .frames_per_segment = f}, mode, n, 25, rng);
 }
 using Indices = std::vector<int64_t>;
 
@@ -39,7 +39,7 @@ TEST_CASE("views: spread evenly over the video, whole and in order; one view is 
     Rng rng(1, Purpose::test);
     return sample_indices(s, SampleMode::test, n, 25, rng, v);
   };
-  const SamplerSettings tsn{.segments = 4}, dense{.kind = SamplerKind::dense, .segments = 4, .stride = 2};
+  const SamplerSettings tsn{.frames = 4}, dense{.kind = SamplerKind::dense, .frames = 4, .stride = 2};
   // 12 frames, d = 3: the segments' thirds, then their halves.
   CHECK(view(tsn, 12, {0, 3}) == Indices{0, 3, 6, 9});
   CHECK(view(tsn, 12, {1, 3}) == Indices{1, 4, 7, 10});
@@ -54,14 +54,14 @@ TEST_CASE("views: spread evenly over the video, whole and in order; one view is 
 }
 
 TEST_CASE("how many frames a clip needs") {
-  CHECK(frames_needed({.segments = 16}, 25) == 16);
-  CHECK(frames_needed({.segments = 4, .frames_per_segment = 4}, 25) == 7);
-  CHECK(frames_needed({.kind = SamplerKind::dense, .segments = 16, .stride = 2}, 25) == 31);
-  CHECK(frames_needed({.kind = SamplerKind::dense, .segments = 16, .fps = 12.5}, 25) == 31);
-  CHECK(frames_needed({.kind = SamplerKind::dense, .segments = 16, .fps = 12.5}, 0) == 16);
+  CHECK(frames_needed({.frames = 16}, 25) == 16);
+  CHECK(frames_needed({.frames = 16, .frames_per_segment = 4}, 25) == 7);
+  CHECK(frames_needed({.kind = SamplerKind::dense, .frames = 16, .stride = 2}, 25) == 31);
+  CHECK(frames_needed({.kind = SamplerKind::dense, .frames = 16, .fps = 12.5}, 25) == 31);
+  CHECK(frames_needed({.kind = SamplerKind::dense, .frames = 16, .fps = 12.5}, 0) == 16);
   // One frame fewer repeats some, or leaves a segment without one.
   Rng rng(1, Purpose::test);
-  const SamplerSettings s{.segments = 4, .frames_per_segment = 4};
+  const SamplerSettings s{.frames = 16, .frames_per_segment = 4};
   const auto distinct = [&](int64_t n) {
     const Indices i = sample_indices(s, SampleMode::test, n, 25, rng);
     return std::set<int64_t>(i.begin(), i.end()).size();
@@ -114,15 +114,16 @@ TEST_CASE("the uniform variant reaches the tail that the published formula never
 TEST_CASE("whatever the settings: the right number of ascending indices inside the video") {
   Rng rng(3, Purpose::test);
   for (int i = 0; i < 20000; ++i) {
+    const auto segments = static_cast<int>(rng.integer(1, 40)), length = static_cast<int>(rng.integer(1, 20));
     const SamplerSettings s{.kind = static_cast<SamplerKind>(rng.integer(0, 2)),
-                            .segments = static_cast<int>(rng.integer(1, 40)),
-                            .frames_per_segment = static_cast<int>(rng.integer(1, 20)),
+                            .frames = segments * length,
+                            .frames_per_segment = length,
                             .stride = rng.uniform(0.1, 9),
                             .fps = rng.coin(0.5) ? 0 : rng.uniform(0.5, 90)};
     const int64_t n = rng.integer(1, rng.coin(0.3) ? 8 : 400);
     const auto mode = static_cast<SampleMode>(rng.integer(0, 2));
     const Indices got = sample_indices(s, mode, n, rng.coin(0.1) ? 0 : rng.uniform(1, 120), rng);
-    REQUIRE(static_cast<int>(got.size()) == s.frames());
+    REQUIRE(static_cast<int>(got.size()) == s.frames);
     REQUIRE(std::ranges::is_sorted(got));
     REQUIRE(got.front() >= 0);
     REQUIRE(got.back() < n);
@@ -131,10 +132,9 @@ TEST_CASE("whatever the settings: the right number of ascending indices inside t
 
 TEST_CASE("dense: stride, rate and place") {
   Rng rng(1, Purpose::test);
-  const SamplerSettings plain{
-      .kind = SamplerKind::dense, .segments = 4, .frames_per_segment = 1, .stride = 2};
+  const SamplerSettings plain{.kind = SamplerKind::dense, .frames = 4, .frames_per_segment = 1, .stride = 2};
   CHECK(sample_indices(plain, SampleMode::test, 11, 25, rng) == Indices{2, 4, 6, 8});
-  const SamplerSettings half{.kind = SamplerKind::dense, .segments = 4, .frames_per_segment = 1, .fps = 15};
+  const SamplerSettings half{.kind = SamplerKind::dense, .frames = 4, .frames_per_segment = 1, .fps = 15};
   CHECK(sample_indices(half, SampleMode::test, 7, 30, rng) == Indices{0, 2, 4, 6});
   CHECK(sample_indices(half, SampleMode::test, 3, 30, rng) == Indices{0, 2, 2, 2});
   std::set<int64_t> starts;
@@ -144,7 +144,9 @@ TEST_CASE("dense: stride, rate and place") {
 
 TEST_CASE("settings that make no clip are refused") {
   Rng rng(1, Purpose::test);
-  CHECK_THROWS_AS(sample_indices({.segments = 0}, SampleMode::train, 10, 25, rng), UsageError);
+  CHECK_THROWS_AS(sample_indices({.frames = 0}, SampleMode::train, 10, 25, rng), UsageError);
+  CHECK_THROWS_AS(sample_indices({.frames = 7, .frames_per_segment = 2}, SampleMode::train, 10, 25, rng),
+                  UsageError);
   CHECK_THROWS_AS(sample_indices({.frames_per_segment = 0}, SampleMode::train, 10, 25, rng), UsageError);
   CHECK_THROWS_AS(sample_indices({.kind = SamplerKind::dense, .stride = 0}, SampleMode::train, 10, 25, rng),
                   UsageError);

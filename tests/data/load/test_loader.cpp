@@ -1,5 +1,5 @@
-// The loader: a pure function of its settings, however many threads; errors in order; prompt stops; reused
-// buffers.
+// The loader: a pure function of its settings, whatever the number of threads; errors in order; prompt stops;
+// reused buffers.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace {
 
 LoaderSettings small_settings() {
   LoaderSettings s;
-  s.sampler = {.segments = 3, .frames_per_segment = 2};
+  s.sampler = {.frames = 6, .frames_per_segment = 2};
   s.transform = {.short_side_min = 20, .short_side_max = 28, .crop = 16};
   s.batch = 4;
   s.workers = 2;

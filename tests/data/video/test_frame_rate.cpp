@@ -1,4 +1,4 @@
-// Rates from rounded times: the one that was meant, and with it the frame numbers that were meant.
+// Frame rates from rounded times: the intended rate, and therefore the intended frame numbers.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -69,7 +69,7 @@ TEST_CASE("a rate turned into itself takes every frame once, and a fifth of it e
   for (const double tick : {1. / 12800, 1. / 1000})
     for (const double rate : {24., 25., 30.})
       for (const int every : {1, 2, 3, 5}) {
-        const SamplerSettings s{.kind = SamplerKind::dense, .segments = 16, .fps = rate / every};
+        const SamplerSettings s{.kind = SamplerKind::dense, .frames = 16, .fps = rate / every};
         const auto got = sample_indices(s, SampleMode::test, 16 * every, found(rate, 308, tick), rng);
         for (size_t i = 1; i < got.size(); ++i) CHECK(got[i] - got[i - 1] == every);
       }

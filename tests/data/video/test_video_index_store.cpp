@@ -1,4 +1,4 @@
-// Indices of videos kept from run to run: the same index comes back, and never a stale or broken one.
+// Video indices kept between runs: the same index is returned, never a stale or broken one.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -231,7 +231,7 @@ TEST_CASE("a store does not take the place of something else, and is known by it
   const Folder folder("store-foreign");
   const fs::path file = folder.path() / "a.mp4", other = folder.path() / ".laban-packets";
   make_video(file, {.frames = 5});
-  CHECK(!has_packet_store(folder.path()));
+  CHECK(!has_index_store(folder.path()));
   write_bytes(other, {'m', 'i', 'n', 'e'});
   {
     VideoIndexStore store(other, folder.path());
@@ -240,15 +240,15 @@ TEST_CASE("a store does not take the place of something else, and is known by it
     CHECK(store.find(file, *stamp_of(file)));
   }
   CHECK(bytes_of(other) == std::vector<unsigned char>{'m', 'i', 'n', 'e'});
-  CHECK(!has_packet_store(folder.path()));
-  CHECK_THROWS_AS(require_packet_store(other), UsageError);
-  CHECK_THROWS_AS(require_packet_store(folder.path()), UsageError);
+  CHECK(!has_index_store(folder.path()));
+  CHECK_THROWS_AS(require_index_store(other), UsageError);
+  CHECK_THROWS_AS(require_index_store(folder.path()), UsageError);
   fs::remove(other);
   {
     VideoIndexStore store(other, folder.path());
     store.add(file, *stamp_of(file), *index_video(file));
   }
-  CHECK(has_packet_store(folder.path()));
+  CHECK(has_index_store(folder.path()));
 }
 
 TEST_CASE("the index cache looks through a file once, and again when it changed") {

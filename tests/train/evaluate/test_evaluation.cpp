@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "cpu/cpu_backend.h"
-#include "train/report/run.h"
+#include "train/evaluate/evaluation_json.h"
 #include "train/train_fixture.h"
 
 using namespace laban;
@@ -42,14 +42,14 @@ TEST_CASE("an evaluation counts what was right") {
   const Evaluation e = summarize(example.classified, example.dataset, example.dataset.classes);
   CHECK(e.clips == 5);
   CHECK(e.correct == 3);
-  CHECK(e.accuracy() == doctest::Approx(0.6));
+  CHECK(e.accuracy == doctest::Approx(0.6));
   CHECK(e.mean_class_accuracy == doctest::Approx((2.0 / 3 + 0.5) / 2));  // class c has no clips
   CHECK(e.loss == doctest::Approx(1.0));
   CHECK(e.top5_accuracy == 1);
   CHECK(e.confusion == std::vector<std::vector<int64_t>>{{2, 0, 1}, {1, 1, 0}, {0, 0, 0}});
   CHECK(e.per_class[0].correct == 2);
   CHECK(e.per_class[2].count == 0);
-  CHECK(e.per_class[2].accuracy() == 0);
+  CHECK(e.per_class[2].accuracy == 0);
 }
 
 TEST_CASE("top-5 counts the five most probable classes only") {
@@ -72,7 +72,7 @@ TEST_CASE("the JSON holds what the report reads") {
   e.single_frame = true;
   const test::TemporaryFolder folder;
   folder.write("evaluation_test.json", to_json(e));
-  const report::Evaluation read = report::read_evaluation(folder.path() / "evaluation_test.json");
+  const Evaluation read = read_evaluation(folder.path() / "evaluation_test.json");
   CHECK(read.split == "test");
   CHECK(read.clips == 5);
   CHECK(read.classes == e.classes);
@@ -80,7 +80,7 @@ TEST_CASE("the JSON holds what the report reads") {
   REQUIRE(read.ci95);
   CHECK(read.ci95->low == doctest::Approx(wilson_interval(3, 5).low));
   CHECK(read.ci95->high == doctest::Approx(wilson_interval(3, 5).high));
-  CHECK(read.top5 == 1);
+  CHECK(read.top5_accuracy == 1);
   CHECK(read.mean_class_accuracy == doctest::Approx(e.mean_class_accuracy));
   CHECK(read.loss == doctest::Approx(1.0));
   CHECK(read.confusion == e.confusion);
@@ -172,7 +172,7 @@ TEST_CASE("several views: the mean of what each gives by itself") {
   const test::TemporaryFolder folder;
   test::write_moving_blobs(folder.path(), 2);
   Config config = test::small_config(folder.path());
-  config.clip.frames = 4;  // of 12: three frames to a segment
+  config.clip.sampler.frames = 4;  // of 12: three frames to a segment
   const Dataset dataset = open_dataset(folder.path(), dataset_settings(config));
   CpuBackend backend(1);
   Network network(backend, DType::f32, model_spec(config, 4));

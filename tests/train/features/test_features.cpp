@@ -1,5 +1,5 @@
-// Training the last layer on features that were computed once is training it in the whole network with all
-// else frozen.
+// Training the last layer on precomputed features is the same as training it in the whole network with
+// everything else frozen.
 #include "train/features/features.h"
 
 #include <doctest/doctest.h>
@@ -39,10 +39,11 @@ struct Bench {
     dataset = open_dataset(config.data.path, dataset_settings(config));
     for (size_t i = 0; i < dataset.items.size(); ++i)
       dataset.items[i].split = i % 5 == 4 ? Split::val : Split::train;  // 16 and 4
-    config.clip.frames = 12;
-    config.clip.size = config.clip.short_side_min = config.clip.short_side_max = 20;
+    config.clip.sampler.frames = 12;
+    config.clip.transform.crop = config.clip.transform.short_side_min = config.clip.transform.short_side_max =
+        20;
     config.train.epochs = 3;
-    config.train.mixup = 0;
+    config.train.mix.mixup = 0;
     config.optimizer.weight_decay = 0.01;
   }
   /// Of the network with which a run of this config begins.
@@ -78,8 +79,8 @@ TEST_CASE("the last layer on features learns what it learns in the whole network
   Bench bench;
   SUBCASE("sgd, dropout") {}
   SUBCASE("adamw, averages") {
-    bench.config.optimizer.kind = "adamw";
-    bench.config.optimizer.lr = 1e-3;
+    bench.config.optimizer.kind = OptimizerKind::adamw;
+    bench.config.schedule.base_lr = 1e-3;
     bench.config.train.ema = 0.9;
   }
   SUBCASE("balanced") { bench.config.train.balance = true; }
@@ -87,13 +88,13 @@ TEST_CASE("the last layer on features learns what it learns in the whole network
   write_features(file, bench.features());
 
   const RunFolder whole{bench.folder.path() / "whole"}, head{bench.folder.path() / "head"};
-  bench.config.finetune.freeze = {"backbone"};
+  bench.config.finetune.freeze.layers = {"backbone"};
   bench.train(whole);
   const auto whole_steps = bench.recorder.steps;
   const auto whole_epochs = bench.recorder.epochs;
   bench.recorder.steps.clear();
   bench.recorder.epochs.clear();
-  bench.config.finetune.freeze.clear();
+  bench.config.finetune.freeze.layers.clear();
   bench.config.finetune.features = file.string();
   bench.train(head);
 
@@ -128,7 +129,7 @@ TEST_CASE("the last layer on features learns what it learns in the whole network
 
 TEST_CASE("a run on features that is interrupted ends with the same bits") {
   Bench bench;
-  bench.config.train.mixup = 0.5;
+  bench.config.train.mix.mixup = 0.5;
   const std::filesystem::path file = bench.folder.path() / "clips.safetensors";
   write_features(file, bench.features());
   bench.config.finetune.features = file.string();
@@ -210,19 +211,19 @@ TEST_CASE("features of something else are refused") {
     return said;
   };
   write_features(file, features);
-  SUBCASE("other weights") {
+  SUBCASE("different weights") {
     bench.config.train.seed = 2;
-    CHECK(refused("a").find("other weights") != std::string::npos);
+    CHECK(refused("a").find("different weights") != std::string::npos);
   }
   SUBCASE("other clips") {
-    bench.config.clip.frames = 8;
-    CHECK(refused("b").find("other settings of [clip]") != std::string::npos);
+    bench.config.clip.sampler.frames = 8;
+    CHECK(refused("b").find("different [clip] settings") != std::string::npos);
   }
   SUBCASE("another dataset") {
     Features fewer = features;
     fewer.names[3] = "elsewhere";
     write_features(file, fewer);
-    CHECK(refused("c").find("no features of clip") != std::string::npos);
+    CHECK(refused("c").find("no features for clip") != std::string::npos);
   }
   SUBCASE("another dataset of the same names") {
     const auto elsewhere = bench.folder.path() / "moved";
@@ -234,7 +235,7 @@ TEST_CASE("features of something else are refused") {
     const FolderIndex index = index_folder(clip.path);
     const std::string first = read_file(index.picture(0)), sixth = read_file(index.picture(5));
     const std::string begin = "clip " + clip.name +
-                              " is not the one that its features were made of: that was " +
+                              " is not the one from which its features were made: that was " +
                               std::to_string(index.count) + " pictures of ";
     write_file(index.picture(5), sixth + "x");  // one byte more
     CHECK(refused("longer").find(begin) != std::string::npos);
@@ -254,14 +255,14 @@ TEST_CASE("features of something else are refused") {
     write_file(file, bytes);
     CHECK(refused("older").find("written by an older laban") != std::string::npos);
   }
-  SUBCASE("another class") {
+  SUBCASE("a different class") {
     Features moved = features;
     moved.labels[0] = (moved.labels[0] + 1) % 4;
     write_features(file, moved);
-    CHECK(refused("d").find("another class") != std::string::npos);
+    CHECK(refused("d").find("a different class") != std::string::npos);
   }
   SUBCASE("boxes of pixels") {
-    bench.config.train.cutmix = 1;
+    bench.config.train.mix.cutmix = 1;
     bench.config.finetune.features = file.string();
     CHECK_THROWS_WITH_AS(resolve(bench.config), Contains("cutmix"), UsageError);
   }
@@ -270,6 +271,6 @@ TEST_CASE("features of something else are refused") {
     CHECK(refused("e").find("f.safetensors") != std::string::npos);
     const float value = 1;
     write_safetensors(file, std::vector<TensorToSave>{{"features", ElementType::f32, {1, 1}, &value}}, {});
-    CHECK(refused("f").find("holds no features of laban") != std::string::npos);
+    CHECK(refused("f").find("is not a file of features") != std::string::npos);
   }
 }

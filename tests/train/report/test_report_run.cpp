@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "train/evaluate/evaluation.h"
 #include "train/report/report_fixture.h"
 #include "train/report/run.h"
@@ -28,10 +29,10 @@ TEST_CASE("a run folder is read row by row") {
   CHECK(record.epochs[0].val_loss == 1.125);
   CHECK(training_seconds(record) == 4);
   REQUIRE(record.test);
-  CHECK_FALSE(record.validation);
-  CHECK(record.test->correct() == 4);
+  CHECK_FALSE(record.val);
+  CHECK(record.test->correct == 4);
   CHECK(record.test->chance() == doctest::Approx(1.0 / 3));
-  CHECK(record.test->commonest_share() == doctest::Approx(1.0 / 3));
+  CHECK(record.test->majority_accuracy() == doctest::Approx(1.0 / 3));
   CHECK(record.test->confusion[2][0] == 1);
   CHECK(record.test->per_class[1].ci95->low == 0.3424);
   CHECK(record.test->predictions[0].confidence() == 0.75);
@@ -49,23 +50,23 @@ TEST_CASE("what laban eval writes is what the report reads") {
                             {1, 0, 1, 1.5, {0.25, 0.75}, {1, 9}},
                             {2, 1, 1, 0.25, {0.125, 0.875}, {2, 7}}};
   classified.bad_files = {{"right/d.mp4", "cut short"}};
-  laban::Evaluation written = summarize(classified, data, data.classes);
+  Evaluation written = summarize(classified, data, data.classes);
   written.split = "test", written.single_frame = true;
   TemporaryFolder run;
   run.write("evaluation_test.json", to_json(written));
-  const report::Evaluation e = read_evaluation(run.path() / "evaluation_test.json");
+  const Evaluation e = read_evaluation(run.path() / "evaluation_test.json");
   CHECK(e.split == "test");
   CHECK(e.single_frame);
   CHECK(e.classes == data.classes);
   CHECK(e.clips == 3);
-  CHECK(e.correct() == 2);
+  CHECK(e.correct == 2);
   CHECK(e.accuracy == doctest::Approx(2.0 / 3));
   CHECK(e.loss == doctest::Approx(0.75));
   CHECK(e.mean_class_accuracy == doctest::Approx(0.75));
-  CHECK(e.top5 == 1);
+  CHECK(e.top5_accuracy == 1);
   REQUIRE(e.ci95);
-  CHECK(e.ci95->low == doctest::Approx(written.interval().low));
-  CHECK(e.ci95->high == doctest::Approx(written.interval().high));
+  CHECK(e.ci95->low == doctest::Approx(written.ci95->low));
+  CHECK(e.ci95->high == doctest::Approx(written.ci95->high));
   CHECK(e.confusion == std::vector<std::vector<int64_t>>{{1, 1}, {0, 1}});
   REQUIRE(e.per_class.size() == 2);
   CHECK(e.per_class[0].name == "left");
@@ -145,4 +146,16 @@ TEST_CASE("an evaluation that contradicts itself is refused by name") {
 
 TEST_CASE("a folder that does not exist is the user's mistake") {
   CHECK_THROWS_AS(read_run("/nonexistent/run"), UsageError);
+}
+
+TEST_CASE("an evaluation of laban 0.1 is read, and written again it is the same") {
+  const auto file = std::filesystem::path(LABAN_SOURCE_DIR) / "tests/golden/run_0.1/evaluation_test.json";
+  const Evaluation e = read_evaluation(file);
+  CHECK(e.clips == 4);
+  CHECK(e.classes.size() == 10);
+  REQUIRE(e.predictions.size() == 4);
+  CHECK(e.predictions[0].probabilities.size() == 10);
+  CHECK(e.predictions[0].frames.size() == 4);
+  CHECK(e.views.count() == 1);
+  CHECK(to_json(e) == read_file(file));
 }

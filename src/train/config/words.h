@@ -1,0 +1,64 @@
+// The words for enumerations that a user can set: in TOML, on the command line and in messages.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "train/config/config.h"
+
+namespace laban {
+
+template <class E>
+struct EnumWord {
+  E value;
+  const char* word;
+};
+
+template <class E>
+constexpr int kWords = 0;
+template <>
+inline constexpr std::array kWords<OnBadFile>{EnumWord{OnBadFile::stop, "stop"},
+                                              EnumWord{OnBadFile::exclude, "exclude"}};
+template <>
+inline constexpr std::array kWords<SamplerKind>{EnumWord{SamplerKind::tsn, "tsn"},
+                                                EnumWord{SamplerKind::tsn_unbiased, "tsn-unbiased"},
+                                                EnumWord{SamplerKind::dense, "dense"}};
+template <>
+inline constexpr std::array kWords<Preset>{EnumWord{Preset::none, "none"}, EnumWord{Preset::deck, "deck"},
+                                           EnumWord{Preset::torchvision, "torchvision"}};
+template <>
+inline constexpr std::array kWords<ScaleRule>{EnumWord{ScaleRule::short_side, "short-side"},
+                                              EnumWord{ScaleRule::area, "area"},
+                                              EnumWord{ScaleRule::stretch, "stretch"}};
+template <>
+inline constexpr std::array kWords<MidplanesRule>{EnumWord{MidplanesRule::torchvision, "torchvision"},
+                                                  EnumWord{MidplanesRule::per_conv, "per-conv"}};
+template <>
+inline constexpr std::array kWords<ShortcutKind>{EnumWord{ShortcutKind::projection, "B"},
+                                                 EnumWord{ShortcutKind::subsample, "A"}};
+template <>
+inline constexpr std::array kWords<OptimizerKind>{EnumWord{OptimizerKind::sgd, "sgd"},
+                                                  EnumWord{OptimizerKind::adam, "adam"},
+                                                  EnumWord{OptimizerKind::adamw, "adamw"}};
+template <>
+inline constexpr std::array kWords<ScheduleKind>{EnumWord{ScheduleKind::constant, "constant"},
+                                                 EnumWord{ScheduleKind::step, "step"},
+                                                 EnumWord{ScheduleKind::cosine, "cosine"}};
+template <>
+inline constexpr std::array kWords<DeviceKind>{EnumWord{DeviceKind::cpu, "cpu"},
+                                               EnumWord{DeviceKind::reference, "reference"},
+                                               EnumWord{DeviceKind::cuda, "cuda"}};
+template <>
+inline constexpr std::array kWords<Precision>{
+    EnumWord{Precision::f32, "f32"}, EnumWord{Precision::tf32, "tf32"}, EnumWord{Precision::bf16, "bf16"},
+    EnumWord{Precision::f64, "f64"}};
+
+/// The word for a value.
+template <class E>
+const char* word_of(E value) {
+  for (const auto& [known, word] : kWords<E>)
+    if (known == value) return word;
+  return "?";
+}
+
+}  // namespace laban
