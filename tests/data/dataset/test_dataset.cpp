@@ -133,7 +133,8 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   CHECK(contains(with_csv("path,label,split\na/1.mp4,a,dev\n"), "the split is \"dev\""));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,,train\n"), "the label is empty"));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,a,train\na/1.mp4,b,val\n"), "listed twice"));
-  CHECK(contains(with_csv("path,label,split\n\"a/1.mp4,a,train\n"), "line 2: a quote is opened"));
+  CHECK(contains(with_csv("path,label,split\n\"a/1.mp4,a,train\n"),
+                 "line 2: an opening quote is never closed"));
   CHECK(contains(with_csv("path,label,split\n"), "no clips are listed"));
 }
 

@@ -252,7 +252,7 @@ TEST_CASE("annotation lists by split, as Kinetics tools write them; odd names; c
     const std::string why = noted(open_dataset(root.path(), {.layout = "auto", .split = {.seed = 3}}));
     CHECK(why.find("not used as a list: kinetics_train_list.txt (\"nowhere/a.mp4\" does not exist in") !=
           std::string::npos);
-    refuses(root.path(), "is not laid out as \"lists\"", {.layout = "lists"});
+    refuses(root.path(), "does not have the layout \"lists\"", {.layout = "lists"});
   }
   SUBCASE("which list is for what must be told") {
     put(root.path() / "more.txt", "one/a b.mp4 10\n");
