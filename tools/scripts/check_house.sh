@@ -82,10 +82,11 @@ grep -rnE 'std::(cout|cerr|clog)|[^n]printf\(|(^|[^a-zA-Z_])puts\(' src --includ
 find src tests tools examples -name '*.h' -o -name '*.cpp' -o -name '*.cu' | check_format
 check_width README.md CHANGELOG.md docs/*.md docs/*/*.md
 
-# Subjects of at most 72 characters, from the commit on that began with it. A checkout without that history has none to ask.
+# Subjects of at most 72 characters, of all that builds on the commit that began with it. A checkout without that history has
+# none to ask.
 since=$(git log --format=%H --diff-filter=A -- cmake/modules.txt 2>/dev/null | tail -n 1)
 if [ -n "$since" ]; then
-  git log --no-merges --format='%h %s' "$since~1..HEAD" 2>/dev/null | LC_ALL=C.UTF-8 grep -E '^[0-9a-f]+ .{73,}' |
+  git log --no-merges --format='%h %s' --ancestry-path "$since..HEAD" 2>/dev/null | LC_ALL=C.UTF-8 grep -E '^[0-9a-f]+ .{73,}' |
     sed 's|^\([0-9a-f]*\) .*|\1:   <- the subject of this commit is longer than 72 characters|' >>"$violations" || true
 else
   echo "check_house: no history here; the subjects of commits were not checked"
