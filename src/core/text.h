@@ -28,6 +28,29 @@ inline void append(std::string& list, std::string_view part, std::string_view se
   list += part;
 }
 
+/// Characters of UTF-8 text: the columns that it takes, where none is wide.
+inline size_t characters(std::string_view utf8) {
+  size_t count = 0;
+  for (const char c : utf8) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return count;
+}
+
+/// A word as a shell takes it: as it is, or in single quotes.
+inline std::string shell_word(std::string_view word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=";
+  // Letters beyond ASCII need no quotes.
+  const auto is_plain = [&](char c) {
+    return static_cast<unsigned char>(c) >= 0x80 || kPlain.find(c) != std::string_view::npos;
+  };
+  bool plain = !word.empty();
+  for (const char c : word) plain = plain && is_plain(c);
+  if (plain) return std::string(word);
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 /// "96.3%"; a dash for what is not finite.
 inline std::string percent(double fraction, int decimals = 1) {
   if (!std::isfinite(fraction)) return "–";

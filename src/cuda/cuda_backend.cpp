@@ -121,10 +121,22 @@ void CudaBackend::prepare_for(const ConvBackwardWeights& op) { convolutions_.pre
 
 }  // namespace cuda
 
-bool cuda_is_built() { return true; }
-
 std::unique_ptr<Backend> make_cuda_backend(const CudaSettings& settings) {
   return std::make_unique<cuda::CudaBackend>(settings);
+}
+
+CudaStatus cuda_status(int gpu) noexcept {
+  try {
+    make_cuda_backend({.gpu = gpu});  // its kernels must start, too
+    return {true, cuda::open_device(gpu).name};
+  } catch (const Error& error) {
+    std::string reason = error.sentence();
+    constexpr std::string_view kFlag = "--device cuda: ";  // nobody has asked for it
+    if (reason.starts_with(kFlag)) reason.erase(0, kFlag.size());
+    return {false, reason};
+  } catch (...) {
+    return {false, "its driver does not answer"};
+  }
 }
 
 std::string cuda_description(int gpu) {

@@ -97,8 +97,8 @@ class Graph : public Recording {
                      ", this laban was built with ", version(runtime), ")"),
                 "Install a newer driver, or use --device cpu.");
   if (status == cudaErrorNoDevice || status == cudaErrorStubLibrary || driver == 0)
-    throw Error("--device cuda: there is no NVIDIA GPU here, or no driver for it",
-                "nvidia-smi should list the card. Without one, use --device cpu.");
+    throw Error(text("--device cuda: no NVIDIA ", driver == 0 ? "driver" : "GPU", " found"),
+                "nvidia-smi should list the GPU. Without one, use --device cpu.");
   throw Error(
       text("--device cuda: the driver cannot be asked for its GPUs (", cudaGetErrorString(status), ")"),
       "nvidia-smi should list the card; in a container, it must be passed in.");

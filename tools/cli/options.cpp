@@ -5,30 +5,78 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
 #include "reference/reference_backend.h"
 
 namespace laban::tools {
 
-void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only) {
+namespace {
+
+/// The values that are paths, and what help calls them.
+struct PathFlag {
+  const char* flag;
+  PathKind kind;
+  const char* value;
+};
+constexpr PathFlag kPathFlags[] = {{"data", PathKind::any, ""},
+                                   {"media", PathKind::folder, "DIR"},
+                                   {"weights", PathKind::file, "FILE"},
+                                   {"features", PathKind::file, "FILE"},
+                                   {"packet-cache", PathKind::file, "FILE"}};
+
+/// "1 to 4096", as Argument::range has it.
+template <class T>
+std::string range_text(T low, T high) {
+  return static_cast<double>(high) >= 1e9 ? text("at least ", low) : text(low, " to ", high);
+}
+
+/// What help says of a setting beyond its sentence: a name for the value, what is allowed, the default.
+void describe(Argument& argument, const Setting& setting) {
+  std::string shown = setting.toml();
+  if (const auto* whole = std::get_if<Setting::Whole>(&setting.value)) {
+    argument.value("N").allowed(range_text(whole->low, whole->high));
+  } else if (const auto* number = std::get_if<Setting::Number>(&setting.value)) {
+    argument.value("X").allowed(range_text(number->low, number->high));
+    shown = text(*number->target);
+  } else if (const auto* word = std::get_if<Setting::Word>(&setting.value)) {
+    argument.choices(word->choices);
+    shown = *word->target;
+  } else if (const auto* numbers = std::get_if<Setting::Numbers>(&setting.value)) {
+    argument.value("X,...");
+    shown = join(*numbers->target, ",");
+  } else if (std::holds_alternative<Setting::Words>(setting.value)) {
+    argument.value("NAME,...");
+    shown = "";
+  } else if (std::holds_alternative<Setting::Scales>(setting.value)) {
+    argument.value("NAME=X,...");
+    shown = "";
+  } else {
+    shown = *std::get<Setting::Flag>(setting.value).target ? "on" : "off";
+  }
+  argument.group("Settings [" + setting.section + "]").shown_default(shown);
+  for (const PathFlag& path : kPathFlags)
+    if (setting.flag == path.flag) argument.path(path.kind).value(path.value);
+}
+
+}  // namespace
+
+void ConfigFlags::add_to(Command& command, const std::vector<std::string>& only) {
   Config defaults;
   for (const Setting& setting : settings(defaults)) {
     if (!only.empty() && std::ranges::find(only, setting.flag) == only.end()) continue;
     const std::string flag = setting.flag;
-    CLI::Option* option = nullptr;
-    if (std::holds_alternative<Setting::Flag>(setting.value)) {
-      option = command.add_flag_function(
-          "--" + flag + ",!--no-" + flag,
-          [this, flag](int64_t count) { values_.emplace_back(flag, count > 0 ? "true" : "false"); },
-          setting.help);
-    } else {
-      option = command.add_option_function<std::string>(
-          "--" + flag, [this, flag](const std::string& value) { values_.emplace_back(flag, value); },
-          setting.help + " [" + setting.toml() + "]");
-      option->type_name("");
-    }
-    option->group("Settings [" + setting.section + "]");
+    Argument& argument =
+        std::holds_alternative<Setting::Flag>(setting.value)
+            ? command.add_switch(
+                  "--" + flag + ",--no-" + flag,
+                  [this, flag](bool on) { values_.emplace_back(flag, on ? "true" : "false"); }, setting.help)
+            : command.add_text(
+                  flag == "data" ? "DATA,--data" : "--" + flag,
+                  [this, flag](const std::string& value) { values_.emplace_back(flag, value); },
+                  setting.help);
+    describe(argument, setting);
   }
 }
 
@@ -68,6 +116,27 @@ void choose_threads(Config& config) {
   if (config.data.workers == 0) config.data.workers = processors;
 }
 
+std::string chosen_device(const std::string& device, int gpu) {
+  if (device != "auto") return device;
+  const CudaStatus status = cuda_status(gpu);
+  const char* chosen = status.works ? "cuda" : "cpu";
+  std::fprintf(stderr, "device: %s (%s)\n", chosen, status.reason.c_str());
+  return chosen;
+}
+
+void choose_device(Config& config) {
+  const std::string& precision = config.machine.precision;
+  if (config.machine.device != "auto") return;
+  if (precision == "f64")
+    throw UsageError("--precision f64 needs --device reference",
+                     "Only the reference computes in f64 (slowly), and --device auto never chooses it.");
+  const std::string chosen = chosen_device(config.machine.device, static_cast<int>(config.machine.gpu));
+  if (precision == "tf32" && chosen != "cuda")
+    throw UsageError("--precision tf32 needs a GPU, and none works here",
+                     "TF32 is a format of NVIDIA's tensor cores; use --precision f32.");
+  config.machine.device = chosen;
+}
+
 std::string split_sizes(const Dataset& dataset) {
   std::string sizes;
   for (const Split split : {Split::train, Split::val, Split::test})
@@ -105,12 +174,6 @@ std::vector<std::string> transform_flags() {
           "erase",
           "mean",
           "std"};
-}
-
-std::string percent(double share) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof(buffer), "%.1f %%", 100 * share);
-  return buffer;
 }
 
 }  // namespace laban::tools

@@ -1,12 +1,12 @@
 // What train, eval and predict share: flags for the settings of a Config, and the choice of a backend.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "command_line/command.h"
 #include "core/backend.h"
 #include "data/dataset/dataset.h"
 #include "train/config/config.h"
@@ -17,7 +17,7 @@ namespace laban::tools {
 class ConfigFlags {
  public:
   /// One flag for each setting, grouped by section; `only` (flags without dashes) limits them.
-  void add_to(CLI::App& command, const std::vector<std::string>& only = {});
+  void add_to(Command& command, const std::vector<std::string>& only = {});
   /// Throws UsageError for values that do not suit.
   void apply(Config& config) const;
   /// The flags that were given, without dashes.
@@ -35,6 +35,13 @@ std::unique_ptr<Backend> make_backend(const Config& config);
 /// so that the saved config says what was used.
 void choose_threads(Config& config);
 
+/// "cuda" or "cpu" in place of "auto", whichever works here, saying which and why in a line on stderr; any
+/// other name as it is.
+std::string chosen_device(const std::string& device, int gpu);
+/// The same for a config, so that the saved one says what was used. Throws UsageError where the precision
+/// needs a device that auto does not choose.
+void choose_device(Config& config);
+
 /// "train 108, val 27, test 0 clips"
 std::string split_sizes(const Dataset& dataset);
 /// What a person should know of a dataset, on stderr.
@@ -43,7 +50,5 @@ void print_notes(const Dataset& dataset);
 std::vector<std::string> dataset_flags();
 /// The flags that say how frames become what the network sees.
 std::vector<std::string> transform_flags();
-/// "96.3 %"
-std::string percent(double share);
 
 }  // namespace laban::tools

@@ -30,6 +30,7 @@ Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
     config.machine.precision = "f64";
   }
   choose_threads(config);
+  choose_device(config);
   resolve(config);
   return config;
 }
@@ -108,13 +109,15 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
 
 }  // namespace
 
-void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
-  command.add_option("--run", run, "the run's folder: its best checkpoint, else its last");
-  command.add_option("--checkpoint", checkpoint, "or a checkpoint, for instance RUN/best.safetensors");
-  command.add_option(
-      "--weights", weights,
-      "or a file of weights (safetensors, or PyTorch's), with --model where laban did not write it");
-  command.add_option("--class-names", class_names, "of such weights: a text file with a name a line");
+void NetworkSource::add_to(Command& command, NetworkUse use) {
+  command.add("--run", run, "run folder: its best checkpoint, else its last").path(PathKind::folder);
+  command.add("--checkpoint", checkpoint, "checkpoint, for instance RUN/best.safetensors")
+      .path(PathKind::file);
+  command
+      .add("--weights", weights, "weights file (safetensors or PyTorch), with --model unless laban wrote it")
+      .path(PathKind::file);
+  command.add("--class-names", class_names, "class names for --weights: a text file, one name per line")
+      .path(PathKind::file);
   std::vector<std::string> only = model_flags();
   if (use != NetworkUse::weights) {
     only.insert(only.end(), kClipFlags.begin(), kClipFlags.end());
@@ -124,16 +127,11 @@ void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
   flags.add_to(command, only);
 }
 
-void add_view_flags(Views& views, CLI::App& command) {
-  command
-      .add_option("--views", views.clips,
-                  "clips of each video, spread evenly over it, whose answers are averaged")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command
-      .add_option("--crops", views.crops, "of each clip: 1, the center; 3, also both ends of the longer side")
-      ->check(CLI::IsMember({1, 3}))
-      ->capture_default_str();
+void add_view_flags(Views& views, Command& command) {
+  command.add("--views", views.clips, "clips per video, spread evenly over it; predictions are averaged")
+      .range(1, 1000);
+  command.add("--crops", views.crops, "crops per clip: 1, the center; 3, also both ends of the longer side")
+      .choices({"1", "3"});
 }
 
 TrainedNetwork load_network(const NetworkSource& source, NetworkUse use) {

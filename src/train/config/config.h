@@ -97,7 +97,7 @@ struct Config {
   } schedule;
 
   struct Machine {
-    std::string device = "cpu", precision = "f32";
+    std::string device = "auto", precision = "f32";
     int64_t threads = 0, gpu = 0;
     bool deterministic = true, exact_weights = false, autotune = false, graph = true;
     bool operator==(const Machine&) const = default;
@@ -177,8 +177,5 @@ ScheduleSettings schedule_settings(const Config& config, int64_t steps_per_epoch
 DatasetSettings dataset_settings(const Config& config);
 ModelSpec model_spec(const Config& config, int64_t classes);
 DType compute_type(const Config& config);
-
-/// The known names that resemble `name` most, best first; at most three, and none that is too far off.
-std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace laban

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/nearest_names.h"
 #include "train/config/config.h"
 
 namespace laban {
@@ -184,13 +185,6 @@ void assign(const Setting& setting, const std::string& value, const Origin& orig
       setting.value);
 }
 
-std::string advice_for(const std::string& name, const std::vector<std::string>& known) {
-  const std::vector<std::string> near = nearest_names(name, known);
-  std::string list;
-  for (const std::string& other : near.empty() ? known : near) list += (list.empty() ? "" : ", ") + other;
-  return (near.empty() ? "Known are: " : "Near to it: ") + list + ".";
-}
-
 }  // namespace
 
 std::string Setting::toml() const {
@@ -264,7 +258,7 @@ void apply_toml(Config& config, std::string_view toml, const std::string& source
                            "It belongs below a line [" + setting.section + "].");
       throw UsageError(at(section_node) + "there is no " + (section_node.is_table() ? "section" : "setting") +
                            " '" + section + "'",
-                       advice_for(section, known));
+                       did_you_mean(section, known));
     }
     std::vector<std::string> known;
     for (const Setting& setting : all)
@@ -274,7 +268,7 @@ void apply_toml(Config& config, std::string_view toml, const std::string& source
           std::ranges::find_if(all, [&](const Setting& s) { return s.section == section && s.key == key; });
       if (found == all.end())
         throw UsageError(at(node) + "there is no setting '" + std::string(key) + "' in [" + section + "]",
-                         advice_for(std::string(key), known));
+                         did_you_mean(std::string(key), known));
       assign(*found, node, at(node) + found->name());
     };
     const toml::table& table = *section_node.as_table();
@@ -298,35 +292,7 @@ void apply_flag(Config& config, const std::string& flag, const std::string& valu
     }
     known.push_back(setting.flag);
   }
-  throw UsageError("there is no flag --" + flag, advice_for(flag, known));
-}
-
-std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& known) {
-  // Levenshtein's distance by dynamic programming over one row.
-  const auto distance = [&](std::string_view other) {
-    std::vector<size_t> row(other.size() + 1);
-    for (size_t j = 0; j < row.size(); ++j) row[j] = j;
-    for (size_t i = 1; i <= name.size(); ++i) {
-      size_t diagonal = row[0];
-      row[0] = i;
-      for (size_t j = 1; j < row.size(); ++j) {
-        const size_t replaced = diagonal + (name[i - 1] == other[j - 1] ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-      }
-    }
-    return row.back();
-  };
-  std::vector<std::pair<size_t, std::string>> ranked;
-  for (const std::string& other : known) {
-    const size_t d = distance(other);
-    if (d <= std::max<size_t>(2, name.size() / 3)) ranked.emplace_back(d, other);
-  }
-  std::ranges::stable_sort(ranked, {}, [](const auto& entry) { return entry.first; });
-  std::vector<std::string> names;
-  for (const auto& [d, other] : ranked)
-    if (names.size() < 3) names.push_back(other);
-  return names;
+  throw UsageError("there is no flag --" + flag, did_you_mean(flag, known));
 }
 
 }  // namespace laban

@@ -88,10 +88,10 @@ TEST_CASE("unknown keys are refused with file, line and the nearest names") {
   CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\nmomentun = 0.9\n"),
                        Contains("my.toml, line 3: there is no setting 'momentun' in [optimizer]"),
                        UsageError);
-  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nmomentun = 0.9\n"), Contains("Near to it: momentum"),
+  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nmomentun = 0.9\n"), Contains("Did you mean momentum"),
                        UsageError);
   CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\n"), Contains("no section 'optimizer'"), UsageError);
-  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\n"), Contains("Near to it: optimizer"), UsageError);
+  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\n"), Contains("Did you mean optimizer"), UsageError);
   CHECK_THROWS_WITH_AS(from_toml("\nlr = 0.1\n"), Contains("line 2: 'lr' stands outside of any section"),
                        UsageError);
   CHECK_THROWS_WITH_AS(from_toml("\nlr = 0.1\n"), Contains("[optimizer]"), UsageError);
@@ -136,7 +136,7 @@ TEST_CASE("flags win over the file and are parsed whole") {
   CHECK_THROWS_WITH_AS(apply_flag(config, "mean", "0.1,,0.3"), Contains("--mean: '' is not a number"),
                        UsageError);
   CHECK_THROWS_WITH_AS(apply_flag(config, "lr-scales", "stem"), Contains("name=factor"), UsageError);
-  CHECK_THROWS_WITH_AS(apply_flag(config, "epoch", "1"), Contains("Near to it: epochs"), UsageError);
+  CHECK_THROWS_WITH_AS(apply_flag(config, "epoch", "1"), Contains("Did you mean epochs"), UsageError);
 }
 
 TEST_CASE("what no single field can tell is checked too") {
@@ -228,11 +228,4 @@ TEST_CASE("a config file that is not there is named") {
   folder.write("a.toml", "[train]\nepochs = 4\n");
   apply_config_file(config, folder.path() / "a.toml");
   CHECK(config.train.epochs == 4);
-}
-
-TEST_CASE("nearest names: by edit distance, few, and none where all are far") {
-  CHECK(nearest_names("momentun", {"lr", "momentum", "eps"}) == std::vector<std::string>{"momentum"});
-  CHECK(nearest_names("beta3", {"beta1", "beta2", "lr"}) == std::vector<std::string>{"beta1", "beta2"});
-  CHECK(nearest_names("zzzzzz", {"beta1", "momentum"}).empty());
-  CHECK(nearest_names("kitten", {"sitting", "kitte", "mitten"}).front() == "kitte");
 }
