@@ -1,8 +1,10 @@
 // laban: the program. Parses the command line, runs one subcommand, and turns errors into sentences.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -37,6 +39,8 @@ int main(int argc, char** argv) {
       .example("laban eval --run runs/clips --split test");
   try {
     run_command_line(program, LABAN_VERSION, {argv + 1, argv + argc});
+    if (std::fflush(stdout) != 0)
+      throw laban::Error(laban::text("standard output cannot be written: ", std::strerror(errno)));
     return 0;
   } catch (const laban::UsageError& error) {
     std::fprintf(stderr, "laban: %s\n", error.what());

@@ -1,11 +1,13 @@
 // Text for people, made the same way everywhere.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace laban {
 
@@ -49,6 +51,17 @@ inline std::string shell_word(std::string_view word) {
   std::string quoted = "'";
   for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
+}
+
+/// What stands between commas: "a,b" is a and b; nothing at all is an empty list.
+inline std::vector<std::string> split_at_commas(const std::string& list) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at <= list.size() && !list.empty();) {
+    const size_t comma = std::min(list.find(',', at), list.size());
+    parts.push_back(list.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return parts;
 }
 
 /// "96.3%"; a dash for what is not finite.

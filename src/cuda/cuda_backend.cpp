@@ -42,7 +42,7 @@ void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
   } catch (const Error& error) {
     throw Error(text("--device cuda: no kernel of this laban starts on the ", info.name,
                      " (compute capability ", info.major, '.', info.minor, "): ", error.sentence()),
-                text("Most likely it was built for other cards. Build it on this machine, or with "
+                text("Most likely it was built for other GPUs. Build it on this machine, or with "
                      "-DLABAN_CUDA_ARCHITECTURES=",
                      info.major, info.minor, "."));
   }

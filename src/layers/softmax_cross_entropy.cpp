@@ -12,7 +12,7 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
   require(targets.other_labels.empty() == targets.share.empty() &&
               (targets.share.empty() ||
                (targets.other_labels.shape() == samples && targets.share.shape() == samples)),
-          "SoftmaxCrossEntropyLoss: one other label and one share a sample");
+          "SoftmaxCrossEntropyLoss: one other label and one fraction per sample");
   Value loss = ctx.take(samples, ctx.master());
   if (ctx.mode != Mode::evaluate) dlogits_ = ctx.take(logits.shape(), ctx.master());
   ctx.run(SoftmaxCrossEntropy{.logits = logits.tensor(),

@@ -45,7 +45,7 @@ void freeze(const ParameterList& list, const FreezeSettings& settings) {
   for (Statistic* s : list.statistics) s->frozen = settings.norms || frozen(s->name);
   for (Counter* c : list.counters) c->frozen = settings.norms || frozen(c->name);
   if (std::ranges::all_of(list.parameters, [](const Parameter* p) { return p->frozen; }))
-    throw UsageError("every layer is frozen: nothing is left to learn", "Freeze fewer layers.");
+    throw UsageError("every layer is frozen: nothing is left to train", "Freeze fewer layers.");
 }
 
 }  // namespace laban

@@ -16,7 +16,7 @@ bool RunFolder::has_run() const {
 void RunFolder::require_free(bool overwrite) const {
   if (has_run() && !overwrite)
     throw UsageError(text(path.string(), " already holds a run"),
-                     text("Go on with it by `laban train --resume ", path.string(),
+                     text("Resume it with `laban train --resume ", path.string(),
                           "`, replace it with --overwrite, or choose another --run."));
 }
 

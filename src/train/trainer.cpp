@@ -129,7 +129,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
     throw Error(
         text("the clips of ", dataset_.root.string(), " are no longer those that the run began with (",
              info.dataset.substr(0, info.dataset.find(',')), " then, ", dataset_.items.size(), " now)"),
-        "To go on, put the dataset back as it was; or begin a new run.");
+        "To continue, restore the dataset; or start a new run.");
   checkpoint.load_weights(network_.store());
   checkpoint.load_optimizer(network_.store(), optimizer_);
   state_ = info.state;

@@ -67,6 +67,8 @@ TEST_CASE("laban alone prints its help and succeeds, as do help, -h and --help")
   CHECK(laban_line("-v").out == version.out);
   CHECK(laban_line("-V").out == version.out);
   CHECK(laban_line("bench").out == test::help_of("bench"));
+  // A disk that is full is no success.
+  CHECK(test::wait_for(test::start_program({"help"}, "/dev/full", "/dev/null")) == 1);
 }
 
 TEST_CASE("help of every command: complete, and readable in 80 columns") {

@@ -36,7 +36,7 @@ class Bash {
   std::set<std::string> offers(const std::vector<std::string>& words) const {
     std::string script = text("set -u; cd ", shell_word(folder_.path().string()),
                               "; source ./completion || exit 1; COMP_WORDS=(laban");
-    for (const std::string& word : words) script += " " + shell_word(word);
+    for (const std::string& word : words) script += text(" ", shell_word(word));
     script += text("); COMP_CWORD=", words.size(), "; _laban; printf '%s\\n' \"${COMPREPLY[@]}\" >offered");
     REQUIRE(std::system(text("bash -c ", shell_word(script)).c_str()) == 0);
     std::istringstream lines(read_file(folder_.path() / "offered"));
@@ -88,7 +88,7 @@ TEST_CASE("bash: every command and every flag of its help is offered") {
   for (const std::string& command : test::all_commands()) {
     if (command.empty() || command == "bench") continue;
     CAPTURE(command);
-    CHECK(script.find("  '" + command + "')\n") != std::string::npos);
+    CHECK(script.find(text("  '", command, "')\n")) != std::string::npos);
   }
 }
 
@@ -118,7 +118,7 @@ TEST_CASE("manual pages: one for each command, without warnings of groff") {
   std::set<std::string> wanted, found;
   for (const std::string& command : test::all_commands()) {
     std::string name = "laban";
-    for (const std::string& word : test::words(command)) name += "-" + word;
+    for (const std::string& word : test::words(command)) name += text("-", word);
     wanted.insert(name + ".1");
   }
   for (const auto& entry : fs::directory_iterator(folder.path()))

@@ -6,6 +6,7 @@
 #include <regex>
 #include <sstream>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "program/help_text.h"
 #include "program/retired_words.h"
@@ -16,16 +17,16 @@ namespace fs = std::filesystem;
 namespace {
 
 /// The retired words in a text, with what stands around them.
-std::vector<std::string> retired_in(std::string text) {
-  std::ranges::transform(text, text.begin(),
+std::vector<std::string> retired_in(std::string said) {
+  std::ranges::transform(said, said.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   std::vector<std::string> found;
   for (const test::RetiredWord& word : test::kRetiredWords) {
-    const std::regex pattern(std::string("\\b(") + word.pattern + ")\\b");
-    for (auto at = std::sregex_iterator(text.begin(), text.end(), pattern); at != std::sregex_iterator();
+    const std::regex pattern(text("\\b(", word.pattern, ")\\b"));
+    for (auto at = std::sregex_iterator(said.begin(), said.end(), pattern); at != std::sregex_iterator();
          ++at) {
       const auto from = static_cast<size_t>(std::max<std::ptrdiff_t>(0, at->position() - 30));
-      found.push_back("'" + at->str() + "' (" + word.instead + ") in: ..." + text.substr(from, 80));
+      found.push_back(text("'", at->str(), "' (", word.instead, ") in: ...", said.substr(from, 80)));
     }
   }
   return found;
@@ -42,6 +43,9 @@ std::string literals_of(const std::string& source) {
         i += 3;
       else if (i + 2 < source.size() && source[i + 2] == '\'')
         i += 2;
+    } else if (source[i] == '"' && i > 0 && source[i - 1] == 'R') {  // scripts and style sheets
+      const std::string end = text(")", source.substr(i + 1, source.find('(', i) - i - 1), "\"");
+      i = std::min(source.find(end, i), source.size() - end.size()) + end.size() - 1;
     } else if (source[i] == '"') {
       for (++i; i < source.size() && source[i] != '"'; ++i) {
         if (source[i] == '\\') ++i;
@@ -72,14 +76,31 @@ TEST_CASE("no retired word in any command's help") {
 }
 
 TEST_CASE("no retired word in what the program prints") {
-  for (const char* folder : {"tools/commands", "tools/cli", "tools/command_line", "tools/bench"})
-    for (const auto& entry : fs::directory_iterator(fs::path(LABAN_SOURCE_DIR) / folder)) {
+  // Where such a word is a term of the field, a key of a file, or a verb.
+  struct Allowed {
+    const char *where, *word;
+  };
+  constexpr Allowed kAllowed[] = {{"src/data/", "packet"},
+                                  {"src/data/dataset/clip_files.cpp", "validate"},
+                                  {"src/train/report/", "'card'"},
+                                  {"src/cuda/conv/plan_file.cpp", "'cards'"},
+                                  {"src/layers/parameter.cpp", "'share'"},
+                                  {"tools/commands/man.cpp", "/usr/local/share"}};
+  const fs::path root = LABAN_SOURCE_DIR;
+  for (const char* folder : {"tools", "src"})
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       if (entry.path().extension() != ".cpp") continue;
-      CAPTURE(entry.path().string());
+      const std::string file = entry.path().lexically_relative(root).generic_string();
+      CAPTURE(file);
       // Names of files in #include are no words, and neither are flags, keys of JSON or names with underscores.
-      std::string source = std::regex_replace(read_file(entry.path()), std::regex("#include[^\n]*"), "");
-      std::string literals =
+      const std::string source =
+          std::regex_replace(read_file(entry.path()), std::regex("#include[^\n]*"), "");
+      const std::string literals =
           std::regex_replace(literals_of(source), std::regex("[a-z0-9]+([-_][a-z0-9]+)+"), "");
-      for (const std::string& found : retired_in(literals)) FAIL_CHECK(found);
+      for (const std::string& found : retired_in(literals))
+        if (std::ranges::none_of(kAllowed, [&](const Allowed& allowed) {
+              return file.starts_with(allowed.where) && found.find(allowed.word) != std::string::npos;
+            }))
+          FAIL_CHECK(found);
     }
 }

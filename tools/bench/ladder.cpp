@@ -27,7 +27,7 @@ void run(const Options& options) {
   const LadderTimes times = time_ladder(options.gpu, shape, dtype);
   const double peak = times.copy_gbyte_per_second;
   if (options.json) {
-    nlohmann::ordered_json out = {{"card", times.card},
+    nlohmann::ordered_json out = {{"gpu", times.card},
                                   {"shape_nthwc", {shape.n, shape.t, shape.h, shape.w, shape.c}},
                                   {"precision", options.precision},
                                   {"gbyte", times.gbyte},

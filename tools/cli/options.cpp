@@ -29,7 +29,7 @@ constexpr PathFlag kPathFlags[] = {{"data", PathKind::any, ""},
 /// "1 to 4096", as Argument::range has it.
 template <class T>
 std::string range_text(T low, T high) {
-  return static_cast<double>(high) >= 1e9 ? text("at least ", low) : text(low, " to ", high);
+  return static_cast<double>(high) >= 1e6 ? text("at least ", low) : text(low, " to ", high);
 }
 
 /// What help says of a setting beyond its sentence: a name for the value, what is allowed, the default.

@@ -7,6 +7,7 @@
 #include "cli/weights_notes.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "cuda/make_backend.h"
 #include "train/run_folder.h"
 #include "weights/load.h"
 
@@ -30,6 +31,10 @@ Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
     config.machine.precision = "f64";
   }
   choose_threads(config);
+  // What was trained on a GPU can be used without one.
+  if (config.machine.device == "cuda" && !has(flags.given(), "device") &&
+      !cuda_status(static_cast<int>(config.machine.gpu)).works)
+    config.machine.device = "auto";
   choose_device(config);
   resolve(config);
   return config;
@@ -49,7 +54,7 @@ TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
   for (const std::string& flag : source.flags.given())
     if (has(model_flags(), flag) || has(kClipFlags, flag))
       throw UsageError(text("--", flag, " goes with --weights only"),
-                       "A checkpoint knows its model, and how the clips were made that it has learned from.");
+                       "A checkpoint knows its model, and how its training clips were made.");
   if (!source.class_names.empty())
     throw UsageError("--class-names goes with --weights only",
                      "A checkpoint knows the names of its classes.");
@@ -81,7 +86,7 @@ std::vector<std::string> class_names(const NetworkSource& source, const StateDic
     return {};
   }
   if (static_cast<int64_t>(names.size()) != classes)
-    throw FileError(origin, text("names ", names.size(), " classes, but the weights tell apart ", classes));
+    throw FileError(origin, text("names ", names.size(), " classes, but the weights have ", classes));
   return names;
 }
 
@@ -90,7 +95,8 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
   CheckpointInfo info;
   const Notes notes = apply_notes(info.config, state, source.flags.given());
   if (!notes.model && !has(source.flags.given(), "model"))
-    throw UsageError("which model are the weights of?", "Give --model; laban describe lists them.");
+    throw UsageError("--weights needs --model: the file does not say which model it is for",
+                     "laban help describe lists the models.");
   const bool headless = use == NetworkUse::features && !has_head(state);
   const int64_t classes = headless ? 1 : classes_of(state);
   const HeadPolicy policy = headless ? HeadPolicy::keep_own : HeadPolicy::must_fit;
@@ -137,7 +143,7 @@ void add_view_flags(Views& views, Command& command) {
 TrainedNetwork load_network(const NetworkSource& source, NetworkUse use) {
   const auto given = !source.run.empty() + !source.checkpoint.empty() + !source.weights.empty();
   if (given != 1)
-    throw UsageError("which network?", "Give one of --run RUN, --checkpoint FILE and --weights FILE.");
+    throw UsageError("no network is given", "Give one of --run RUN, --checkpoint FILE and --weights FILE.");
   return source.weights.empty() ? from_checkpoint(source, use) : from_weights(source, use);
 }
 

@@ -12,7 +12,7 @@
 namespace laban::tools {
 namespace {
 
-constexpr int64_t kAsGoodAsInfinite = 1'000'000'000;  // a bound that only keeps numbers countable
+constexpr int64_t kAsGoodAsInfinite = 1'000'000;  // a bound that only keeps numbers countable
 
 /// The whole text as a number; nothing where it is none, or does not fit.
 template <class T>
@@ -27,16 +27,6 @@ template <class T>
 std::string bounds_text(T low, T high) {
   if (static_cast<double>(high) >= static_cast<double>(kAsGoodAsInfinite)) return text("at least ", low);
   return text(low, " to ", high);
-}
-
-std::vector<std::string> split_at_commas(const std::string& value) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at <= value.size() && !value.empty();) {
-    const size_t comma = std::min(value.find(',', at), value.size());
-    parts.push_back(value.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
 }
 
 std::string default_of(const Argument::Target& target) {

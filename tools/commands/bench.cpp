@@ -125,13 +125,13 @@ void run_ops(Options& options) {
   if (peaks.gbyte_per_second > 0)
     std::printf("  at best here     %8.1f GB/s (a copy), %.1f GFLOP/s (a matrix product)\n",
                 peaks.gbyte_per_second, peaks.gflop_per_second);
-  std::printf("\n%9s %7s %6s %9s %9s %9s  %s\n", "ms/step", "share", "runs", "GFLOP/s", "GB/s", "roofline",
+  std::printf("\n%9s %8s %6s %9s %9s %9s  %s\n", "ms/step", "fraction", "runs", "GFLOP/s", "GB/s", "roofline",
               "op");
   for (const auto& [name, time] : rows)
-    std::printf("%9.3f %6.1f%% %6.0f %9.1f %9.1f %8.0f%%  %s\n", 1e3 * time.seconds / steps,
+    std::printf("%9.3f %7.1f%% %6.0f %9.1f %9.1f %8.0f%%  %s\n", 1e3 * time.seconds / steps,
                 100 * time.seconds / total, static_cast<double>(time.runs) / steps, time.gflop / time.seconds,
                 time.gbyte / time.seconds, 100 * peaks.share(time), name.c_str());
-  std::printf("%9.3f %6.1f%% %36s  between ops\n", 1e3 * (total - booked) / steps,
+  std::printf("%9.3f %7.1f%% %36s  between ops\n", 1e3 * (total - booked) / steps,
               100 * (total - booked) / total, "");
 }
 

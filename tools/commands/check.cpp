@@ -104,7 +104,7 @@ const char* advice_for(FindingKind kind) {
     case FindingKind::label_conflict:
       return "one of the labels is wrong";
     case FindingKind::shared_source:
-      return "a network may know the dancer or the room; let laban split by source, or name groups in "
+      return "a network may recognize the dancer or the background; split by source, or name groups in "
              "split.csv";
     case FindingKind::variable_rate:
       return "frames are counted, not timed; `--sampler dense --fps` uses the mean rate";

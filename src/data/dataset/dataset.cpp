@@ -19,7 +19,7 @@ const Layout& layout_called(const std::string& name) {
     if (name == layout.name) return layout;
     known += text(", ", layout.name);
   }
-  throw UsageError(text("there is no dataset layout \"", name, "\""), "Known are: " + known + ".");
+  throw UsageError(text("there is no dataset layout \"", name, "\""), "Available: " + known + ".");
 }
 
 /// "no split.csv (looked for split.csv (columns path,label,split))"...

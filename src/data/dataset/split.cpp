@@ -50,7 +50,7 @@ constexpr size_t kYoutubeId = 11;
 void validate(const SplitSettings& s) {
   if (!(s.train > 0) || !(s.val >= 0) || !(s.train + s.val <= 1 + 1e-9))
     throw UsageError(text("clips cannot be split ", s.train, " to train and ", s.val, " to val"),
-                     "Choose shares that add up to 1 at most, with something to train on.");
+                     "Choose fractions that add up to 1 at most, with something to train on.");
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

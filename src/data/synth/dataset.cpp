@@ -67,12 +67,12 @@ void prepare_folder(const DatasetPlan& plan, const std::vector<Task>& tasks) {
     const nlohmann::json found = nlohmann::json::parse(in, nullptr, false);
     if (found != wanted)
       throw UsageError(
-          text(plan.folder.string(), " already holds another data set: ",
+          text(plan.folder.string(), " already holds another dataset: ",
                found.is_discarded() ? "its dataset.json cannot be read" : found.dump(), ", but asked for is ",
                wanted.dump()),
           "Choose another folder, or delete this one, or ask for the same seed, size and splits.");
   } else if (fs::exists(plan.folder, failed) && !fs::is_empty(plan.folder, failed)) {
-    throw UsageError(text(plan.folder.string(), " is not empty, and not a data set of laban's"),
+    throw UsageError(text(plan.folder.string(), " is not empty, and not a dataset that laban made"),
                      "Choose a new folder for the dances.");
   }
   for (const std::string_view dance : kDanceNames) {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/nearest_names.h"
+#include "core/text.h"
 #include "train/config/config.h"
 
 namespace laban {
@@ -132,16 +133,6 @@ std::optional<T> parse(std::string_view value) {
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc{} || end != value.data() + value.size()) return std::nullopt;
   return number;
-}
-
-std::vector<std::string> split_at_commas(const std::string& value) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at <= value.size() && !value.empty();) {
-    const size_t comma = std::min(value.find(',', at), value.size());
-    parts.push_back(value.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
 }
 
 void assign(const Setting& setting, const std::string& value, const Origin& origin) {

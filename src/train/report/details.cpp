@@ -50,7 +50,7 @@ std::string confusions_table(const Evaluation& e) {
                    [](const Pair& a, const Pair& b) { return a.count > b.count; });
   std::string html =
       "<table><thead><tr><th>true class</th><th class=\"words\">taken "
-      "for</th><th>clips</th><th>share</th></tr></thead><tbody>";
+      "for</th><th>clips</th><th>fraction</th></tr></thead><tbody>";
   for (size_t i = 0; i < std::min<size_t>(6, pairs.size()); ++i) {
     const Pair& p = pairs[i];
     html += text("<tr><td>", escape(e.classes[p.truth]), "</td><td class=\"words\">",
@@ -107,7 +107,7 @@ std::string classes_section(const ReportInput& input) {
   const std::string split = input.run.test ? "test" : "validation";
   html += text("<p class=\"sub\">On the ", split,
                " clips. A row of the matrix is a true class, a column what the network named; the color is "
-               "the share of the row.</p>");
+               "the fraction of the row.</p>");
   const std::string matrix = confusion_chart(e->classes, e->confusion);
   html += "<div class=\"split\"><figure class=\"card\"><figcaption>Confusion matrix</figcaption>";
   html += matrix.empty() ? note("The evaluation holds no confusion matrix.")

@@ -236,7 +236,7 @@ std::string learning_section(const RunRecord& run) {
   if (run.steps.empty())
     rate.series.push_back(series("learning rate", "plain", run.epochs, &EpochRow::lr, false));
   LineChart waiting{
-      .label = "Share of time spent waiting for data", .x_label = "step", .percent = true, .x_end = last};
+      .label = "Fraction of time spent waiting for data", .x_label = "step", .percent = true, .x_end = last};
   waiting.y_low = 0, waiting.y_high = 1;
   waiting.series.push_back(background(run.steps, &StepRow::waiting, "plain", false));
 
@@ -244,7 +244,7 @@ std::string learning_section(const RunRecord& run) {
   html += figure("Loss", keys, line_chart(loss), "No loss is on record.");
   html += figure("Accuracy", keys, line_chart(accuracy), "No accuracy is on record.");
   html += figure("Learning rate", "", line_chart(rate), "No learning rate is on record.");
-  html += figure("Waiting for data, share of the time", "", line_chart(waiting),
+  html += figure("Waiting for data, fraction of the time", "", line_chart(waiting),
                  "The time spent waiting for data is not on record.");
   html += "</div>";
   std::string pace;

@@ -201,11 +201,11 @@ TEST_CASE("stood in: tensors and workspaces of libraries stay in one allocation"
 
 TEST_CASE("stood in: no room, in a sentence") {
   const std::string sentence = error_of([] { allocate_device(size_t{9} << 30); });
-  CHECK(sentence == "the GPU has no room for 9 GiB more; 8 GiB are free");
+  CHECK(sentence == "the GPU has not enough memory for 9 GiB more; 8 GiB are free");
   CHECK(cudaGetLastError() == cudaSuccess);  // the next launch must not report it
   const auto some = allocate_device(size_t{1} << 20);
   Card::the_one().fail_next("cudaMalloc", cudaErrorMemoryAllocation);
-  CHECK(error_of([] { allocate_device(1000); }).find("the GPU has no room for 0 GiB more; ") == 0);
+  CHECK(error_of([] { allocate_device(1000); }).find("the GPU has not enough memory for 0 GiB more; ") == 0);
   CHECK(error_of([] { allocate_device(1000); }) == "");
   Card::the_one().fail_next("cudaMalloc", cudaErrorIllegalAddress);
   CHECK(error_of([] { allocate_device(1000); }).find("cudaMalloc failed: ") == 0);
