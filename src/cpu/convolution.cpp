@@ -245,7 +245,8 @@ class Convolutions::GradientPlan {
   size_t scratchpad_ = 0, gradient_ = 0, scratch_ = 0;
 };
 
-Convolutions::Convolutions(int threads, bool native_bf16) : threads_(threads), native_bf16_(native_bf16) {}
+Convolutions::Convolutions(int threads, bool native_bf16)
+    : threads_(threads), team_(granted_threads(threads)), native_bf16_(native_bf16) {}
 Convolutions::~Convolutions() = default;
 
 Convolutions::Key Convolutions::key_of(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
@@ -263,12 +264,12 @@ Convolutions::TransformPlan& Convolutions::transform_plan(ConvDirection directio
                                                           const ConvGeometry& geometry, DType dtype,
                                                           bool with_bias) {
   auto& plan = transforms_[key_of(direction, geometry, dtype, with_bias)];
-  if (!plan) {
-    const ThreadCountScope scope(threads_);  // oneDNN fixes the number of threads when a primitive is made
-    const DType computed = native_bf16_ ? dtype : DType::f32;
-    plan = std::make_unique<TransformPlan>(dnn_, direction, folded(geometry), dtype, computed, with_bias,
-                                           threads_);
-  }
+  if (!plan)
+    with_team(team_, [&] {
+      const DType computed = native_bf16_ ? dtype : DType::f32;
+      plan = std::make_unique<TransformPlan>(dnn_, direction, folded(geometry), dtype, computed, with_bias,
+                                             threads_);
+    });
   return *plan;
 }
 Convolutions::TransformPlan& Convolutions::plan(const ConvForward& op) {
@@ -282,12 +283,13 @@ Convolutions::GradientPlan& Convolutions::plan(const ConvBackwardWeights& op) {
   const ConvGeometry geometry{op.x.shape, op.dy.shape, op.window};
   const bool with_bias = !op.dbias.empty();
   auto& plan = gradients_[key_of(ConvDirection::weights, geometry, op.x.dtype, with_bias)];
-  if (!plan) {
-    const ThreadCountScope scope(threads_);
-    const bool native = native_bf16_ && !kernel_exceeds_input(geometry);
-    const DType computed = native ? op.x.dtype : DType::f32;
-    plan = std::make_unique<GradientPlan>(dnn_, folded(geometry), op.x.dtype, computed, with_bias, threads_);
-  }
+  if (!plan)
+    with_team(team_, [&] {
+      const bool native = native_bf16_ && !kernel_exceeds_input(geometry);
+      const DType computed = native ? op.x.dtype : DType::f32;
+      plan =
+          std::make_unique<GradientPlan>(dnn_, folded(geometry), op.x.dtype, computed, with_bias, threads_);
+    });
   return *plan;
 }
 
@@ -306,20 +308,21 @@ void Convolutions::prepare(const ConvBackwardData& op) {
 void Convolutions::prepare(const ConvBackwardWeights& op) { plan(op); }
 
 void Convolutions::run(const ConvForward& op, Scratch scratch) {
-  const ThreadCountScope scope(threads_);
   TransformPlan& p = plan(op);
-  const void* weights = p.layout() ? packed_.get(op.w.data, op.weights_version, p.layout()) : op.w.data;
-  p.run(dnn_, op.x, weights, op.bias, op.y, false, scratch);
+  with_team(team_, [&] { p.run(dnn_, op.x, weights_for(p, op), op.bias, op.y, false, scratch); });
 }
 void Convolutions::run(const ConvBackwardData& op, Scratch scratch) {
-  const ThreadCountScope scope(threads_);
   TransformPlan& p = plan(op);
-  const void* weights = p.layout() ? packed_.get(op.w.data, op.weights_version, p.layout()) : op.w.data;
-  p.run(dnn_, op.dy, weights, {}, op.dx, op.accumulate, scratch);
+  with_team(team_, [&] { p.run(dnn_, op.dy, weights_for(p, op), {}, op.dx, op.accumulate, scratch); });
 }
 void Convolutions::run(const ConvBackwardWeights& op, Scratch scratch) {
-  const ThreadCountScope scope(threads_);
-  plan(op).run(dnn_, op, scratch);
+  GradientPlan& p = plan(op);
+  with_team(team_, [&] { p.run(dnn_, op, scratch); });
+}
+
+template <class Op>
+const void* Convolutions::weights_for(const TransformPlan& plan, const Op& op) {
+  return plan.layout() ? packed_.get(op.w.data, op.weights_version, plan.layout()) : op.w.data;
 }
 
 }  // namespace laban::cpu

@@ -30,6 +30,8 @@ class Convolutions {
   void run(const ConvBackwardData& op, Scratch scratch);
   void run(const ConvBackwardWeights& op, Scratch scratch);
 
+  /// The threads that oneDNN computes with: fewer than asked for where OpenMP grants fewer.
+  int team() const { return team_; }
   void distrust_packed_weights() { packed_.distrust(); }
 
  private:
@@ -45,7 +47,12 @@ class Convolutions {
   TransformPlan& transform_plan(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
                                 bool with_bias);
 
-  int threads_;
+  /// The weights as the plan wants them, packed where they are not yet.
+  template <class Op>
+  const void* weights_for(const TransformPlan& plan, const Op& op);
+
+  int threads_;  // asked for: our own kernels cut their work into as many parts, whoever computes them
+  int team_;     // granted: what oneDNN's primitives are made for
   bool native_bf16_;
   OneDnn dnn_;
   PackedWeights packed_;

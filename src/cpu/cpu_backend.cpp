@@ -1,5 +1,6 @@
 #include "cpu/cpu_backend.h"
 
+#include "core/processors.h"
 #include "cpu/convolution.h"
 #include "cpu/parallel.h"
 
@@ -13,10 +14,24 @@ bool computes_natively(Bf16Compute bf16) {
 }  // namespace
 
 CpuBackend::CpuBackend(int threads, Bf16Compute bf16)
-    : threads_(threads > 0 ? threads : omp_get_max_threads()),
+    : threads_(threads > 0 ? threads : default_threads()),
       convolutions_(std::make_unique<cpu::Convolutions>(threads_, computes_natively(bf16))) {}
 
 CpuBackend::~CpuBackend() = default;
+
+int CpuBackend::default_threads() { return cpu::default_threads(); }
+
+std::string CpuBackend::note() const {
+  const int team = convolutions_->team(), processors = available_processors();
+  if (team < threads_)
+    return text("OpenMP grants ", team, " of the ", threads_,
+                " threads asked for (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS): slower, and some gradients of "
+                "weights round differently than with all of them");
+  if (processors < threads_)
+    return text(threads_, " threads share ", processors, processors == 1 ? " processor" : " processors",
+                ": slower, to the same bits as on as many processors");
+  return {};
+}
 
 std::unique_ptr<Memory> CpuBackend::allocate(size_t bytes) {
   // New memory may lie where weights used to, and packed copies are found by address.

@@ -5,7 +5,8 @@
 // OpenMP threads. f64 falls through to the reference, as do the ops that cost nothing. How it works, and why:
 // docs/cpu-backend.md.
 //
-// One thread uses a backend at a time. Results are bit for bit the same for a given number of threads.
+// One thread uses a backend at a time. Results are bit for bit the same for a given number of threads; where
+// OpenMP grants fewer of them, oneDNN's gradients of weights alone may round differently.
 #pragma once
 
 #include <memory>
@@ -27,12 +28,18 @@ enum class Bf16Compute {
 
 class CpuBackend : public ReferenceBackend {
  public:
-  /// `threads`: 0 takes what OpenMP offers (all processors this program may use, or OMP_NUM_THREADS).
+  /// `threads`: 0 takes default_threads().
   explicit CpuBackend(int threads = 0, Bf16Compute bf16 = Bf16Compute::automatic);
   ~CpuBackend() override;
 
+  /// One for each processor that this process may use (affinity mask, cgroups), fewer where OpenMP is told so
+  /// by OMP_NUM_THREADS, OMP_THREAD_LIMIT or OMP_MAX_ACTIVE_LEVELS.
+  static int default_threads();
+
   std::string_view name() const override { return "cpu"; }
   int threads() const { return threads_; }
+  /// Where OpenMP grants fewer threads than asked for, or there are fewer processors.
+  std::string note() const override;
 
   std::unique_ptr<Memory> allocate(size_t bytes) override;
 

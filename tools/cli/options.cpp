@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
 #include "core/error.h"
+#include "core/processors.h"
 #include "core/text.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
@@ -60,6 +60,11 @@ void describe(Argument& argument, const Setting& setting) {
     if (setting.flag == path.flag) argument.path(path.kind).value(path.value);
 }
 
+void print_note(const Backend& backend) {
+  if (const std::string note = backend.note(); !note.empty())
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+}
+
 }  // namespace
 
 void ConfigFlags::add_to(Command& command, const std::vector<std::string>& only) {
@@ -103,17 +108,17 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
                                       .exact_weights = config.machine.exact_weights,
                                       .graph = config.machine.graph,
                                       .plans = default_plan_file()});
-    if (const std::string note = backend->note(); !note.empty())
-      std::fprintf(stderr, "note: %s\n", note.c_str());
+    print_note(*backend);
     return backend;
   }
-  return std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+  auto backend = std::make_unique<CpuBackend>(static_cast<int>(config.machine.threads));
+  print_note(*backend);
+  return backend;
 }
 
 void choose_threads(Config& config) {
-  const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  if (config.machine.threads == 0) config.machine.threads = processors;
-  if (config.data.workers == 0) config.data.workers = processors;
+  if (config.machine.threads == 0) config.machine.threads = CpuBackend::default_threads();
+  if (config.data.workers == 0) config.data.workers = available_processors();
 }
 
 std::string chosen_device(const std::string& device, int gpu) {

@@ -31,8 +31,8 @@ class ConfigFlags {
 /// build has none.
 std::unique_ptr<Backend> make_backend(const Config& config);
 
-/// Writes this machine's number of processors where the config leaves the number of threads or workers open,
-/// so that the saved config says what was used.
+/// Writes the number of processors that this process may use where the config leaves the number of threads or
+/// workers open, so that the saved config says what was used. OpenMP's limits count for threads.
 void choose_threads(Config& config);
 
 /// "cuda" or "cpu" in place of "auto", whichever works here, saying which and why in a line on stderr; any

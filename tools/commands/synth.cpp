@@ -3,12 +3,12 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "core/processors.h"
 #include "data/synth/clip.h"
 #include "data/synth/dataset.h"
 
@@ -62,8 +62,7 @@ void run(const Options& options, bool clips_given) {
   synth::DatasetPlan plan;
   plan.folder = options.folder;
   plan.seed = options.seed;
-  plan.workers = options.workers > 0 ? options.workers
-                                     : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  plan.workers = options.workers > 0 ? options.workers : available_processors();
   parse_size(options.size, plan);
   if (options.split.empty()) {
     plan.clips[1] = options.clips / 10;

@@ -145,14 +145,14 @@ TEST_CASE("draws: ranges, and every op of RandAugment equally often") {
 }
 
 TEST_CASE("settings that make no sense are refused") {
-  CHECK_THROWS_AS(check(AugmentSettings{.hue = 0.6}), UsageError);
-  CHECK_THROWS_AS(check(AugmentSettings{.rand_magnitude = 31}), UsageError);
-  CHECK_THROWS_AS(check(AugmentSettings{.erase = 1.5}), UsageError);
-  CHECK_THROWS_AS(check(AugmentSettings{.brightness = -1}), UsageError);
-  CHECK_THROWS_AS(check(TransformSettings{.area_min = 0.5, .area_max = 0.2}), UsageError);
-  CHECK_THROWS_AS(check(TransformSettings{.rule = ScaleRule::stretch, .stretch_width = 100}), UsageError);
-  CHECK_THROWS_AS(check(TransformSettings{.flip_vertically = 2}), UsageError);
-  CHECK_NOTHROW(check(TransformSettings{.augment = {.brightness = 0.4, .rand_augment = 2, .erase = 1}}));
+  CHECK_THROWS_AS(validate(AugmentSettings{.hue = 0.6}), UsageError);
+  CHECK_THROWS_AS(validate(AugmentSettings{.rand_magnitude = 31}), UsageError);
+  CHECK_THROWS_AS(validate(AugmentSettings{.erase = 1.5}), UsageError);
+  CHECK_THROWS_AS(validate(AugmentSettings{.brightness = -1}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.area_min = 0.5, .area_max = 0.2}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.rule = ScaleRule::stretch, .stretch_width = 100}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.flip_vertically = 2}), UsageError);
+  CHECK_NOTHROW(validate(TransformSettings{.augment = {.brightness = 0.4, .rand_augment = 2, .erase = 1}}));
 }
 
 TEST_CASE("RandomResizedCrop shows the drawn share and aspect") {

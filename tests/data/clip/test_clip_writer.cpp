@@ -246,12 +246,12 @@ TEST_CASE("center geometry: least scale, halves to even, no flip") {
 }
 
 TEST_CASE("settings that cannot make a clip are refused") {
-  CHECK_THROWS_AS(check(TransformSettings{.crop = 0}), UsageError);
-  CHECK_THROWS_AS(check(TransformSettings{.short_side_min = 100, .crop = 112}), UsageError);
-  CHECK_THROWS_AS(check(TransformSettings{.short_side_min = 200, .short_side_max = 150}), UsageError);
-  CHECK_THROWS_AS(check(TransformSettings{.flip = 1.5}), UsageError);
-  CHECK_THROWS_AS(check(TransformSettings{.std = {1, 0, 1}}), UsageError);
-  CHECK_NOTHROW(check(TransformSettings{}));
+  CHECK_THROWS_AS(validate(TransformSettings{.crop = 0}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.short_side_min = 100, .crop = 112}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.short_side_min = 200, .short_side_max = 150}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.flip = 1.5}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.std = {1, 0, 1}}), UsageError);
+  CHECK_NOTHROW(validate(TransformSettings{}));
 }
 
 TEST_CASE("three crops: the center and both ends of the longer side") {

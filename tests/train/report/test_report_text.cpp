@@ -3,9 +3,11 @@
 #include <cmath>
 #include <string>
 
+#include "core/text.h"
 #include "train/report/text.h"
 
 using namespace laban::report;
+using laban::percent;
 
 TEST_CASE("escape leaves nothing that HTML could take for markup") {
   CHECK(escape("<script>alert('x')</script>") == "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;");
