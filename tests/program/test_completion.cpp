@@ -34,12 +34,15 @@ class Bash {
     fs::create_directory(folder_.path() / "some folder");
   }
   std::set<std::string> offers(const std::vector<std::string>& words) const {
+    const test::TemporaryFolder out;
+    const fs::path offered = out.path() / "offered";
     std::string script = text("set -u; cd ", shell_word(folder_.path().string()),
                               "; source ./completion || exit 1; COMP_WORDS=(laban");
     for (const std::string& word : words) script += text(" ", shell_word(word));
-    script += text("); COMP_CWORD=", words.size(), "; _laban; printf '%s\\n' \"${COMPREPLY[@]}\" >offered");
+    script += text("); COMP_CWORD=", words.size(), "; _laban; printf '%s\\n' \"${COMPREPLY[@]}\" >",
+                   shell_word(offered.string()));
     REQUIRE(std::system(text("bash -c ", shell_word(script)).c_str()) == 0);
-    std::istringstream lines(read_file(folder_.path() / "offered"));
+    std::istringstream lines(read_file(offered));
     std::set<std::string> found;
     for (std::string line; std::getline(lines, line);)
       if (!line.empty()) found.insert(line);

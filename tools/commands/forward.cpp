@@ -295,8 +295,7 @@ void add_forward(Command& program) {
       {"model",        "midplanes",   "shortcut",  "norm-eps",  "dropout", "seed",      "label-smoothing",
        "optimizer",    "lr",          "momentum",  "nesterov",  "beta1",   "beta2",     "eps",
        "weight-decay", "decay-norms", "clip-norm", "lr-scales", "device",  "precision", "threads"});
-  command.example(
-      "laban forward --weights net.pt --model r3d_18 --input clips.safetensors -o out.safetensors");
+  command.example("laban forward --weights w.safetensors --input x.safetensors -o y.safetensors");
   command.action([options] { run(*options); });
 }
 

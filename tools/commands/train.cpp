@@ -270,7 +270,7 @@ void add_train(Command& program) {
       .shown_default("");
   options->flags.add_to(command);
   command.example("laban train clips --epochs 30")
-      .example("laban train clips --weights r2plus1d.pt --model r2plus1d_18 --preset torchvision")
+      .example("laban train clips --weights r3d_18.pt --model r3d_18 --preset torchvision")
       .example("laban train --resume runs/clips --epochs 60");
   command.action([options] { options->resume.empty() ? train_anew(*options) : go_on(*options); });
 }
