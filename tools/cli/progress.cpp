@@ -76,7 +76,7 @@ void Progress::update(int64_t done, const std::vector<std::string>& notes) {
 }
 
 void Progress::finish(const std::vector<std::string>& notes) {
-  draw(last_done_, notes);
+  if (terminal_ || shown_done_ != last_done_ || !notes.empty()) draw(last_done_, notes);
   if (open_) std::fputc('\n', out_);
   open_ = false;
 }
@@ -96,6 +96,7 @@ void Progress::draw(int64_t done, const std::vector<std::string>& notes) {
     time = duration_text(elapsed);
   else if (fraction > 0)
     time = duration_text(elapsed / fraction - elapsed) + " left";
+  shown_done_ = done;
   const std::string count = text(done, "/", total_);
   const auto line = [&](const std::string& bar, size_t shown) {
     std::string all = title_ + " " + bar + count;

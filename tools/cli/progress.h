@@ -41,7 +41,7 @@ class Progress {
   bool terminal_;
   bool open_ = false;  // the terminal's current line holds a bar
   Clock::time_point start_, last_shown_;
-  int64_t last_done_ = 0, last_tenth_ = 0;
+  int64_t last_done_ = 0, shown_done_ = -1, last_tenth_ = 0;
 };
 
 /// "0:42", "3:05", "1:02:03".
