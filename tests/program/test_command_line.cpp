@@ -233,7 +233,8 @@ TEST_CASE("the device is chosen and said, and the run keeps what was chosen") {
   CHECK(plain.code == 0);
   CHECK(plain.said.find("device:") == std::string::npos);
   refused("bench step --precision f64", "--precision f64 needs --device reference");
-  refused("bench step --precision f64 --device cpu", "f64");
+  refused("bench step --precision f64 --device cpu", "f64, which cpu does not offer");
+  if (device == "cpu") refused("bench step --precision tf32", "--precision tf32 needs a GPU: ");
   refused("bench step --precision tf32 --device cpu", "tf32");
 
   // The closing hint can be pasted into a shell, and measures the clips kept for it.

@@ -121,25 +121,18 @@ void choose_threads(Config& config) {
   if (config.data.workers == 0) config.data.workers = available_processors();
 }
 
-std::string chosen_device(const std::string& device, int gpu) {
-  if (device != "auto") return device;
-  const CudaStatus status = cuda_status(gpu);
-  const char* chosen = status.works ? "cuda" : "cpu";
-  std::fprintf(stderr, "device: %s (%s)\n", chosen, status.reason.c_str());
-  return chosen;
-}
-
 void choose_device(Config& config) {
   const std::string& precision = config.machine.precision;
   if (config.machine.device != "auto") return;
   if (precision == "f64")
     throw UsageError("--precision f64 needs --device reference",
                      "Only the reference computes in f64 (slowly), and --device auto never chooses it.");
-  const std::string chosen = chosen_device(config.machine.device, static_cast<int>(config.machine.gpu));
-  if (precision == "tf32" && chosen != "cuda")
-    throw UsageError("--precision tf32 needs a GPU, and none works here",
+  const CudaStatus status = cuda_status(static_cast<int>(config.machine.gpu));
+  if (precision == "tf32" && !status.works)
+    throw UsageError(text("--precision tf32 needs a GPU: ", status.reason),
                      "TF32 is a format of NVIDIA's tensor cores; use --precision f32.");
-  config.machine.device = chosen;
+  config.machine.device = status.works ? "cuda" : "cpu";
+  std::fprintf(stderr, "device: %s (%s)\n", config.machine.device.c_str(), status.reason.c_str());
 }
 
 std::string split_sizes(const Dataset& dataset) {

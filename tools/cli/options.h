@@ -35,11 +35,8 @@ std::unique_ptr<Backend> make_backend(const Config& config);
 /// workers open, so that the saved config says what was used. OpenMP's limits count for threads.
 void choose_threads(Config& config);
 
-/// "cuda" or "cpu" in place of "auto", whichever works here, saying which and why in a line on stderr; any
-/// other name as it is.
-std::string chosen_device(const std::string& device, int gpu);
-/// The same for a config, so that the saved one says what was used. Throws UsageError where the precision
-/// needs a device that auto does not choose.
+/// "cuda" or "cpu" in place of "auto", whichever works here, saying which and why in a line on stderr. The saved
+/// config so says what was used. Throws UsageError where the precision needs a device that auto does not choose.
 void choose_device(Config& config);
 
 /// "train 108, val 27, test 0 clips"

@@ -49,6 +49,15 @@ void add_flags(Command& command, Options& options) {
   command.add("--json", options.json, "print one JSON object instead of text");
 }
 
+/// So that what is printed names the device that was used.
+void choose_device(BenchSettings& bench) {
+  Config config;
+  config.machine.device = bench.device;
+  config.machine.precision = bench.precision;
+  tools::choose_device(config);
+  bench.device = config.machine.device;
+}
+
 Json describe(const BenchSettings& b, const StepResult& result) {
   const double median = result.median();
   return {{"model", b.model},
@@ -87,7 +96,7 @@ void print_step(const BenchSettings& b, const StepResult& result) {
 }
 
 void run_step(Options& options) {
-  options.bench.device = chosen_device(options.bench.device, /*gpu=*/0);
+  choose_device(options.bench);
   const StepResult result = bench_step(options.bench);
   if (options.json)
     std::printf("%s\n", describe(options.bench, result).dump().c_str());
@@ -96,7 +105,7 @@ void run_step(Options& options) {
 }
 
 void run_ops(Options& options) {
-  options.bench.device = chosen_device(options.bench.device, /*gpu=*/0);
+  choose_device(options.bench);
   StepResult step;
   Peaks peaks;
   const auto times = bench_ops(options.bench, options.by_shape, step, peaks);
