@@ -206,7 +206,7 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   CHECK(says(complaint(path, file_of("{} {}", "")), "not a JSON object"));
   CHECK(says(complaint(path, file_of(std::string("{}\0\0", 4), "")), "byte 2 of 4 is zero"));
   CHECK(says(complaint(path, file_of(std::string("{}  \0{\"a\":1}", 12), "")), "byte 4 of 12 is zero"));
-  CHECK(says(complaint(path, file_of("{\"a\":" + std::string(100'000, '['), "")), "not a JSON object"));
+  CHECK(says(complaint(path, file_of("{\"a\":" + std::string(100'000, '['), "")), "damaged header at tensor"));
   CHECK(says(complaint(path, one("\"F32\"", "[4]", "[0,16]")),
              "16 bytes of tensors are promised, 8 are there"));
   CHECK(says(complaint(path, one("\"F32\"", "[1]", "[0,4]")), "4 bytes more"));

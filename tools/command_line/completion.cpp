@@ -215,10 +215,14 @@ std::string fish(const Command& program) {
     const std::string begin = "complete -c laban -n '__laban_at " + join(path, " ") + "'";
     for (const Argument& argument : command.arguments()) {
       if (argument.is_hidden()) continue;
-      if (!argument.positional().empty() && argument.path_kind() != PathKind::none)
-        out += begin +
-               (argument.path_kind() == PathKind::folder ? " -a '(__fish_complete_directories)'" : " -F") +
-               "\n";
+      if (!argument.positional().empty()) {
+        if (!argument.words().empty())
+          out += begin + " -a " + fish_quoted(join(argument.words(), " ")) + "\n";
+        else if (argument.path_kind() != PathKind::none)
+          out += begin +
+                 (argument.path_kind() == PathKind::folder ? " -a '(__fish_complete_directories)'" : " -F") +
+                 "\n";
+      }
       for (const std::string& flag : argument.flags())
         out += begin + (flag.starts_with("--") ? " -l " + flag.substr(2) : " -s " + flag.substr(1)) +
                (argument.takes_value() ? fish_values(argument) : "") + " -d " + fish_quoted(argument.help()) +
