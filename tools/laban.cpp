@@ -1,16 +1,17 @@
 // laban: the program. Parses the command line, runs one subcommand, and turns errors into sentences.
 #include <unistd.h>
 
-#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <new>
 
+#include "cli/standard_streams.h"
 #include "command_line/parse.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "data/video/watch.h"
 
 namespace {
 
@@ -24,10 +25,7 @@ void wait_without_spinning(char** argv) {
   ::execv("/proc/self/exe", argv);  // returns only where that fails, and then all works as well, only slower
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  wait_without_spinning(argv);
+int run(int argc, char** argv) {
   using namespace laban::tools;
   Command program("laban", "trains 3-D convolutional networks that classify video");
   for (const auto add : {add_synth, add_index, add_check, add_cache, add_preview, add_train, add_eval,
@@ -39,14 +37,15 @@ int main(int argc, char** argv) {
       .example("laban eval --run runs/clips --split test");
   try {
     run_command_line(program, LABAN_VERSION, {argv + 1, argv + argc});
-    if (std::fflush(stdout) != 0)
-      throw laban::Error(laban::text("standard output cannot be written: ", std::strerror(errno)));
     return 0;
   } catch (const laban::UsageError& error) {
     std::fprintf(stderr, "laban: %s\n", error.what());
     return 2;
   } catch (const laban::Error& error) {
     std::fprintf(stderr, "laban: %s\n", error.what());
+    return 1;
+  } catch (const laban::Canceled&) {
+    std::fprintf(stderr, "laban: stopped\n");
     return 1;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "laban: out of memory\n  A smaller --batch, --frames or --size needs less.\n");
@@ -58,4 +57,14 @@ int main(int argc, char** argv) {
                  error.what());
     return 70;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  laban::tools::open_standard_streams();
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file beyond the limit (ulimit -f) is an error with its name, not the end
+  wait_without_spinning(argv);
+  return laban::tools::finish_output(run(argc, argv));
 }

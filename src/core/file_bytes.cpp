@@ -3,33 +3,14 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 
 namespace laban {
-namespace {
-
-/// A file descriptor that is closed when done with; the mapping outlives it.
-class Descriptor {
- public:
-  explicit Descriptor(const std::filesystem::path& path)
-      : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (file_ >= 0) ::close(file_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return file_; }
-
- private:
-  int file_;
-};
-
-}  // namespace
 
 FileBytes map_file(std::filesystem::path path) {
   const auto fail = [&](const std::string& what) {
@@ -42,8 +23,8 @@ FileBytes map_file(std::filesystem::path path) {
   if (!std::filesystem::exists(status)) throw FileError(path.string(), "does not exist");
   if (!std::filesystem::is_regular_file(status)) throw FileError(path.string(), "is not a file");
 
-  const Descriptor file(path);
-  if (file.get() < 0) fail("cannot be opened");
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.open()) fail("cannot be opened");
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) fail("cannot be read");
   const auto size = static_cast<size_t>(facts.st_size);

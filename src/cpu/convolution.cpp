@@ -80,6 +80,13 @@ bool kernel_exceeds_input(const ConvGeometry& g) {
   return g.window.kernel[0] > g.x.t || g.window.kernel[1] > g.x.h || g.window.kernel[2] > g.x.w;
 }
 
+/// oneDNN 2.6's bf16 gradient of the data of a pointwise convolution adds up channels in pairs. Where their
+/// number is odd, the last one is paired with whatever follows it in memory, for many numbers of pixels.
+bool pairs_run_over(ConvDirection direction, const ConvGeometry& g) {
+  return direction == ConvDirection::data && g.window.kernel == std::array<int64_t, 3>{1, 1, 1} &&
+         g.y.c % 2 != 0;
+}
+
 /// Weights as an oneDNN primitive wants them.
 class OneDnnWeights : public WeightLayout {
  public:
@@ -266,7 +273,8 @@ Convolutions::TransformPlan& Convolutions::transform_plan(ConvDirection directio
   auto& plan = transforms_[key_of(direction, geometry, dtype, with_bias)];
   if (!plan)
     with_team(team_, [&] {
-      const DType computed = native_bf16_ ? dtype : DType::f32;
+      const bool native = native_bf16_ && !pairs_run_over(direction, geometry);
+      const DType computed = native ? dtype : DType::f32;
       plan = std::make_unique<TransformPlan>(dnn_, direction, folded(geometry), dtype, computed, with_bias,
                                              threads_);
     });

@@ -127,6 +127,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
         text("its config does not suit this version of laban (", LABAN_VERSION, "): ", error.what()),
         text("It was written by laban ", info_.version, "."));
   }
+  forget_files_to_write(info_.config);
   const Json classes = Json::parse(text_of("classes"), nullptr, false);
   if (!classes.is_array() || classes.empty()) damaged("its list of classes cannot be read");
   for (const Json& name : classes) {

@@ -50,7 +50,7 @@ struct TrainingState {
 
 struct CheckpointInfo {
   std::string version;
-  Config config;
+  Config config;  // of one that was read: without files to write to (forget_files_to_write)
   std::vector<std::string> classes;
   TrainingState state;
   std::string dataset;  // fingerprint

@@ -1,17 +1,50 @@
 #include "train/run_folder.h"
 
 #include "core/error.h"
+#include "core/files.h"
+#include "train/config/config.h"
 
 namespace laban {
 
 namespace fs = std::filesystem;
 
-bool RunFolder::has_run() const {
+namespace {
+
+/// A link counts, wherever it leads.
+bool is_there(const fs::path& file) {
   std::error_code ignored;
-  for (const fs::path& file : {config(), metrics(), last(), best()})
-    if (fs::exists(file, ignored)) return true;
-  return false;
+  return fs::exists(fs::symlink_status(file, ignored));
 }
+
+/// Something in metrics.jsonl: a step was made, so there was a checkpoint once.
+bool has_metrics(const RunFolder& run) {
+  std::error_code failed;
+  if (!is_there(run.metrics())) return false;
+  const auto bytes = fs::file_size(run.metrics(), failed);
+  return failed || bytes > 0;
+}
+
+bool is_runs_config(const fs::path& file) {
+  std::error_code failed;
+  try {
+    return fs::is_regular_file(file, failed) && read_file(file).starts_with(kConfigHeader);
+  } catch (const FileError&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+bool RunFolder::has_run() const {
+  if (is_there(last()) || is_there(best()) || has_metrics(*this)) return true;
+  for (const char* split : {"train", "val", "test"})
+    for (const bool single_frame : {false, true})
+      if (is_there(evaluation(split, single_frame))) return true;
+  // What a run writes before it begins to train; the config is the first of it.
+  return is_there(config()) ? !is_runs_config(config()) : is_there(data());
+}
+
+bool RunFolder::has_not_begun() const { return is_there(config()) && !has_run(); }
 
 void RunFolder::require_free(bool overwrite) const {
   if (has_run() && !overwrite)
@@ -27,6 +60,7 @@ void RunFolder::create(bool overwrite) const {
   if (code || !fs::is_directory(path))
     throw FileError(path.string(), text("cannot be made: ", code ? code.message() : "a file is in the way"),
                     "Choose another folder with --run.");
+  const FolderUse replacing(path, FolderUse::Kind::replace);
   for (const fs::path& file : {config(), metrics(), data(), last(), best()}) fs::remove(file, code);
   for (const char* split : {"train", "val", "test"})
     for (const bool single_frame : {false, true}) fs::remove(evaluation(split, single_frame), code);
@@ -40,10 +74,16 @@ fs::path RunFolder::to_evaluate() const {
       "Give the folder that `laban train` wrote (--run), or a checkpoint itself (--checkpoint).");
 }
 
-RunFolder RunFolder::unused(const fs::path& base) {
-  RunFolder folder{base};
-  for (int number = 2; folder.has_run(); ++number) folder.path = text(base.string(), "-", number);
-  return folder;
+HeldRun hold_unused_folder(const fs::path& base, std::string_view activity) {
+  for (int number = 1;; ++number) {
+    const RunFolder folder{number == 1 ? base : fs::path(text(base.string(), "-", number))};
+    if (folder.has_run()) continue;
+    try {
+      HeldRun held{folder, FolderLock(folder.path, activity)};
+      if (!folder.has_run()) return held;  // nobody was quicker
+    } catch (const FolderInUse&) {
+    }
+  }
 }
 
 }  // namespace laban

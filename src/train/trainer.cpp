@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "data/video/watch.h"
 #include "train/evaluate/evaluation.h"
 #include "train/features/feature_source.h"
 #include "train/log/data_record.h"
@@ -62,11 +63,13 @@ ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
 }
 
 /// The config's, with somebody who hears how far the files have been looked through.
-LoaderSettings watched(const Config& config, Split split, StagingMemory& staging,
-                       TrainingObserver& observer) {
+LoaderSettings watched(const Config& config, Split split, StagingMemory& staging, TrainingObserver& observer,
+                       const std::atomic<bool>& stop) {
   const bool training = split == Split::train;
   LoaderSettings settings = loader_settings(config, training ? SampleMode::train : SampleMode::val);
   staging.serve(settings);
+  // A step that has begun is finished, so its further batches are waited for.
+  if (!training || config.train.accumulation == 1) settings.stop = &stop;
   settings.on_check = [&observer, name = kSplitNames[static_cast<size_t>(split)]](int64_t done, int64_t of) {
     observer.on_check(name, done, of);
   };
@@ -98,7 +101,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       optimizer_(learning_parameters(network_, config_), optimizer_settings(config_)),
       features_(open_features(config_)),
       loader_(make_source(features_, dataset, training_items(config_, dataset),
-                          watched(config_, Split::train, staging_, observer))),
+                          watched(config_, Split::train, staging_, observer, stop))),
       buffer_(backend, compute_type(config_)),
       mixer_(backend, {config_.train.mixup, config_.train.cutmix}),
       fingerprint_(fingerprint(dataset, loader_->bad_files())),
@@ -113,7 +116,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
   std::vector<int> validation_items = dataset.of(Split::val);
   if (!validation_items.empty())
     validation_ = make_source(features_, dataset, std::move(validation_items),
-                              watched(config_, Split::val, staging_, observer));
+                              watched(config_, Split::val, staging_, observer, stop));
   if (features_) network_.begin_at_features();
   network_.store().initialize(static_cast<uint64_t>(config_.train.seed));
   if (config_.train.patience > 0 && !validation_)
@@ -163,7 +166,13 @@ TrainingResult Trainer::run() {
 
   while (state_.epoch < config_.train.epochs && !out_of_patience(config_, state_)) {
     while (state_.batch < batches_per_epoch_) {
-      const StepReport report = train_step();
+      StepReport report;
+      try {
+        report = train_step();
+      } catch (const Canceled&) {  // before it began: nothing is lost
+        save(folder_.last());
+        return {true, state_};
+      }
       metrics_->add(report);
       observer_.on_step(report);
       const bool due =
@@ -255,7 +264,12 @@ std::shared_ptr<const Batch> Trainer::next_batch() {
 /// Has the batch after the current one decoded and sent on its way, while the device computes.
 void Trainer::fetch_upcoming() {
   const bool last = state_.epoch + 1 == config_.train.epochs && state_.batch + 1 == batches_per_epoch_;
-  if (!last && !stop_) upcoming_ = next_batch();
+  if (last || stop_) return;
+  try {
+    upcoming_ = next_batch();
+  } catch (const Canceled&) {
+    return;  // the step in hand is finished first
+  }
 }
 
 /// Sends forward and backward of a batch on their way. Returns where its clips are.

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -15,6 +16,12 @@
 using namespace laban;
 
 namespace {
+
+size_t temporary_files(const std::filesystem::path& folder) {
+  return static_cast<size_t>(std::ranges::count_if(
+      std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator(),
+      [](const auto& entry) { return is_temporary_name(entry.path().filename().native()); }));
+}
 
 /// A folder that goes when the test does.
 struct TemporaryFolder {
@@ -151,7 +158,7 @@ TEST_CASE("what is written is read again, and its layout is the format's") {
   CHECK(length % 8 == 0);
   CHECK(bytes.size() == 8 + length + 6 * 4 + 8);
   CHECK(std::memcmp(bytes.data() + 8 + length + 8, kMatrix.data(), 24) == 0);  // behind the wider I64
-  CHECK(!std::filesystem::exists(path.string() + ".tmp"));
+  CHECK(temporary_files(folder.path) == 0);
 
   // The checksum as the header describes it: 64 zeros in the place of the digits.
   std::string blank = bytes.substr(8);
@@ -206,7 +213,8 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   CHECK(says(complaint(path, file_of("{} {}", "")), "not a JSON object"));
   CHECK(says(complaint(path, file_of(std::string("{}\0\0", 4), "")), "byte 2 of 4 is zero"));
   CHECK(says(complaint(path, file_of(std::string("{}  \0{\"a\":1}", 12), "")), "byte 4 of 12 is zero"));
-  CHECK(says(complaint(path, file_of("{\"a\":" + std::string(100'000, '['), "")), "damaged header at tensor"));
+  CHECK(
+      says(complaint(path, file_of("{\"a\":" + std::string(100'000, '['), "")), "damaged header at tensor"));
   CHECK(says(complaint(path, one("\"F32\"", "[4]", "[0,16]")),
              "16 bytes of tensors are promised, 8 are there"));
   CHECK(says(complaint(path, one("\"F32\"", "[1]", "[0,4]")), "4 bytes more"));
@@ -261,6 +269,6 @@ TEST_CASE("a file that cannot be written says so and leaves nothing behind") {
     file.write("half of the n");
   }
   CHECK(read_file(folder.path / "file") == "old");
-  CHECK(!std::filesystem::exists(folder.path / "file.tmp"));
+  CHECK(temporary_files(folder.path) == 0);
   CHECK_THROWS_WITH_AS(read_file(folder.path), doctest::Contains("is a folder"), FileError);
 }

@@ -163,6 +163,12 @@ void make_video(const std::filesystem::path& file, const MadeVideo& how) {
   need(av_write_trailer(output.get()), "trailer");
 }
 
+void make_endless_video(const std::filesystem::path& file) {
+  if (file.extension() != ".ts") throw std::runtime_error("an endless video must be called .ts");
+  make_video(file, {.frames = 10});
+  std::filesystem::resize_file(file, uintmax_t{1} << 36);
+}
+
 void make_sound(const std::filesystem::path& file) {
   constexpr unsigned kRate = 8000;  // one byte a sample
   std::vector<unsigned char> bytes(44 + kRate, 128);

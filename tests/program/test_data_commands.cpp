@@ -92,7 +92,7 @@ TEST_CASE("frames: what cannot be listed is refused") {
   test::make_sound(folder.path() / "sound.wav");
   const Result sound = laban_with({"frames", (folder.path() / "sound.wav").string()});
   CHECK(sound.code == 1);
-  CHECK(sound.says("has no video stream (only audio)"));
+  CHECK(sound.says("is a sound file (WAV), not a video"));
 }
 
 TEST_CASE("index: writes what it found, says it, and is found again") {
@@ -134,7 +134,7 @@ TEST_CASE("check: exit codes, the table, JSON") {
   put(folder.path() / "tango/broken.mp4", "nothing");
   const Result bad = laban_with({"check", root});
   CHECK(bad.code == 1);
-  CHECK(bad.says("unreadable (1)"));
+  CHECK(bad.says("no-video (1)"));
   CHECK(bad.says("label-conflict (1)"));
   CHECK(bad.says("tango/broken.mp4 ["));
   const Result as_json = laban_with({"check", root, "--json"});
@@ -142,10 +142,10 @@ TEST_CASE("check: exit codes, the table, JSON") {
   const json document = json::parse(as_json.out);
   CHECK(document["clean"] == false);
   CHECK(document["complete"] == true);
-  CHECK(document["counts"]["unreadable"] == 1);
+  CHECK(document["counts"]["no-video"] == 1);
   CHECK(document["counts"]["rotated"] == 0);
   CHECK(document["classes"].size() == 2);
-  CHECK(document["findings"][0]["kind"] == "unreadable");
+  CHECK(document["findings"][0]["kind"] == "no-video");
   CHECK(document["findings"][0]["level"] == "problem");
   CHECK(document["findings"][0]["clip"] == "tango/broken.mp4");
   CHECK(laban_with({"check", root, "--no-such-flag"}).code == 2);
@@ -180,6 +180,50 @@ TEST_CASE("cache, check: Ctrl-C is heard while the dataset is looked for") {
     CHECK(interrupted);
     CHECK(WIFEXITED(status));
     CHECK(read_file(said).find("Stopping at the next safe point") != std::string::npos);
+  }
+}
+
+TEST_CASE("frames, check, cache, preview, train: SIGTERM is heard in the middle of a file") {
+  const test::Folder folder("program_terminated");
+  const fs::path data = folder.path() / "data", file = data / "a" / "v.ts";
+  test::make_endless_video(file);
+  test::make_endless_video(data / "b" / "v.ts");
+  put(data / "split.csv", "path,label,split\na/v.ts,a,train\nb/v.ts,b,train\n");
+  const auto made = [&](const char* name) { return (folder.path() / name).string(); };
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"frames", file.string()},
+        {"check", data.string()},
+        {"cache", data.string(), "-o", made("copy")},
+        {"preview", data.string(), "-o", made("page")},
+        {"preview", data.string(), "-o", made("page"), "--on-bad-file", "exclude"},
+        {"train", "--data", data.string(), "--run", made("run"), "--batch", "2", "--epochs", "1"}}) {
+    CAPTURE(command[0]);
+    const fs::path said = folder.path() / "said";
+    fs::remove(said);
+    const pid_t program = test::start_program(command, said, said);
+    const auto reads = [&] {
+      std::error_code gone;
+      for (fs::directory_iterator at("/proc/" + std::to_string(program) + "/fd", gone), end;
+           !gone && at != end; at.increment(gone)) {
+        const fs::path open = fs::read_symlink(at->path(), gone);
+        if (open.extension() == ".ts") return true;
+      }
+      return false;
+    };
+    const auto begin = std::chrono::steady_clock::now();
+    const auto waited = [&] { return std::chrono::steady_clock::now() - begin; };
+    int status = 0;
+    bool told = false, ended = false;
+    while (!ended && waited() < std::chrono::seconds(40)) {
+      if (!told && reads()) told = kill(program, SIGTERM) == 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      ended = waitpid(program, &status, WNOHANG) == program;
+    }
+    if (!ended) kill(program, SIGKILL), waitpid(program, &status, 0);
+    CHECK(told);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 1);
+    CHECK(read_file(said).find("stopped") != std::string::npos);
   }
 }
 

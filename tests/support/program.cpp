@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <sstream>
+#include <thread>
 
 #include "core/files.h"
 #include "support/temporary_folder.h"
@@ -59,7 +61,8 @@ std::vector<std::string> words(const std::string& line) {
 }
 
 pid_t start_program(const std::vector<std::string>& arguments, const std::filesystem::path& out,
-                    const std::filesystem::path& said, const std::string& program) {
+                    const std::filesystem::path& said, const std::string& program,
+                    const std::function<void()>& before) {
   std::vector<std::string> words = arguments;
   words.insert(words.begin(), program);
   std::vector<char*> argv;
@@ -71,7 +74,9 @@ pid_t start_program(const std::vector<std::string>& arguments, const std::filesy
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    if (redirect(STDOUT_FILENO, out) && redirect(STDERR_FILENO, said)) ::execv(program.c_str(), argv.data());
+    if (!redirect(STDOUT_FILENO, out) || !redirect(STDERR_FILENO, said)) ::_exit(127);
+    if (before) before();
+    ::execv(program.c_str(), argv.data());
     ::_exit(127);
   }
   return child;
@@ -81,6 +86,15 @@ int wait_for(pid_t process) {
   int status = 0;
   REQUIRE(::waitpid(process, &status, 0) == process);
   return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool wait_until(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
 }
 
 }  // namespace laban::test

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,13 @@ std::string laban_on_terminal(const std::vector<std::string>& arguments, unsigne
 std::vector<std::string> words(const std::string& line);
 
 /// Starts it; what it writes on stdout and stderr is appended to `out` and `said`, which may be one file.
+/// `before` is called in the new process, last of all.
 pid_t start_program(const std::vector<std::string>& arguments, const std::filesystem::path& out,
-                    const std::filesystem::path& said, const std::string& program = LABAN_PROGRAM);
+                    const std::filesystem::path& said, const std::string& program = LABAN_PROGRAM,
+                    const std::function<void()>& before = {});
 /// Waits for its end, and returns ProgramResult::code.
 int wait_for(pid_t process);
+/// Waits until `condition` holds; false where it does not within a minute.
+bool wait_until(const std::function<bool()>& condition);
 
 }  // namespace laban::test

@@ -17,6 +17,7 @@
 #include "cli/progress.h"
 #include "core/error.h"
 #include "core/sha256.h"
+#include "data/video/watch.h"
 
 namespace laban::tools {
 namespace {
@@ -100,6 +101,7 @@ void run(const Options& options) {
   LoaderSettings settings =
       loader_settings(config, options.mode == "train" ? SampleMode::train : SampleMode::test);
   settings.drop_last = false;
+  settings.stop = &interrupt_flag();
   const int64_t clips = options.clips > 0 ? options.clips : static_cast<int64_t>(items.size());
   install_interrupt_handler();
   const LoadResult result = bench_load(dataset, items, settings, clips, options.hash);
@@ -132,10 +134,7 @@ LoadResult bench_load(const Dataset& dataset, const std::vector<int>& items, Loa
   {
     Progress looking("looking through files", static_cast<int64_t>(items.size()));
     settings.on_bad_file = OnBadFile::exclude;
-    settings.on_check = [&](int64_t done, int64_t) {
-      looking.update(done);
-      if (interrupted()) throw Error("stopped");
-    };
+    settings.on_check = [&](int64_t done, int64_t) { looking.update(done); };
     const Loader once(dataset, items, settings);
     looking.finish();
     result.bad_files = once.bad_files().size();
@@ -157,7 +156,7 @@ LoadResult bench_load(const Dataset& dataset, const std::vector<int>& items, Loa
     while (static_cast<int64_t>(result.resident_bytes.size()) < tenths)
       result.resident_bytes.push_back(resident_bytes());
     progress.update(std::min(result.clips, clips));
-    if (interrupted()) throw Error("stopped");
+    if (interrupted()) throw Canceled{};
   }
   result.seconds = since(begin);
   result.cpu_seconds = processor_seconds() - processor_before;

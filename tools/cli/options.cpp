@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
+#include "data/video/video_index_store.h"
 #include "reference/reference_backend.h"
 
 namespace laban::tools {
@@ -96,6 +97,17 @@ std::vector<std::string> ConfigFlags::given() const {
   std::vector<std::string> flags;
   for (const auto& [flag, value] : values_) flags.push_back(flag);
   return flags;
+}
+
+bool ConfigFlags::has(const std::string& flag) const {
+  return std::ranges::find(values_, flag, [](const auto& value) { return value.first; }) != values_.end();
+}
+
+void keep_packets_apart(Config& config) {
+  const std::filesystem::path data = config.data.path;
+  std::error_code failed;
+  const std::filesystem::path root = std::filesystem::is_directory(data, failed) ? data : data.parent_path();
+  if (config.data.packet_cache == "auto" && !has_packet_store(root)) config.data.packet_cache = "user";
 }
 
 std::unique_ptr<Backend> make_backend(const Config& config) {

@@ -22,6 +22,7 @@ class ConfigFlags {
   void apply(Config& config) const;
   /// The flags that were given, without dashes.
   std::vector<std::string> given() const;
+  bool has(const std::string& flag) const;
 
  private:
   std::vector<std::pair<std::string, std::string>> values_;
@@ -30,6 +31,10 @@ class ConfigFlags {
 /// The backend that `config` names, computing with config.machine.threads threads. Throws Error where this
 /// build has none.
 std::unique_ptr<Backend> make_backend(const Config& config);
+
+/// For a dataset whose place a checkpoint or a run folder named, not the command line: what is found in its
+/// videos is kept in the dataset only where laban has done so before, else in the user's cache folder.
+void keep_packets_apart(Config& config);
 
 /// Writes the number of processors that this process may use where the config leaves the number of threads or
 /// workers open, so that the saved config says what was used. OpenMP's limits count for threads.

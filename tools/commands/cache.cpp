@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -24,6 +25,7 @@ struct Options {
 [[noreturn]] void stopped() { throw Error("stopped; the same command continues from the finished shards"); }
 
 void make(const Options& options) {
+  outlive_readers();
   install_interrupt_handler();  // before a large dataset is looked for
   Config config;
   options.flags.apply(config);
@@ -36,6 +38,8 @@ void make(const Options& options) {
   settings.coding = options.raw ? ShardCoding::raw : ShardCoding::jpeg;
   settings.workers = static_cast<int>(config.data.workers);
   settings.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
+  settings.stop = &interrupt_flag();
+  const FolderLock lock = hold_folder(options.output, "laban cache");
   Progress progress("caching", static_cast<int64_t>(dataset.items.size()));
   CacheResult result;
   const bool done = make_cache(

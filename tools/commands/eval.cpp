@@ -10,6 +10,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/folder_lock.h"
 #include "core/text.h"
 #include "train/evaluate/evaluation.h"
 #include "train/run_folder.h"
@@ -53,8 +54,12 @@ void print(const Evaluation& e) {
 
 void evaluate(const Options& options) {
   const Split split = split_by_name(options.split);
+  outlive_readers();
+  std::optional<FolderUse> reading;  // so that the result belongs to the run that is there when it is written
+  if (!options.source.run.empty()) reading.emplace(options.source.run, FolderUse::Kind::read);
   TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
-  const Config& config = trained.info.config;
+  Config& config = trained.info.config;
+  if (options.data.empty()) keep_packets_apart(config);
   if (options.data.empty() && config.data.path.empty())
     throw UsageError("laban eval: DATA is missing: a folder of class folders with video files",
                      "Usage: laban eval DATA [options]");
@@ -78,6 +83,7 @@ void evaluate(const Options& options) {
   install_interrupt_handler();
   std::optional<Progress> progress;
   LoaderSettings settings = loader_settings(config, split == Split::val ? SampleMode::val : SampleMode::test);
+  settings.stop = &interrupt_flag();
   settings.on_check = [&](int64_t done, int64_t of) {
     if (!progress) progress.emplace("reading files", of);
     progress->update(done);
@@ -123,7 +129,9 @@ void add_eval(Command& program) {
       .path(PathKind::file)
       .shown_default("RUN/evaluation_SPLIT.json");
   options->source.add_to(command, NetworkUse::classify);
-  options->source.flags.add_to(command, dataset_flags());
+  std::vector<std::string> flags = dataset_flags();
+  flags.emplace_back("packet-cache");
+  options->source.flags.add_to(command, flags);
   command.example("laban eval --run runs/clips --split test")
       .example("laban eval --run runs/clips --views 10 --crops 3")
       .example("laban eval clips --weights net.pt --model r2plus1d_18 -o result.json");

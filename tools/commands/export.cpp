@@ -9,6 +9,7 @@
 #include "cli/weights_notes.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "models/summary.h"
 #include "weights/export.h"
 
@@ -51,6 +52,7 @@ void run(const Options& options) {
   const Format format = format_of(options.output);
   if (format == Format::onnx && options.dtype != "f32")
     throw UsageError(text("--dtype ", options.dtype, ": an ONNX model is written in f32"));
+  require_writable(options.output);
   const TrainedNetwork trained = load_network(options.source, NetworkUse::weights);
   Network& network = *trained.network;
   const KeyStyle style = public_key_style(network.spec());

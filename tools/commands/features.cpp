@@ -10,6 +10,7 @@
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "data/video/watch.h"
 #include "train/features/features.h"
 #include "train/staging_memory.h"
 
@@ -22,10 +23,14 @@ struct Options {
 };
 
 void extract(const Options& options) {
+  outlive_readers();
   const TrainedNetwork trained = load_network(options.source, NetworkUse::features);
   Config config = trained.info.config;
   config.model.weights = trained.file;  // where training on the features begins
-  if (!options.data.empty()) config.data.path = options.data;
+  if (options.data.empty())
+    keep_packets_apart(config);
+  else
+    config.data.path = options.data;
   if (config.data.path.empty())
     throw UsageError("laban features: DATA is missing: a folder of class folders with video files",
                      "Usage: laban features DATA [options]");
@@ -38,14 +43,18 @@ void extract(const Options& options) {
   install_interrupt_handler();
   Progress progress("computing features", static_cast<int64_t>(all.size()));
   LoaderSettings settings = loader_settings(config, SampleMode::test);
+  settings.stop = &interrupt_flag();
   StagingMemory staging(trained.network->backend());
   staging.serve(settings);
-  Loader loader(dataset, all, settings);
-  std::optional<Features> features =
-      extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
-        progress.update(done);
-        return !interrupted();
-      });
+  std::optional<Features> features;
+  try {
+    Loader loader(dataset, all, settings);
+    features = extract_features(*trained.network, loader, dataset, [&](int64_t done, int64_t) {
+      progress.update(done);
+      return !interrupted();
+    });
+  } catch (const Canceled&) {  // features stay empty
+  }
   if (!features) throw Error("stopped; nothing was written");
   progress.finish();
   features->config = config;
@@ -66,7 +75,9 @@ void add_features(Command& program) {
       .shown_default("the one it was trained on");
   command.add("-o,--output", options->output, "safetensors file to write").path(PathKind::file).required();
   options->source.add_to(command, NetworkUse::features);
-  options->source.flags.add_to(command, dataset_flags());
+  std::vector<std::string> flags = dataset_flags();
+  flags.emplace_back("packet-cache");
+  options->source.flags.add_to(command, flags);
   command.example("laban features clips --weights net.pt --model r2plus1d_18 -o clips.features")
       .example("laban train clips --features clips.features");
   command.action([options] { extract(*options); });

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/weights_notes.h"
@@ -238,6 +239,7 @@ void refuse_overwriting(const std::string& output, const char* flag, const std::
 }
 
 void run(const Options& options) {
+  outlive_readers();
   Config config;
   const StateDict state = StateDict::read(std::filesystem::path(options.weights));
   apply_notes(config, state, options.flags.given());

@@ -85,7 +85,8 @@ void list(const Options& options, const VideoIndex& index, Tell tell) {
 }
 
 void show_frames(const Options& options) {
-  if (fs::is_directory(options.file))
+  std::error_code failed;  // index_video says why
+  if (fs::is_directory(options.file, failed))
     throw UsageError(options.file + " is a folder",
                      "Name a video file; the frames of a folder are its pictures.");
   install_interrupt_handler();

@@ -35,6 +35,9 @@ void write_index(const Options& options) {
   if (options.dry_run) return;
   const fs::path output = options.output.empty() ? dataset.root / kIndexFile : fs::path(options.output);
   const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
+  require_replaceable(output, "an index",
+                      [](std::string_view begin) { return begin.starts_with(kIndexHeader); });
+  require_writable(output);
   write_file(output, index_text(dataset, folder));
   std::printf("wrote %s; from now on it says which clips there are and how they are split\n", output.c_str());
 }

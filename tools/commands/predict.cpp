@@ -81,6 +81,7 @@ void predict(const Options& options) {
   LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);
   // One bad file among many must not hide the others' results.
   settings.on_bad_file = files > 1 ? OnBadFile::exclude : OnBadFile::stop;
+  settings.stop = &interrupt_flag();
   install_interrupt_handler();
   std::optional<Progress> progress;
   if (files > 1) progress.emplace("classifying", static_cast<int64_t>(files));

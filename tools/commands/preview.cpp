@@ -5,12 +5,14 @@
 #include <memory>
 #include <string>
 
+#include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "data/video/watch.h"
 #include "train/report/clips.h"
 #include "train/report/text.h"
 
@@ -26,6 +28,12 @@ struct Options {
 };
 
 constexpr int kColumns = 8;
+constexpr std::string_view kPageMark = "<meta name=\"generator\" content=\"laban preview\">";
+
+std::string sheet_name(int64_t clip) {
+  const std::string number = std::to_string(clip + 1);
+  return "clip-" + std::string(number.size() < 3 ? 3 - number.size() : 0, '0') + number + ".png";
+}
 
 /// A clip's frames side by side, kColumns in a row, as they come out of the loader.
 report::Picture contact_sheet(const Batch& batch, int sample, const TransformSettings& transform) {
@@ -70,7 +78,9 @@ std::string page(const Options& options, const Config& config, const Dataset& da
                        report::escape(setting.help), "</td></tr>");
   return text(
       "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\"><title>What the network sees</title><style>"
+      "content=\"width=device-width\">",
+      kPageMark,
+      "<title>What the network sees</title><style>"
       ":root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:78rem;margin:2rem "
       "auto;padding:0 1rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}small{font-weight:400;opacity:.7}"
       ".strip{display:flex;flex-wrap:wrap;gap:4px}figure{margin:0}figure i{display:block;width:",
@@ -103,30 +113,39 @@ void preview(const Options& options) {
   settings.drop_last = false;
   // Whichever mode: clips of all classes, not the first of the first.
   settings.shuffle = true;
+  settings.stop = &interrupt_flag();
   const auto clips = std::min(options.clips, static_cast<int64_t>(items.size()));
 
-  std::error_code failed;
-  fs::create_directories(options.output, failed);
-  if (failed)
-    throw FileError(options.output, "the folder cannot be made: " + failed.message(), "Choose another.");
+  outlive_readers();
+  const FolderLock lock = hold_folder(options.output, "laban preview");
+  for (int64_t i = 0; i < clips; ++i)
+    require_replaceable(fs::path(options.output) / sheet_name(i), "a contact sheet", report::is_own_png);
+  const fs::path index = fs::path(options.output) / "index.html";
+  require_replaceable(index, "a preview",
+                      [](std::string_view begin) { return begin.find(kPageMark) != std::string_view::npos; });
   install_interrupt_handler();
   Progress progress("making clips", clips);
-  Loader loader(dataset, items, settings);
-  loader.start(options.epoch, 0, true);
   std::string html;
-  for (int64_t i = 0; i < clips && !interrupted(); ++i) {
-    const auto batch = loader.next();
-    if (!batch) break;  // files that were left out
-    std::string name = std::to_string(i + 1);
-    name = "clip-" + std::string(name.size() < 3 ? 3 - name.size() : 0, '0') + name + ".png";
-    const std::vector<uint8_t> png = report::encode_png(contact_sheet(*batch, 0, settings.transform));
-    write_file(fs::path(options.output) / name, {reinterpret_cast<const char*>(png.data()), png.size()});
-    html += clip_html(dataset, *batch, 0, name);
-    progress.update(i + 1);
+  const auto make_clips = [&] {
+    Loader loader(dataset, items, settings);
+    loader.start(options.epoch, 0, true);
+    for (int64_t i = 0; i < clips; ++i) {
+      if (interrupted()) throw Canceled{};
+      const auto batch = loader.next();
+      if (!batch) break;  // files that were left out
+      const std::string name = sheet_name(i);
+      const std::vector<uint8_t> png = report::encode_png(contact_sheet(*batch, 0, settings.transform));
+      write_file(fs::path(options.output) / name, {reinterpret_cast<const char*>(png.data()), png.size()});
+      html += clip_html(dataset, *batch, 0, name);
+      progress.update(i + 1);
+    }
+  };
+  try {
+    make_clips();
+  } catch (const Canceled&) {
+    throw Error("stopped; no page was written");
   }
-  if (interrupted()) throw Error("stopped; no page was written");
   progress.finish();
-  const fs::path index = fs::path(options.output) / "index.html";
   write_file(index, page(options, config, dataset, html));
   std::printf("wrote %s\n", index.c_str());
 }

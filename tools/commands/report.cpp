@@ -5,11 +5,14 @@
 #include <optional>
 #include <string>
 
+#include "cli/options.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/folder_lock.h"
 #include "train/config/config.h"
 #include "train/report/report.h"
+#include "train/run_folder.h"
 
 namespace laban::tools {
 namespace {
@@ -31,7 +34,11 @@ void open_data(report::ReportInput& input, const Options& options) {
     }
     Config config;
     apply_config_file(config, file.string());
-    if (!options.data.empty()) config.data.path = options.data;
+    forget_files_to_write(config);
+    if (options.data.empty())
+      keep_packets_apart(config);
+    else
+      config.data.path = options.data;
     resolve(config);
     if (!std::filesystem::exists(config.data.path)) {
       input.dataset_note =
@@ -48,7 +55,20 @@ void open_data(report::ReportInput& input, const Options& options) {
 
 void write_report(const Options& options) {
   report::ReportInput input;
+  const FolderUse reading(options.run, FolderUse::Kind::read);
   input.run = report::read_run(options.run);
+  if (!RunFolder{options.run}.has_run())
+    throw UsageError(text(options.run, " holds no run to report on"),
+                     "Give the folder that `laban train` wrote.");
+  const std::filesystem::path output = options.output.empty()
+                                           ? std::filesystem::path(options.run) / "report.html"
+                                           : std::filesystem::path(options.output);
+  require_replaceable(output, "a report", report::is_own_page);
+  require_writable(output);
+  if (!options.summary.empty()) {
+    require_replaceable(options.summary, "a report's summary", report::is_own_summary);
+    require_writable(options.summary);
+  }
   if (!options.control.empty()) {
     try {
       // Like is compared with like: the split that the page is about.
@@ -61,9 +81,6 @@ void write_report(const Options& options) {
   }
   open_data(input, options);
   input.most_mistakes = input.most_hits = static_cast<size_t>(options.clips);
-  const std::filesystem::path output = options.output.empty()
-                                           ? std::filesystem::path(options.run) / "report.html"
-                                           : std::filesystem::path(options.output);
   write_file(output, report::report_page(input));
   std::printf("wrote %s\n", output.c_str());
   for (const std::string& sentence : {input.control_note, input.dataset_note})

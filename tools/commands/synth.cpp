@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
@@ -76,7 +77,9 @@ void run(const Options& options, bool clips_given) {
                        "Give one of the two.");
   }
 
+  outlive_readers();
   install_interrupt_handler();
+  const FolderLock lock = hold_folder(options.folder, "laban synth");
   Progress progress("dances", plan.total());
   const synth::DatasetResult result = synth::write_dataset(
       plan, [&](int done) { progress.update(done); }, interrupt_flag());

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -30,8 +31,10 @@ struct Options {
 
 // What may differ when a run goes on: nothing here changes what the network learns from a step, except that
 // another number of epochs stretches the schedule.
-const std::vector<std::string> kChangeable{"data",   "media",   "workers", "checkpoint-every",
-                                           "epochs", "patience"};
+const std::vector<std::string> kChangeable{"data",   "media",    "workers",     "checkpoint-every",
+                                           "epochs", "patience", "packet-cache"};
+
+constexpr const char* kActivity = "laban train";
 
 /// Shows a run: one bar for all its steps, and a line an epoch.
 class Display : public TrainingObserver {
@@ -201,8 +204,11 @@ void train_anew(const Options& options) {
   resolve(config);
   const Dataset dataset = open(config);
   const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
-  const RunFolder folder =
-      options.run.empty() ? RunFolder::unused(std::filesystem::path("runs") / name) : RunFolder{options.run};
+  const HeldRun held = options.run.empty()
+                           ? hold_unused_folder(std::filesystem::path("runs") / name, kActivity)
+                           : HeldRun{{options.run}, FolderLock(options.run, kActivity)};
+  print_note(held.lock);
+  const RunFolder& folder = held.folder;
   folder.require_free(options.overwrite);  // before files are looked through, which may take long
   Observed observed(config, options.check);
   Display display;
@@ -221,17 +227,26 @@ void go_on(const Options& options) {
     if (std::ranges::find(kChangeable, flag) == kChangeable.end())
       throw UsageError(
           text("--", flag, " cannot be changed when a run is resumed"),
-          "A resumed run keeps its settings; only --data, --workers, --checkpoint-every, --epochs and "
-          "--patience may differ. For other settings start a new run.");
+          "A resumed run keeps its settings; only --data, --media, --workers, --packet-cache, "
+          "--checkpoint-every, --epochs and --patience may differ. For other settings start a new run.");
   if (!options.config.empty() || !options.run.empty() || options.overwrite)
     throw UsageError("--resume excludes --config, --output and --overwrite",
                      "A resumed run keeps its folder and its settings.");
+  if (!std::filesystem::is_directory(folder.path))
+    throw UsageError(text("there is no run folder \"", options.resume, "\""),
+                     "Give the folder that `laban train` wrote.");
+  const FolderLock lock = hold_folder(folder.path, kActivity);
+  if (folder.has_not_begun())
+    throw UsageError(
+        text("the run in ", options.resume, " ended before its first checkpoint: it had not begun to train"),
+        "The same `laban train` command starts it again.");
   if (!std::filesystem::exists(folder.last()))
     throw UsageError(text("there is no run to resume in ", options.resume, ": it has no last.safetensors"),
                      "Give the folder that `laban train` wrote.");
   const Checkpoint checkpoint(folder.last());
   Config config = checkpoint.info().config;
   options.flags.apply(config);
+  if (!options.flags.has("data")) keep_packets_apart(config);
   choose_threads(config);
   choose_device(config);
   resolve(config);
@@ -272,7 +287,10 @@ void add_train(Command& program) {
   command.example("laban train clips --epochs 30")
       .example("laban train clips --weights r3d_18.pt --model r3d_18 --preset torchvision")
       .example("laban train --resume runs/clips --epochs 60");
-  command.action([options] { options->resume.empty() ? train_anew(*options) : go_on(*options); });
+  command.action([options] {
+    outlive_readers();
+    options->resume.empty() ? train_anew(*options) : go_on(*options);
+  });
 }
 
 }  // namespace laban::tools

@@ -63,6 +63,7 @@ void PlanFile::write() {
                                       {"knobs", record.choice.knobs}};
   try {
     if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path());
+    remove_abandoned_files(path_.parent_path());
     write_file(path_, file.dump(1) + "\n");
   } catch (const std::filesystem::filesystem_error& error) {
     complaint_ = text("plans cannot be kept in ", path_.string(), ": ", error.code().message());

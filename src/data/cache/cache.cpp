@@ -3,6 +3,8 @@
 #include <turbojpeg.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <numeric>
@@ -18,6 +20,8 @@
 namespace laban {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kSums = "checksums.sha256";
 
 AVPixelFormat format_of(PixelLayout layout) {
   switch (layout) {
@@ -115,9 +119,20 @@ class CacheMaker {
   }
 
   bool run(CacheResult& result) {
+    working_ = settings_.workers;
     std::vector<std::thread> threads;
-    for (int i = 1; i < settings_.workers; ++i) threads.emplace_back([&] { work(); });
-    work();
+    for (int i = 0; i < settings_.workers; ++i)
+      threads.emplace_back([&] {
+        work();
+        const std::lock_guard lock(mutex_);
+        if (--working_ == 0) done_working_.notify_one();
+      });
+    {
+      std::unique_lock lock(mutex_);
+      constexpr std::chrono::milliseconds kGlance{50};  // a signal handler can set a flag, but wake nobody
+      while (!done_working_.wait_for(lock, kGlance, [&] { return working_ == 0; }))
+        if (settings_.stop && settings_.stop->load(std::memory_order_relaxed)) stop_ = true;
+    }
     for (std::thread& thread : threads) thread.join();
     if (failure_) std::rethrow_exception(failure_);
     if (stop_) return false;
@@ -298,7 +313,7 @@ class CacheMaker {
     if (written.items.empty())
       throw Error(text(dataset_.root.string(), ": none of ", bad_.size(),
                        " files can be read; the first: ", bad_.front().reason));
-    write_file(folder_ / "checksums.sha256", sums);
+    write_file(folder_ / kSums, sums);
     write_file(folder_ / kIndexFile, index_text(written, folder_));
   }
 
@@ -310,6 +325,8 @@ class CacheMaker {
   std::atomic<size_t> next_{0};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
+  std::condition_variable done_working_;
+  int working_ = 0;
   int64_t done_ = 0;
   std::vector<BadFile> bad_, damaged_;
   std::exception_ptr failure_;
@@ -331,6 +348,12 @@ bool make_cache(const Dataset& dataset, const fs::path& folder, const CacheSetti
     throw FileError(folder.string(), "the folder cannot be made: " + failed.message(), "Choose another.");
   if (fs::equivalent(folder, dataset.root, failed))
     throw UsageError(folder.string() + ": is the dataset itself", "Name another folder for the cache.");
+  require_replaceable(folder / kSums, "a cache's list of checksums", [](std::string_view begin) {
+    return begin.substr(0, begin.find('\n')).ends_with(kShardExtension);
+  });
+  require_replaceable(folder / kIndexFile, "a cache's index", [](std::string_view begin) {
+    return begin.starts_with(kIndexHeader) && begin.find(kShardExtension) != std::string_view::npos;
+  });
   return CacheMaker(dataset, folder, settings, progress).run(result);
 }
 

@@ -20,6 +20,7 @@ struct CacheSettings {
   int clips_per_shard = 64;  // what an interruption can cost at most, for each worker
   int workers = 2;
   OnBadFile on_bad_file = OnBadFile::stop;
+  const std::atomic<bool>* stop = nullptr;  // becomes true: it stops, in the middle of a clip too
 };
 
 struct CacheResult {
@@ -37,8 +38,10 @@ using CacheProgress = std::function<bool(int64_t done, int64_t of)>;
 /// which it is a dataset of the same names, classes and splits. Shards that are there, of the same clips,
 /// files and settings, are kept where every frame in them has its checksum, else made again; so it goes on
 /// where it was interrupted. Every file is whole or not there. Throws FileError for a clip that cannot be
-/// read (unless those are excluded) and for a disk that is full; UsageError for settings that cannot be.
-/// Returns false where `progress` stopped it: then there is no laban-index.csv yet.
+/// read (unless those are excluded) and for a disk that is full; UsageError for settings that cannot be, and
+/// where the folder has a table or checksums of something else, which stay as they are. One process at a time
+/// may fill a folder (FolderLock).
+/// Returns false where `progress` or the flag stopped it: then there is no laban-index.csv yet.
 bool make_cache(const Dataset& dataset, const std::filesystem::path& folder, const CacheSettings& settings,
                 const CacheProgress& progress, CacheResult& result);
 

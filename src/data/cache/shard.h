@@ -38,7 +38,7 @@ struct ShardClip {
   ColorMatrix matrix = ColorMatrix::bt601;
   bool full_range = false;
   std::vector<uint64_t> offset{};    // of every frame in the file, and one behind the last
-  std::vector<uint64_t> checksum{};  // of every frame's bytes (checksum_of)
+  std::vector<uint64_t> checksum{};  // of every frame's bytes (fnv1a)
 
   int64_t frame_count() const { return static_cast<int64_t>(checksum.size()); }
   int shown_width() const { return rotation % 180 ? height : width; }

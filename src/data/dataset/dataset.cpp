@@ -130,17 +130,20 @@ std::vector<int> Dataset::require_split(Split split) const {
 
 Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
   Dataset dataset{.root = path};
-  if (fs::is_directory(path)) {
+  std::error_code failed;
+  const fs::file_status status = fs::status(path, failed);
+  if (fs::is_directory(status)) {
     const Layout& layout = choose_layout(dataset, settings);
     dataset.layout = layout.name;
     layout.read(dataset, settings);
-  } else if (fs::is_regular_file(path)) {
+  } else if (fs::is_regular_file(status)) {
     dataset.root = path.has_parent_path() ? path.parent_path() : fs::path(".");
     read_file_of_clips(dataset, path, settings);
   } else {
-    throw Error(
-        path.string() + (fs::exists(path) ? ": is neither a folder nor a list" : ": there is no such folder"),
-        "Name the folder that holds the class folders, or a list of clips.");
+    throw Error(path.string() + (fs::exists(status) ? ": is neither a folder nor a list"
+                                 : status.type() == fs::file_type::not_found ? ": there is no such folder"
+                                                                             : ": " + failed.message()),
+                "Name the folder that holds the class folders, or a list of clips.");
   }
   std::ranges::sort(dataset.items, {}, &DatasetItem::name);
   std::ranges::sort(dataset.ignored);
@@ -156,7 +159,7 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
     return name_in(dataset.root, i.path) + range_suffix(i.range);
   };
   const bool named = any([&](const DatasetItem& i) { return i.name != plain_name(i); });
-  std::string out = text("# laban index of ", dataset.items.size(), " clips in ", dataset.classes.size(),
+  std::string out = text(kIndexHeader, dataset.items.size(), " clips in ", dataset.classes.size(),
                          " classes, layout ", dataset.layout, "\npath,label,split,group",
                          frames ? ",frames" : "", range ? ",first,count" : "", named ? ",name" : "", "\n");
   for (const DatasetItem& item : dataset.items) {
@@ -177,7 +180,8 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
 Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
-    if (!fs::is_directory(path)) {
+    std::error_code failed;  // whoever reads it says why
+    if (!fs::is_directory(path, failed)) {
       add_unlabeled(dataset, path, ItemKind::video);
       continue;
     }

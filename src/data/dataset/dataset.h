@@ -54,6 +54,8 @@ constexpr std::array<const char*, 8> kLayoutNames{
     "classes",  // class folders of videos or of folders of pictures
 };
 constexpr const char* kIndexFile = "laban-index.csv";
+/// How every index begins.
+constexpr std::string_view kIndexHeader = "# laban index of ";
 
 struct DatasetSettings {
   std::string layout = "auto";  // or one of kLayoutNames

@@ -82,7 +82,11 @@ struct Loader::State {
 
   std::filesystem::path store_file() const {
     if (!settings.keep_packets) return {};
-    return settings.packets.empty() ? packet_store_file(dataset.root) : settings.packets;
+    if (!settings.packets.empty()) {
+      require_packet_store(settings.packets);
+      return settings.packets;
+    }
+    return settings.packets_beside ? packet_store_file(dataset.root) : user_packet_store_file(dataset.root);
   }
 
   const Dataset& dataset;
@@ -103,6 +107,8 @@ struct Loader::State {
   int64_t order_epoch = -1;
   double waited = 0;
   std::vector<std::thread> workers;
+
+  bool told_to_stop() const { return settings.stop && settings.stop->load(std::memory_order_relaxed); }
 
   int64_t batches() const {
     const auto n = static_cast<int64_t>(items.size());
@@ -128,10 +134,10 @@ struct Loader::State {
     std::atomic<size_t> next{0};
     int64_t done = 0;
     const auto look = [&] {
-      for (size_t i = next++; i < items.size(); i = next++) {
+      for (size_t i = next++; i < items.size() && !told_to_stop(); i = next++) {
         const auto position = static_cast<size_t>(items[i]);
         try {
-          cache.get(dataset.items[position], position, nullptr);
+          cache.get(dataset.items[position], position, settings.stop);
         } catch (...) {
           failure[i] = std::current_exception();
         }
@@ -144,6 +150,7 @@ struct Loader::State {
     look();
     for (std::thread& worker : workers) worker.join();
     workers.clear();
+    if (told_to_stop()) throw Canceled{};
 
     std::vector<int> good;
     for (size_t i = 0; i < items.size(); ++i) {
@@ -291,10 +298,19 @@ std::shared_ptr<const Batch> Loader::next() {
   std::unique_lock lock(s.mutex);
   if (s.ended_by) std::rethrow_exception(s.ended_by);
   const auto begin = std::chrono::steady_clock::now();
-  s.ready.wait(lock, [&] {
+  const auto there = [&] {
     if (s.jobs.empty()) return s.finished;
     return s.jobs.front().done == s.jobs.front().clips();
-  });
+  };
+  constexpr std::chrono::milliseconds kGlance{50};  // a signal handler can set a flag, but wake nobody
+  while (!s.ready.wait_for(lock, kGlance, there))
+    if (s.told_to_stop()) {
+      s.finished = true;
+      s.ended_by = std::make_exception_ptr(Canceled{});
+      lock.unlock();
+      s.stop();
+      throw Canceled{};
+    }
   s.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (s.jobs.empty()) return nullptr;
   Job job = std::move(s.jobs.front());

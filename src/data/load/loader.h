@@ -4,6 +4,7 @@
 // workers nor an interruption changes it. Batches come out in order.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -52,9 +53,13 @@ struct LoaderSettings {
   std::pmr::memory_resource* staging = nullptr;
   OnBadFile on_bad_file = OnBadFile::stop;
   /// Where the indices of videos are kept from run to run (VideoIndexStore): `packets`, or, where that is empty,
-  /// packet_store_file(the dataset's root).
-  bool keep_packets = false;
+  /// packet_store_file(the dataset's root), or user_packet_store_file() of it. UsageError where `packets` is
+  /// something else than a file of indices.
+  bool keep_packets = false, packets_beside = true;
   std::filesystem::path packets{};
+  /// Where it becomes true, the constructor throws Canceled (watch.h), and so does next() instead of waiting
+  /// for a batch: in the middle of a file, too.
+  const std::atomic<bool>* stop = nullptr;
   /// exclude: called while files are looked through, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> on_check;
 };

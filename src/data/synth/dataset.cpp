@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/folder_lock.h"
 #include "data/synth/clip.h"
 #include "data/synth/dataset.h"
 
@@ -71,7 +72,7 @@ void prepare_folder(const DatasetPlan& plan, const std::vector<Task>& tasks) {
                found.is_discarded() ? "its dataset.json cannot be read" : found.dump(), ", but asked for is ",
                wanted.dump()),
           "Choose another folder, or delete this one, or ask for the same seed, size and splits.");
-  } else if (fs::exists(plan.folder, failed) && !fs::is_empty(plan.folder, failed)) {
+  } else if (fs::exists(plan.folder, failed) && !holds_nothing(plan.folder)) {
     throw UsageError(text(plan.folder.string(), " is not empty, and not a dataset that laban made"),
                      "Choose a new folder for the dances.");
   }
@@ -79,6 +80,7 @@ void prepare_folder(const DatasetPlan& plan, const std::vector<Task>& tasks) {
     const fs::path folder = plan.folder / dance;
     fs::create_directories(folder, failed);
     if (failed) throw FileError(folder.string(), text("the folder cannot be made: ", failed.message()));
+    remove_abandoned_files(folder);
   }
   std::string table = "path,label,split,group\n";
   for (const Task& task : tasks) {

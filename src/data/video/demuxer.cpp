@@ -1,10 +1,15 @@
 #include "data/video/demuxer.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
+#include <cerrno>
 #include <cstdlib>
+#include <span>
 #include <string_view>
 
 #include "core/error.h"
+#include "data/video/container_kind.h"
 #include "data/video/libav_compat.h"
 #include "data/video/mp4_tracks.h"
 #include "data/video/video.h"
@@ -15,6 +20,10 @@ namespace {
 int interrupted(void* watch) {
   const Watch& w = *static_cast<const Watch*>(watch);
   return w.canceled() || w.expired();
+}
+
+int open_nothing(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
+  return AVERROR(EACCES);
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what,
@@ -80,80 +89,117 @@ bool orientation_of(const int32_t* matrix, int& rotation, bool& mirror) {
 }
 
 Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_ptr<const StreamSetup> known)
-    : file_(file), watch_(watch) {
+    : file_(file, "Name a video file, or a folder of JPEG or PNG frames."),
+      watch_(watch),
+      input_bytes_(file_, watch),
+      bytes_(file_.size()) {
   av::silence_log();
   av::forget_complaints();
-  std::error_code problem;
-  if (!std::filesystem::exists(file, problem)) refuse(file, "there is no such file", "Check the path.");
-  if (!std::filesystem::is_regular_file(file, problem))
-    refuse(file, "is not a regular file", "Name a video file, or a folder of JPEG or PNG frames.");
-  bytes_ = static_cast<int64_t>(std::filesystem::file_size(file, problem));
   if (bytes_ == 0) refuse(file, "the file is empty", "Copy or download it again.");
-
-  if (!known && has_unnumbered_fragments(file))
+  if (!known && has_unnumbered_fragments(file_))
     refuse(file, "is a damaged MP4 file: one of its tracks has no number", "Copy or download it again.");
-
-  AVFormatContext* raw = avformat_alloc_context();
-  if (!raw) throw std::bad_alloc();
-  raw->interrupt_callback = {interrupted, &watch_};
-  // "file:" keeps a name such as "concat:x" or "http:x" from meaning anything but a file, and the whitelist
-  // keeps a playlist in disguise from opening anything else.
-  AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "file", 0);
-  const std::string url = "file:" + std::filesystem::absolute(file).string();
-  int code = avformat_open_input(&raw, url.c_str(), nullptr, &options);
-  av_dict_free(&options);
-  if (code < 0) {  // raw is freed and null
-    check_watch();
-    refuse(file, "is not a video file that can be read: " + reason(code),
-           "Copy or download it again, or convert it with ffmpeg.");
-  }
-  input_.reset(raw);
-
-  const bool trust = known && known->header_suffices && known->stream < static_cast<int>(input_->nb_streams);
-  if (trust) {
+  open();
+  if (known && known->header_suffices && known->stream < static_cast<int>(input_->nb_streams))
     setup_ = std::move(known);
-  } else {
-    code = avformat_find_stream_info(input_.get(), nullptr);
-    check_watch();
-    if (code < 0) refuse(file, "its streams cannot be read: " + reason(code), "Copy or download it again.");
-    auto setup = std::make_shared<StreamSetup>();
-    std::string found;
-    setup->stream = choose_stream(*input_, found);
-    if (setup->stream < 0)
-      throw NoVideoError(file.string(),
-                         "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
-                         "Name a file with moving pictures.");
-    AVStream& stream = *input_->streams[setup->stream];
-    setup->parameters.reset(avcodec_parameters_alloc());
-    if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)
-      throw std::bad_alloc();
-    setup->time_base = stream.time_base;
-    const AVRational rate = stream.avg_frame_rate.num > 0 && stream.avg_frame_rate.den > 0
-                                ? stream.avg_frame_rate
-                                : stream.r_frame_rate;
-    setup->average_fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
-    if (const int32_t* matrix = av::display_matrix(stream))
-      setup->has_matrix = orientation_of(matrix, setup->rotation, setup->mirror);
-    setup->timestamps_from_container = container_is(*input_, "mp4") || container_is(*input_, "matroska");
-    setup->header_suffices = container_is(*input_, "mp4");
-    setup->container = input_->iformat->name;
-    setup->codec = avcodec_get_name(stream.codecpar->codec_id);
-    setup->declared_frames = stream.nb_frames;
-    if (stream.duration > 0)
-      setup->declared_seconds = static_cast<double>(stream.duration) * av_q2d(stream.time_base);
-    if (container_is(*input_, "mp4")) setup->packets_beyond_end = packets_beyond(stream, bytes_);
-    setup_ = std::move(setup);
-  }
+  else
+    describe();
   complaint_ = av::first_complaint();
   for (unsigned i = 0; i < input_->nb_streams; ++i)
     if (static_cast<int>(i) != setup_->stream) input_->streams[i]->discard = AVDISCARD_ALL;
 }
 
+/// What libav takes the file for. Its name counts for no more than its extension: "a%03d.png" is one file.
+const AVInputFormat& Demuxer::detect(const std::string& name) {
+  const AVInputFormat* format = nullptr;
+  const int score = av_probe_input_buffer2(input_bytes_.io(), &format, name.c_str(), nullptr, 0, 0);
+  check_watch();
+  if (score < 0) format = nullptr;
+  if (!format || !is_video_container(*format)) refuse_other(format, score, score);
+  return *format;
+}
+
+/// `code`: libav's, of what failed; where that is no failure, only the kind of file is wrong.
+void Demuxer::refuse_other(const AVInputFormat* format, int score, int code) const {
+  std::array<uint8_t, 4096> head{};
+  const auto got = static_cast<size_t>(std::max<int64_t>(file_.read(0, head), 0));
+  const OtherFile other = other_file(std::span(head).first(got), format, score);
+  if (!other.kind.empty())
+    throw NoVideoError(file().string(), "is " + other.kind + ", not a video", std::string(other.advice));
+  refuse(file(), "is not a video file that can be read" + (code < 0 ? ": " + reason(code) : ""),
+         "Copy or download it again, or convert it with ffmpeg.");
+}
+
+void Demuxer::open() {
+  const std::string extension = file().extension().string();
+  const bool plain =
+      std::ranges::all_of(extension, [](unsigned char c) { return c == '.' || std::isalnum(c); });
+  const std::string name = "video" + (plain ? extension : "");
+  const AVInputFormat& format = detect(name);
+  if (std::string_view(format.name).find("mp4") != std::string_view::npos)
+    if (const std::optional<std::string> other = pictures_elsewhere(file_))
+      refuse(file(),
+             "keeps its pictures in another file" + (other->empty() ? "" : " (" + visible(*other) + ")") +
+                 ", which is not opened",
+             "Make one file of them, for instance with ffmpeg -i IN -c copy OUT.mp4.");
+
+  AVFormatContext* raw = avformat_alloc_context();
+  if (!raw) throw std::bad_alloc();
+  raw->pb = input_bytes_.io();
+  raw->interrupt_callback = {interrupted, &watch_};
+  // Everything comes from the one descriptor. Nothing that stands in the file makes libav open another: not
+  // through this, no protocol may be used, no demuxer but those, and MP4's references are not followed.
+  raw->io_open = open_nothing;
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "none", 0);
+  av_dict_set(&options, "format_whitelist", video_containers(), 0);
+  av_dict_set(&options, "enable_drefs", "0", 0);
+  av_dict_set(&options, "use_absolute_path", "0", 0);
+  const int code = avformat_open_input(&raw, name.c_str(), &format, &options);
+  av_dict_free(&options);
+  if (code < 0) {  // raw is freed and null
+    check_watch();
+    refuse_other(nullptr, 0, code);
+  }
+  input_.reset(raw);
+}
+
+void Demuxer::describe() {
+  const int code = avformat_find_stream_info(input_.get(), nullptr);
+  check_watch();
+  if (code < 0) refuse(file(), "its streams cannot be read: " + reason(code), "Copy or download it again.");
+  auto setup = std::make_shared<StreamSetup>();
+  std::string found;
+  setup->stream = choose_stream(*input_, found);
+  if (setup->stream < 0)
+    throw NoVideoError(file().string(),
+                       "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
+                       "Name a file with moving pictures.");
+  AVStream& stream = *input_->streams[setup->stream];
+  setup->parameters.reset(avcodec_parameters_alloc());
+  if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)
+    throw std::bad_alloc();
+  setup->time_base = stream.time_base;
+  const AVRational rate = stream.avg_frame_rate.num > 0 && stream.avg_frame_rate.den > 0
+                              ? stream.avg_frame_rate
+                              : stream.r_frame_rate;
+  setup->average_fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+  if (const int32_t* matrix = av::display_matrix(stream))
+    setup->has_matrix = orientation_of(matrix, setup->rotation, setup->mirror);
+  setup->timestamps_from_container = container_is(*input_, "mp4") || container_is(*input_, "matroska");
+  setup->header_suffices = container_is(*input_, "mp4");
+  setup->container = input_->iformat->name;
+  setup->codec = avcodec_get_name(stream.codecpar->codec_id);
+  setup->declared_frames = stream.nb_frames;
+  if (stream.duration > 0)
+    setup->declared_seconds = static_cast<double>(stream.duration) * av_q2d(stream.time_base);
+  if (container_is(*input_, "mp4")) setup->packets_beyond_end = packets_beyond(stream, bytes_);
+  setup_ = std::move(setup);
+}
+
 void Demuxer::check_watch() const {
   if (watch_.canceled()) throw Canceled{};
   if (watch_.expired())
-    refuse(file_, text("nothing could be read or decoded for ", watch_.seconds(), " seconds"),
+    refuse(file(), text("nothing could be read or decoded for ", watch_.seconds(), " seconds"),
            "The file is damaged or its disk is stuck; copy it again or leave it out.");
 }
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "core/regular_file.h"
+#include "data/video/file_input.h"
 #include "data/video/libav.h"
 #include "data/video/watch.h"
 
@@ -33,11 +35,12 @@ class Demuxer {
  public:
   /// Opens the file and chooses the stream: the first video stream that is no cover picture. With `known` (of
   /// an earlier opening of the same file) and a container whose header suffices, nothing is probed. FileError
-  /// where this is no video file: not a regular file, unreadable, no video stream.
+  /// where this is no video file: not a regular file, unreadable, no video stream, none of the containers of
+  /// container_kind.h. Only this one file is opened, whatever stands in it.
   Demuxer(const std::filesystem::path& file, Watch& watch,
           std::shared_ptr<const StreamSetup> known = nullptr);
 
-  const std::filesystem::path& file() const { return file_; }
+  const std::filesystem::path& file() const { return file_.path(); }
   const std::shared_ptr<const StreamSetup>& setup() const { return setup_; }
   int64_t bytes() const { return bytes_; }
 
@@ -53,9 +56,15 @@ class Demuxer {
   void check_watch() const;
 
  private:
-  std::filesystem::path file_;
+  const AVInputFormat& detect(const std::string& name);
+  [[noreturn]] void refuse_other(const AVInputFormat* format, int score, int code) const;
+  void open();
+  void describe();
+
+  RegularFile file_;
   Watch& watch_;
-  av::InputContext input_;
+  FileInput input_bytes_;
+  av::InputContext input_;  // reads from the one above
   std::shared_ptr<const StreamSetup> setup_;
   int64_t bytes_ = 0;
   std::string read_error_, complaint_;

@@ -19,12 +19,19 @@ namespace laban {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kBeside = ".laban-packets";
+
 struct Header {
   std::array<char, 8> magic{'L', 'A', 'B', 'A', 'N', 'P', 'K', 'T'};
   uint64_t order = 0x0102030405060708;  // of bytes in a number
   uint64_t version = index_code_version();
   uint64_t table = 0, table_bytes = 0, table_checksum = 0;
 };
+
+bool is_store(std::string_view begin) {
+  const Header expected;
+  return begin.starts_with(std::string_view(expected.magic.data(), expected.magic.size()));
+}
 
 std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -48,6 +55,7 @@ std::optional<FileStamp> stamp_of(const fs::path& file) {
 VideoIndexStore::VideoIndexStore(fs::path file, fs::path base)
     : file_(std::move(file)), base_(base.empty() ? base : fs::absolute(base).lexically_normal()) {
   load();
+  if (!file_.empty()) remove_abandoned_files(file_.parent_path());
 }
 
 VideoIndexStore::~VideoIndexStore() { save(); }
@@ -153,7 +161,8 @@ std::string VideoIndexStore::save_locked() {
     Header header;
     header.table = offset, header.table_bytes = table_bytes.size();
     header.table_checksum = fnv1a(as_bytes(table_bytes));
-    fs::create_directories(file_.parent_path());
+    if (file_.has_parent_path()) fs::create_directories(file_.parent_path());
+    require_packet_store(file_);
     AtomicFile file(file_);
     file.write(&header, sizeof(header));
     for (const auto& [key, entry] : entries_) file.write(bytes_of(entry).data(), bytes_of(entry).size());
@@ -161,7 +170,7 @@ std::string VideoIndexStore::save_locked() {
     file.commit();
     entries_.clear();
     load();
-  } catch (const FileError& error) {
+  } catch (const Error& error) {
     return error.what();
   } catch (const fs::filesystem_error& error) {
     return text(file_.string(), ": cannot be written: ", error.code().message());
@@ -174,10 +183,26 @@ size_t VideoIndexStore::size() const {
   return entries_.size();
 }
 
+void require_packet_store(const fs::path& file) { require_replaceable(file, "an index of videos", is_store); }
+
+bool has_packet_store(const fs::path& root) {
+  std::error_code failed;
+  if (root.empty() || !fs::is_regular_file(root / kBeside, failed)) return false;
+  try {
+    require_packet_store(root / kBeside);
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
+}
+
 fs::path packet_store_file(const fs::path& root) {
   if (root.empty()) return {};
-  const fs::path beside = root / ".laban-packets";
-  if (::access(root.c_str(), W_OK) == 0) return beside;
+  return ::access(root.c_str(), W_OK) == 0 ? root / kBeside : user_packet_store_file(root);
+}
+
+fs::path user_packet_store_file(const fs::path& root) {
+  if (root.empty()) return {};
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");
   if ((!cache || !*cache) && (!home || !*home)) return {};

@@ -66,8 +66,15 @@ class VideoIndexStore {
   size_t fresh_ = 0;  // entries that are not in the file
 };
 
+/// Throws UsageError where something else lies at `file` than a store, which a store must not replace.
+void require_packet_store(const std::filesystem::path& file);
+
 /// Where a dataset's store lies: `root`/.laban-packets, or, where nothing can be written there, a file in the
 /// user's cache folder ($XDG_CACHE_HOME, ~/.cache). Empty where neither can be.
 std::filesystem::path packet_store_file(const std::filesystem::path& root);
+/// The one in the user's cache folder.
+std::filesystem::path user_packet_store_file(const std::filesystem::path& root);
+/// True where packet_store_file() is a store that is there, in the dataset itself.
+bool has_packet_store(const std::filesystem::path& root);
 
 }  // namespace laban

@@ -16,7 +16,16 @@ std::vector<std::string> layout_choices() {
   return names;
 }
 
+/// Does packet_cache name a file?
+bool is_file(const std::string& packet_cache) {
+  return packet_cache != "auto" && packet_cache != "user" && packet_cache != "off";
+}
+
 }  // namespace
+
+void forget_files_to_write(Config& config) {
+  if (is_file(config.data.packet_cache)) config.data.packet_cache = Config::Data().packet_cache;
+}
 
 std::vector<Setting> settings(Config& c) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -43,7 +52,8 @@ std::vector<Setting> settings(Config& c) {
       {"data", "workers", "workers", "decoding threads; 0: one per processor",
        Setting::Whole{&c.data.workers, 0, 1024}},
       {"data", "packet_cache", "packet-cache",
-       "file that caches the index of videos; auto: in the dataset folder; off: none",
+       "file that caches the index of videos; auto: in the dataset folder; user: in the user's cache folder; "
+       "off: none",
        Setting::Word{&c.data.packet_cache, {}}},
 
       {"clip", "sampler", "sampler",
@@ -305,8 +315,10 @@ LoaderSettings loader_settings(const Config& config, SampleMode mode) {
   loader.workers = static_cast<int>(config.data.workers);
   loader.seed = static_cast<uint64_t>(config.train.seed);
   loader.single_frame = clip.single_frame;
-  loader.keep_packets = config.data.packet_cache != "off";
-  if (config.data.packet_cache != "auto" && loader.keep_packets) loader.packets = config.data.packet_cache;
+  const std::string& packets = config.data.packet_cache;
+  loader.keep_packets = packets != "off";
+  loader.packets_beside = packets != "user";
+  if (is_file(packets)) loader.packets = packets;
   loader.on_bad_file = config.data.on_bad_file == "exclude" ? OnBadFile::exclude : OnBadFile::stop;
   return loader;
 }

@@ -165,8 +165,14 @@ void apply_flag(Config& config, const std::string& flag, const std::string& valu
 /// size. Then checks what no single field can tell. Throws UsageError.
 void resolve(Config& config);
 
+/// How every config.toml of a run begins.
+constexpr std::string_view kConfigHeader = "# All settings of a laban run.";
 /// The whole config as TOML with explanations; apply_toml() of it gives the same config.
 std::string to_toml(const Config& config);
+
+/// Leaves out the files that the config would have written to: for configs that came with somebody's files
+/// and that no command line has named. Flags that are applied afterwards count.
+void forget_files_to_write(Config& config);
 
 // What the config means to each part of the program.
 LoaderSettings loader_settings(const Config& config, SampleMode mode);

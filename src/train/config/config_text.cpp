@@ -209,7 +209,7 @@ std::string Setting::toml() const {
 
 std::string to_toml(const Config& config) {
   Config copy = config;  // settings() hands out pointers to write through; here they are only read
-  std::string out = "# All settings of a laban run. `laban train --config` takes this file.\n";
+  std::string out = std::string(kConfigHeader) + " `laban train --config` takes this file.\n";
   std::string section;
   for (const Setting& setting : settings(copy)) {
     if (setting.section != section) out += "\n[" + (section = setting.section) + "]\n";

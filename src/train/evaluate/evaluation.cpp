@@ -5,7 +5,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <utility>
 
+#include "data/video/watch.h"
 #include "train/clip_buffer.h"
 #include "train/staging_memory.h"
 
@@ -19,8 +21,10 @@ std::vector<int> top(std::span<const double> values, int k) {
   return order;
 }
 
-std::optional<Classified> classify(Network& network, BatchSource& loader, const ClassifyProgress& progress,
-                                   int64_t epoch) {
+namespace {
+
+Classified classify_all(Network& network, BatchSource& loader, const ClassifyProgress& progress,
+                        int64_t epoch) {
   const auto classes = static_cast<size_t>(network.spec().classes);
   ClipBuffer buffer(network.backend(), network.compute());
   Classified result;
@@ -50,14 +54,13 @@ std::optional<Classified> classify(Network& network, BatchSource& loader, const 
            .views_in_top5 = std::ranges::find(best, batch->labels[i]) != best.end()});
     }
     if (progress && !progress(static_cast<int64_t>(result.predictions.size()), loader.clips()))
-      return std::nullopt;
+      throw Canceled{};
   }
   return result;
 }
 
-std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
-                                   LoaderSettings settings, const Views& views,
-                                   const ClassifyProgress& progress) {
+Classified classify_views(Network& network, const Dataset& dataset, const std::vector<int>& items,
+                          LoaderSettings settings, const Views& views, const ClassifyProgress& progress) {
   if (views.clips < 1) throw UsageError(text("a video cannot be judged by ", views.clips, " clips"));
   if (views.crops != 1 && views.crops != 3)
     throw UsageError(text("there is no way to take ", views.crops, " crops of a clip"),
@@ -67,26 +70,25 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
   StagingMemory staging(network.backend());
   staging.serve(settings);
   constexpr std::array kPlaces{CropPlace::center, CropPlace::first, CropPlace::last};
-  std::optional<Classified> result;
+  Classified result;
   for (int crop = 0, view = 0; crop < views.crops; ++crop) {
     settings.transform.place = kPlaces[static_cast<size_t>(crop)];
     Loader loader(dataset, items, settings);
     for (int clip = 0; clip < views.clips; ++clip, ++view) {
-      auto shown = classify(
+      Classified shown = classify_all(
           network, loader,
           [&](int64_t done, int64_t of) {
             return !progress || progress(view * of + done, views.count() * of);
           },
           clip);
-      if (!shown) return std::nullopt;
       if (view == 0) {
         result = std::move(shown);
         continue;
       }
-      require(shown->predictions.size() == result->predictions.size(), "classify: a file went on the way");
-      for (size_t i = 0; i < shown->predictions.size(); ++i) {
-        Prediction& sum = result->predictions[i];
-        const Prediction& one = shown->predictions[i];
+      require(shown.predictions.size() == result.predictions.size(), "classify: a file went on the way");
+      for (size_t i = 0; i < shown.predictions.size(); ++i) {
+        Prediction& sum = result.predictions[i];
+        const Prediction& one = shown.predictions[i];
         sum.loss += one.loss;
         sum.views_right += one.views_right;
         sum.views_in_top5 += one.views_in_top5;
@@ -94,12 +96,33 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
       }
     }
   }
-  for (Prediction& prediction : result->predictions) {
+  for (Prediction& prediction : result.predictions) {
     prediction.loss /= views.count();
     for (double& p : prediction.probabilities) p /= views.count();
     prediction.predicted = top(prediction.probabilities, 1).front();
   }
   return result;
+}
+
+}  // namespace
+
+std::optional<Classified> classify(Network& network, BatchSource& loader, const ClassifyProgress& progress,
+                                   int64_t epoch) {
+  try {
+    return classify_all(network, loader, progress, epoch);
+  } catch (const Canceled&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
+                                   LoaderSettings settings, const Views& views,
+                                   const ClassifyProgress& progress) {
+  try {
+    return classify_views(network, dataset, items, std::move(settings), views, progress);
+  } catch (const Canceled&) {
+    return std::nullopt;
+  }
 }
 
 void relabel(Dataset& dataset, const std::vector<std::string>& classes) {

@@ -41,13 +41,13 @@ struct Classified {
 };
 
 /// Runs all clips of a loader (without shuffling) through the network, one epoch of it. Nothing where
-/// `progress` said stop. Throws FileError for a file that fails.
+/// `progress` or the loader's stop flag said stop. Throws FileError for a file that fails.
 std::optional<Classified> classify(Network& network, BatchSource& loader, const ClassifyProgress& progress,
                                    int64_t epoch = 0);
 
 /// The same for `items` of a dataset, with several views of each, whose probabilities are averaged.
 /// UsageError for numbers of clips and crops that there cannot be. With settings of SampleMode::val or
-/// test nothing is left to chance.
+/// test nothing is left to chance. Nothing where `progress` or `settings.stop` said stop.
 std::optional<Classified> classify(Network& network, const Dataset& dataset, const std::vector<int>& items,
                                    LoaderSettings settings, const Views& views,
                                    const ClassifyProgress& progress);

@@ -37,7 +37,7 @@ struct Features {
 std::string backbone_digest(const ParameterStore& store);
 
 /// Features of all clips of a loader, one epoch of it. Nothing where `progress` (clips done, clips in all)
-/// said stop. Throws FileError for a file that fails.
+/// said stop. Throws FileError for a file that fails, and Canceled where the loader's stop flag is set.
 std::optional<Features> extract_features(Network& network, Loader& loader, const Dataset& dataset,
                                          const std::function<bool(int64_t, int64_t)>& progress);
 

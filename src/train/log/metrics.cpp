@@ -1,6 +1,5 @@
 #include "train/log/metrics.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace laban {
 namespace {
@@ -24,18 +24,14 @@ using Json = nlohmann::ordered_json;
 }  // namespace
 
 MetricsLog::MetricsLog(std::filesystem::path path, uint64_t keep) : path_(std::move(path)) {
-  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (file_ < 0) fail(path_, "cannot be opened");
+  file_ = open_to_append(path_);
   struct stat status {};
   // A log that is shorter than the checkpoint remembers (someone removed it) goes on where it ends.
-  if (::fstat(file_, &status) == 0) bytes_ = std::min<uint64_t>(keep, static_cast<uint64_t>(status.st_size));
-  if (::ftruncate(file_, static_cast<off_t>(bytes_)) != 0) {
-    ::close(file_);
+  if (::fstat(file_.get(), &status) == 0)
+    bytes_ = std::min<uint64_t>(keep, static_cast<uint64_t>(status.st_size));
+  if (::ftruncate(file_.get(), static_cast<off_t>(bytes_)) != 0)
     fail(path_, "cannot be cut to its last checkpoint");
-  }
 }
-
-MetricsLog::~MetricsLog() { ::close(file_); }
 
 void MetricsLog::add(const StepReport& row) {
   append(Json{{"kind", "step"},
@@ -71,7 +67,7 @@ void MetricsLog::append(const std::string& line) {
   const std::string bytes = line + "\n";
   size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t written = ::write(file_, bytes.data() + done, bytes.size() - done);
+    const ssize_t written = ::write(file_.get(), bytes.data() + done, bytes.size() - done);
     if (written < 0 && errno != EINTR) fail(path_, "cannot be written");
     if (written > 0) done += static_cast<size_t>(written);
   }
@@ -79,7 +75,7 @@ void MetricsLog::append(const std::string& line) {
 }
 
 uint64_t MetricsLog::flush() {
-  if (::fsync(file_) != 0) fail(path_, "cannot be flushed to the disk");
+  if (::fsync(file_.get()) != 0) fail(path_, "cannot be flushed to the disk");
   return bytes_;
 }
 

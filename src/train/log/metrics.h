@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "core/descriptor.h"
+
 namespace laban {
 
 /// What one update of the weights looked like. Epochs and steps count from 1, as people do.
@@ -35,7 +37,6 @@ class MetricsLog {
  public:
   /// Continues `path` after its first `keep` bytes; what follows them is cut off.
   MetricsLog(std::filesystem::path path, uint64_t keep);
-  ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;
 
@@ -48,7 +49,7 @@ class MetricsLog {
   void append(const std::string& line);
 
   std::filesystem::path path_;
-  int file_ = -1;
+  Descriptor file_;
   uint64_t bytes_ = 0;
 };
 

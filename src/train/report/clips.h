@@ -30,6 +30,8 @@ ClipSource dataset_clips(Dataset dataset, LoaderSettings settings);
 
 /// A PNG file in memory. Throws Error where the picture's bytes do not match its size.
 std::vector<uint8_t> encode_png(const Picture& picture);
+/// Are these the first bytes of such a file?
+bool is_own_png(std::string_view begin);
 
 /// Which predictions to show: the `most` wrong ones that were surest of themselves, surest first...
 std::vector<const Prediction*> surest_mistakes(const Evaluation& evaluation, size_t most);

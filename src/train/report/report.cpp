@@ -11,6 +11,10 @@
 namespace laban::report {
 namespace {
 
+constexpr std::string_view kTitleEnd = " · laban report</title>";
+constexpr std::string_view kPageMark = "<meta name=\"generator\" content=\"laban report\">";
+constexpr std::string_view kSummaryBegin = "{\n  \"test_accuracy\":";  // as summary_json() writes it
+
 nlohmann::json number_or_null(double value) {
   return value == value ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
@@ -20,6 +24,13 @@ nlohmann::json ends(const std::optional<Interval>& interval) {
 
 }  // namespace
 
+bool is_own_page(std::string_view begin) {
+  // Reports of earlier versions have no mark, but the same title.
+  return begin.find(kPageMark) != std::string_view::npos || begin.find(kTitleEnd) != std::string_view::npos;
+}
+
+bool is_own_summary(std::string_view begin) { return begin.starts_with(kSummaryBegin); }
+
 std::string report_page(const ReportInput& input) {
   // "runs/demo/" ends in an empty file name: the folder's own name is wanted.
   const auto folder = (input.run.folder / ".").lexically_normal().parent_path();
@@ -28,8 +39,9 @@ std::string report_page(const ReportInput& input) {
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
       "<meta name=\"referrer\" content=\"no-referrer\">";
-  html += text("<title>", name, " · laban report</title><style>", style_sheet(),
-               "</style></head>\n<body><header><h1>", name, "</h1>");
+  html += kPageMark;
+  html += text("<title>", name, kTitleEnd, "<style>", style_sheet(), "</style></head>\n<body><header><h1>",
+               name, "</h1>");
   html += run_line(input);
   html +=
       "<nav><a href=\"#result\">Result</a><a href=\"#learning\">Learning curves</a><a "

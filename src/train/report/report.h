@@ -25,12 +25,16 @@ struct ReportInput {
 
 /// The page. A pure function of its input: no clock, no file names but those given.
 std::string report_page(const ReportInput& input);
+/// Are these the first bytes of such a page?
+bool is_own_page(std::string_view begin);
 
 /// {"test_accuracy","test_accuracy_ci95","test_clips","single_frame_accuracy",...,"chance","classes","seconds"}
 /// as JSON text. What is not known (no control; `seconds` empty) is null. Throws Error where the run has no
 /// test evaluation.
 std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& control,
                          std::optional<double> seconds);
+/// Are these the first bytes of such a text?
+bool is_own_summary(std::string_view begin);
 
 /// Whether the run in `folder` was trained on single frames, by its config.toml; true where that cannot be
 /// told.

@@ -104,11 +104,11 @@ TEST_CASE("one file: cut off, damaged, without pictures, called what it is not")
   finds(folder.path() / "empty.mp4", "unreadable", "the file is empty");
   finds(folder.path() / "none.mp4", "unreadable", "there is no such file");
   std::ofstream(folder.path() / "words.mp4") << "no video at all";
-  finds(folder.path() / "words.mp4", "unreadable", "is not a video file");
+  finds(folder.path() / "words.mp4", "no-video", "is a text file, not a video");
   test::make_sound(folder.path() / "sound.wav");
-  finds(folder.path() / "sound.wav", "no-video", "has no video stream (only audio)");
+  finds(folder.path() / "sound.wav", "no-video", "is a sound file (WAV), not a video");
   fs::copy(folder.path() / "sound.wav", folder.path() / "sound.mp4");
-  finds(folder.path() / "sound.mp4", "no-video", "only audio");
+  finds(folder.path() / "sound.mp4", "no-video", "is a sound file (WAV), not a video");
 
   fs::copy(mkv, folder.path() / "matroska.mp4");
   finds(folder.path() / "matroska.mp4", "wrong-extension", "it is called .mp4, but is Matroska or WebM");
@@ -256,8 +256,8 @@ TEST_CASE("folders that were meant as clips are told, not overlooked") {
     if (f.kind == FindingKind::unreadable) unreadable[d.items[static_cast<size_t>(f.item)].name] = f.detail;
   CHECK(unreadable ==
         std::map<std::string, std::string>{{"salsa/empty", "the folder holds no JPEG, PNG or BMP picture"},
-                                           {"tango/dir.mp4", "is not a regular file"},
-                                           {"tango/x.mkv", "is not a regular file"}});
+                                           {"tango/dir.mp4", "is not a regular file, but a folder"},
+                                           {"tango/x.mkv", "is not a regular file, but a folder"}});
   CHECK(result.files == 8);
 }
 

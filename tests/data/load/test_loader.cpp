@@ -3,14 +3,18 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <memory>
 #include <set>
+#include <thread>
 
 #include "core/error.h"
 #include "data/load/loader.h"
 #include "data/made_clips.h"
+#include "data/video/watch.h"
 
 using namespace laban;
 namespace fs = std::filesystem;
@@ -219,6 +223,34 @@ TEST_CASE("stops in mid-flight, restarts, and never waits for unread batches") {
     if (i % 3) CHECK(loader.next()->epoch == i);
   }
   CHECK(loader.seconds_waited() >= 0);
+}
+
+TEST_CASE("the stop flag is heard in the middle of a file") {
+  const test::Folder folder("loader_stop");
+  test::make_endless_video(folder.path() / "a" / "v.ts");
+  test::make_endless_video(folder.path() / "b" / "v.ts");
+  const Dataset dataset = open_dataset(folder.path(), {.split = {.train = 1, .validate = 0}});
+  for (const OnBadFile policy : {OnBadFile::stop, OnBadFile::exclude}) {
+    std::atomic<bool> stop{false};
+    LoaderSettings settings = small_settings();
+    settings.batch = 1;
+    settings.on_bad_file = policy;
+    settings.stop = &stop;
+    std::thread later([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      stop = true;
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    const auto load = [&] {
+      Loader loader(dataset, all_items(dataset), settings);
+      loader.start(0, 0, true);
+      CHECK_THROWS_AS(loader.next(), Canceled);
+      loader.next();  // again
+    };
+    CHECK_THROWS_AS(load(), Canceled);
+    later.join();
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  }
 }
 
 TEST_CASE("settings and splits that cannot work are refused") {

@@ -158,7 +158,7 @@ TEST_CASE("what is no video is refused with a sentence") {
   test::write_bytes(empty, {});
   std::ofstream(words) << "these are words, and words are no moving pictures";
   CHECK(reason(empty).find("empty") != std::string::npos);
-  CHECK(reason(words).find("is not a video file") != std::string::npos);
+  CHECK(reason(words).find("is a text file, not a video") != std::string::npos);
   CHECK(reason(folder.path()).find("is not a regular file") != std::string::npos);
   CHECK(reason(folder.path() / "none.mp4").find("no such file") != std::string::npos);
 }

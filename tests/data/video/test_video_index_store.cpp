@@ -210,6 +210,47 @@ TEST_CASE("a store that cannot be written says why and still works") {
   CHECK(store.find(file, *stamp_of(file)));
 }
 
+TEST_CASE("a store in the working folder is written there") {
+  const Folder folder("store-relative");
+  make_video(folder.path() / "a.mp4", {.frames = 5});
+  const auto index = index_video(folder.path() / "a.mp4");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  std::string said;
+  {
+    VideoIndexStore store("packets", {});
+    store.add("a.mp4", *stamp_of("a.mp4"), *index);
+    said = store.save();
+  }
+  fs::current_path(before);
+  CHECK(said == "");
+  CHECK(VideoIndexStore(folder.path() / "packets", folder.path()).size() == 1);
+}
+
+TEST_CASE("a store does not take the place of something else, and is known by its bytes") {
+  const Folder folder("store-foreign");
+  const fs::path file = folder.path() / "a.mp4", other = folder.path() / ".laban-packets";
+  make_video(file, {.frames = 5});
+  CHECK(!has_packet_store(folder.path()));
+  write_bytes(other, {'m', 'i', 'n', 'e'});
+  {
+    VideoIndexStore store(other, folder.path());
+    store.add(file, *stamp_of(file), *index_video(file));
+    CHECK(store.save().find("is not an index of videos that laban wrote") != std::string::npos);
+    CHECK(store.find(file, *stamp_of(file)));
+  }
+  CHECK(bytes_of(other) == std::vector<unsigned char>{'m', 'i', 'n', 'e'});
+  CHECK(!has_packet_store(folder.path()));
+  CHECK_THROWS_AS(require_packet_store(other), UsageError);
+  CHECK_THROWS_AS(require_packet_store(folder.path()), UsageError);
+  fs::remove(other);
+  {
+    VideoIndexStore store(other, folder.path());
+    store.add(file, *stamp_of(file), *index_video(file));
+  }
+  CHECK(has_packet_store(folder.path()));
+}
+
 TEST_CASE("the index cache looks through a file once, and again when it changed") {
   const Folder folder("store-cache");
   const fs::path file = folder.path() / "a.mp4", store_file = folder.path() / ".packets";

@@ -100,10 +100,13 @@ TEST_CASE("the checkpoint to evaluate is the best, else the last, else an error"
 TEST_CASE("a name for a new run is not one that is taken") {
   const testing::TemporaryFolder folder;
   const auto base = folder.path() / "shapes";
-  CHECK(RunFolder::unused(base).path == base);
+  CHECK(hold_unused_folder(base, "a test").folder.path == base);
+  CHECK(!std::filesystem::exists(base));  // nothing was written
   for (const char* taken : {"shapes", "shapes-2"}) {
     std::filesystem::create_directories(folder.path() / taken);
     write_file(folder.path() / taken / "config.toml", "x");
   }
-  CHECK(RunFolder::unused(base).path == folder.path() / "shapes-3");
+  const HeldRun third = hold_unused_folder(base, "a test");
+  CHECK(third.folder.path == folder.path() / "shapes-3");
+  CHECK(hold_unused_folder(base, "another").folder.path == folder.path() / "shapes-4");
 }

@@ -254,6 +254,24 @@ TEST_CASE("a PNG has its signature, its size and an end; wrong sizes are refused
   CHECK_THROWS_AS(encode_png({0, 0, {}}), Error);
 }
 
+TEST_CASE("what laban wrote is known by its first bytes, and others' files are not taken for it") {
+  TemporaryFolder run;
+  const ReportInput input = full_input(run);
+  const std::string page = report_page(input);
+  CHECK(is_own_page(std::string_view(page).substr(0, 4096)));
+  CHECK(is_own_page(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><title>demo · laban report</title>"));  // an older one
+  CHECK(!is_own_page("<!DOCTYPE html>\n<html lang=\"en\"><head><title>A report on Laban</title>"));
+  const std::string summary = summary_json(input.run, input.control, 61.5);
+  CHECK(is_own_summary(summary));
+  CHECK(!is_own_summary("{\n  \"accuracy\": 1\n}\n"));
+  const auto png = encode_png({4, 2, std::vector<uint8_t>(24, 7)});
+  const std::string bytes(png.begin(), png.end());
+  CHECK(is_own_png(bytes));
+  CHECK(!is_own_png(bytes.substr(0, 33) + bytes.substr(33 + 12 + 14)));  // without the chunk, as others write
+  CHECK(!is_own_png(bytes.substr(0, 20)));
+}
+
 TEST_CASE("the summary holds what the demo promises") {
   TemporaryFolder run;
   const ReportInput input = full_input(run);
