@@ -22,8 +22,8 @@ class DeviceMemory : public Memory {
     const cudaError_t status = cudaMalloc(&data_, std::max<size_t>(bytes, 1));
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();  // else the next launch would report it again
-      throw Error(text("the GPU has not enough memory for ", gib(bytes), " GiB more; ", gib(free_device_bytes()),
-                       " GiB are free"),
+      throw Error(text("the GPU has not enough memory for ", gib(bytes), " GiB more; ",
+                       gib(free_device_bytes()), " GiB are free"),
                   "Use a smaller --batch, fewer --frames or a smaller --size; nvidia-smi shows who else uses "
                   "the GPU.");
     }

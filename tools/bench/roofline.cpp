@@ -113,8 +113,9 @@ constexpr double kBf16Teraflops = 790;
 void run(Options options) {
   if (options.arithmetic <= 0) {
     if (options.bench.precision != "bf16")
-      throw UsageError(text("--precision ", options.bench.precision, " needs --tflops: the speed of the machine in it"),
-                       "Only bf16 has a default.");
+      throw UsageError(
+          text("--precision ", options.bench.precision, " needs --tflops: the speed of the machine in it"),
+          "Only bf16 has a default.");
     options.arithmetic = kBf16Teraflops;
   }
   Walk walk(options);
@@ -171,12 +172,14 @@ void run(Options options) {
               total.gflop, static_cast<long long>(multiple));
   std::printf("  memory moved %9.2f GB;  activations %.1f MiB\n", total.gbyte,
               static_cast<double>(step.activation_bytes) / (1 << 20));
-  std::printf("\n%9s %8s %6s %10s %9s %11s  %s\n", "ms", "fraction", "runs", "GFLOP", "GB", "arithmetic", "op");
+  std::printf("\n%9s %8s %6s %10s %9s %11s  %s\n", "ms", "fraction", "runs", "GFLOP", "GB", "arithmetic",
+              "op");
   for (const auto& [name, row] : rows)
     std::printf("%9.3f %7.1f%% %6lld %10.1f %9.3f %10.0f%%  %s\n", 1e3 * row.seconds,
                 100 * row.seconds / total.seconds, static_cast<long long>(row.runs), row.gflop, row.gbyte,
                 row.seconds > 0 ? 100 * row.arithmetic_bound / row.seconds : 0, name.c_str());
-  std::printf("arithmetic: the fraction of the time that is bound by arithmetic; the rest is bound by memory.\n");
+  std::printf(
+      "arithmetic: the fraction of the time that is bound by arithmetic; the rest is bound by memory.\n");
 }
 
 }  // namespace
