@@ -13,6 +13,7 @@ namespace {
 
 }  // namespace
 
+CudaStatus cuda_status(int) noexcept { return {false, "this laban was built without CUDA"}; }
 std::unique_ptr<Backend> make_cuda_backend(const CudaSettings&) { refuse(); }
 std::string cuda_description(int) { refuse(); }
 std::filesystem::path default_plan_file() { return {}; }

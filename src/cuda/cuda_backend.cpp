@@ -125,6 +125,20 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaSettings& settings) {
   return std::make_unique<cuda::CudaBackend>(settings);
 }
 
+CudaStatus cuda_status(int gpu) noexcept {
+  try {
+    make_cuda_backend({.gpu = gpu});  // its kernels must start, too
+    return {true, cuda::open_device(gpu).name};
+  } catch (const Error& error) {
+    std::string reason = error.sentence();
+    constexpr std::string_view kFlag = "--device cuda: ";  // nobody has asked for it
+    if (reason.starts_with(kFlag)) reason.erase(0, kFlag.size());
+    return {false, reason};
+  } catch (...) {
+    return {false, "its driver does not answer"};
+  }
+}
+
 std::string cuda_description(int gpu) {
   const cuda::DeviceInfo info = cuda::open_device(gpu);
   return text(info.name, ", compute capability ", info.major, '.', info.minor, ", driver for CUDA ",

@@ -24,6 +24,13 @@ struct CudaSettings {
   std::filesystem::path plans = {};  // file that keeps what autotune has found; empty: none
 };
 
+/// Whether a GPU can be used. `reason` is its name, or why not: "no NVIDIA driver found".
+struct CudaStatus {
+  bool works = false;
+  std::string reason;
+};
+/// Never throws. A build without CUDA says so.
+CudaStatus cuda_status(int gpu) noexcept;
 /// Throws Error where there is no CUDA in this build, or no GPU that it can use.
 std::unique_ptr<Backend> make_cuda_backend(const CudaSettings& settings);
 /// "NVIDIA H200, compute capability 9.0, driver 13.0, CUDA 13.0, cuDNN 9.19.0": for reports. Throws as

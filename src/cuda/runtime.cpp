@@ -97,7 +97,7 @@ class Graph : public Recording {
                      ", this laban was built with ", version(runtime), ")"),
                 "Install a newer driver, or use --device cpu.");
   if (status == cudaErrorNoDevice || status == cudaErrorStubLibrary || driver == 0)
-    throw Error("--device cuda: there is no NVIDIA GPU here, or no driver for it",
+    throw Error(text("--device cuda: no NVIDIA ", driver == 0 ? "driver" : "GPU", " found"),
                 "nvidia-smi should list the GPU. Without one, use --device cpu.");
   throw Error(
       text("--device cuda: the driver cannot be asked for its GPUs (", cudaGetErrorString(status), ")"),
@@ -190,7 +190,7 @@ std::unique_ptr<Recording> record_graph(Stream stream, const std::function<void(
   }
   const auto [status, graph] = end();
   check(status, "cudaStreamEndCapture",
-        "an op did something that cannot be recorded; --no-graph goes on without");
+        "an op did something that cannot be recorded; --no-graph works without recording");
   cudaGraphExec_t executable = nullptr;
   const cudaError_t instantiated = cudaGraphInstantiate(&executable, graph, 0);
   cudaGraphDestroy(graph);

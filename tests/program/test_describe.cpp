@@ -68,7 +68,7 @@ TEST_CASE("describe and gradcheck refuse in words, with exit code 2") {
   CHECK(laban_with("describe r2plus1d_18 --midplanes both").code == 2);
   const Result layer = laban_with("gradcheck --layer conv9d");
   CHECK(layer.code == 2);
-  CHECK(layer.says("Known layers: conv3d"));
+  CHECK(layer.says("Did you mean conv3d"));
 }
 
 TEST_CASE("gradcheck prints a row for each tensor") {

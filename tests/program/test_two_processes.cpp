@@ -220,7 +220,7 @@ TEST_CASE("a run that was ended before its first checkpoint is started anew by t
   const Result resumed = laban_with({"train", "--resume", bench.run.path.string()});
   CHECK(resumed.code == 2);
   CHECK_MESSAGE(resumed.says("had not begun to train"), resumed.said);
-  CHECK(resumed.says("The same `laban train` command that began it starts it anew"));
+  CHECK(resumed.says("The same `laban train` command starts it again"));
   const Result anew = laban_with(bench.train(bench.run));
   CHECK_MESSAGE(anew.code == 0, anew.said);
   bench.is_as_undisturbed(bench.run);

@@ -1,20 +1,20 @@
 // What `laban bench` measures: full training steps, on random clips.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "command_line/command.h"
 #include "core/backend.h"
 #include "models/freeze.h"
 
 namespace laban::tools {
 
 struct BenchSettings {
-  std::string model = "r2plus1d_18", device = "cpu", precision = "f32";
+  std::string model = "r2plus1d_18", device = "auto", precision = "f32";
   int64_t frames = 8, size = 112, batch = 2, classes = 400, threads = 0;
   int64_t steps = 0;  // 0: as many as fit into `seconds`
   double seconds = 10;
@@ -63,10 +63,10 @@ std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_s
                                         Peaks& peaks);
 
 /// Adds `bench load` (bench_load.h).
-void add_bench_load(CLI::App& bench);
+void add_bench_load(Command& bench);
 /// Adds `bench roofline`: the least time that a step can take, from its ops' bytes and arithmetic alone.
-void add_bench_roofline(CLI::App& bench);
+void add_bench_roofline(Command& bench);
 /// Adds `bench ladder`: the rungs of the kernel ladder, on a GPU.
-void add_bench_ladder(CLI::App& bench);
+void add_bench_ladder(Command& bench);
 
 }  // namespace laban::tools

@@ -76,6 +76,12 @@ only_in 'libav|libsw' data
 only_in 'turbojpeg|jpeglib' data
 only_in 'cuda_runtime|cudnn|cublas' cuda
 
+# The command line is described in our own words (tools/command_line), and they know of nothing but core.
+grep -rnE '^#include <CLI/' src tools tests --include='*.h' --include='*.cpp' |
+  sed 's|$|   <- describe flags with tools/command_line|' >>"$breaches" || true
+grep -rnE '^#include "' tools/command_line | grep -vE '"(command_line|core)/' |
+  sed 's|$|   <- tools/command_line may include only core|' >>"$breaches" || true
+
 grep -rnE 'std::(cout|cerr|clog)|[^n]printf\(|(^|[^a-zA-Z_])puts\(' src --include='*.h' --include='*.cpp' --include='*.cu' |
   sed 's|$|   <- libraries do not print|' >>"$violations" || true
 

@@ -12,7 +12,7 @@
 set -eu
 
 packages="g++ cmake ninja-build pkg-config libdnnl-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
-libturbojpeg0-dev libstb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev"
+libturbojpeg0-dev libstb-dev libtomlplusplus-dev nlohmann-json3-dev"
 more="doctest-dev libboost-context-dev"
 case "${1:-}" in
 --build-only) more="" ;;
@@ -41,7 +41,6 @@ if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>
   probe libavformat/avformat.h FFmpeg
   probe turbojpeg.h libjpeg-turbo
   probe stb_image.h stb
-  probe CLI/CLI.hpp CLI11
   probe toml++/toml.h toml++
   probe nlohmann/json.hpp nlohmann-json
   if [ "${1:-}" != --build-only ]; then
@@ -54,9 +53,9 @@ laban cannot install packages here (no apt-get). Missing:$missing
 Please install, with the headers, through your system's package manager:
   a C++20 compiler (GCC 12 or later), CMake 3.25, Ninja, pkg-config,
   oneDNN 2.6 or 3.x, FFmpeg 5.1 to 7 (libavformat, libavcodec, libavutil, libswscale, with libx264 for 'laban synth'),
-  libjpeg-turbo (with the TurboJPEG API), stb, CLI11 2, toml++ 3, nlohmann-json 3; for the tests doctest 2.4, Boost.Context
-  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf onednn-devel ffmpeg-devel turbojpeg-devel stb-devel cli11-devel tomlplusplus-devel json-devel doctest-devel boost-devel
-  Arch:   pacman -S gcc cmake ninja pkgconf onednn ffmpeg libjpeg-turbo stb cli11 tomlplusplus nlohmann-json doctest boost
+  libjpeg-turbo (with the TurboJPEG API), stb, toml++ 3, nlohmann-json 3; for the tests doctest 2.4, Boost.Context
+  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf onednn-devel ffmpeg-devel turbojpeg-devel stb-devel tomlplusplus-devel json-devel doctest-devel boost-devel
+  Arch:   pacman -S gcc cmake ninja pkgconf onednn ffmpeg libjpeg-turbo stb tomlplusplus nlohmann-json doctest boost
 Then run the same command again.
 EOT
   exit 1

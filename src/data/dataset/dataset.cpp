@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "data/dataset/clip_files.h"
 #include "data/dataset/csv.h"
 #include "data/dataset/layouts.h"
 #include "data/picture/image_folder.h"
@@ -79,6 +80,33 @@ void read_file_of_clips(Dataset& dataset, const fs::path& file, const DatasetSet
   }
 }
 
+void add_unlabeled(Dataset& dataset, const fs::path& path, ItemKind kind) {
+  dataset.items.push_back({.path = path,
+                           .name = path.generic_string(),
+                           .group = path.generic_string(),
+                           .split = Split::test,
+                           .kind = kind});
+}
+
+void add_clips_within(Dataset& dataset, const fs::path& folder, int depth) {
+  constexpr int kDeepest = 12;  // a link to a folder above would never end
+  if (depth > kDeepest)
+    throw FileError(folder.string(), text("folders lie ", kDeepest, " deep inside of each other"),
+                    "Is one of them a link to a folder above it?");
+  const Listing listing = list_folder(folder);
+  bool videos = false;
+  for (const std::string& file : listing.files)
+    if (is_video_name(file)) {
+      add_unlabeled(dataset, folder / file, ItemKind::video);
+      videos = true;
+    }
+  if (!videos && holds_pictures(folder)) {
+    add_unlabeled(dataset, folder, ItemKind::frame_folder);
+    return;
+  }
+  for (const std::string& name : listing.folders) add_clips_within(dataset, folder / name, depth + 1);
+}
+
 }  // namespace
 
 std::vector<int> Dataset::of(Split split) const {
@@ -150,13 +178,16 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
 Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
-    std::error_code failed;  // ignored: reading the clip reports the reason
-    const ItemKind kind = fs::is_directory(path, failed) ? ItemKind::frame_folder : ItemKind::video;
-    dataset.items.push_back({.path = path,
-                             .name = path.generic_string(),
-                             .group = path.generic_string(),
-                             .split = Split::test,
-                             .kind = kind});
+    std::error_code failed;  // whoever reads it says why
+    if (!fs::is_directory(path, failed)) {
+      add_unlabeled(dataset, path, ItemKind::video);
+      continue;
+    }
+    const size_t before = dataset.items.size();
+    add_clips_within(dataset, path, 0);
+    if (dataset.items.size() == before)
+      throw FileError(path.string(), "there are no videos or pictures in this folder",
+                      "Give video files, folders of videos, or folders with a clip's frames.");
   }
   return dataset;
 }

@@ -61,10 +61,6 @@ std::string shortened(const std::string& name, size_t most) {
   }
   return name;
 }
-size_t characters(const std::string& s) {
-  return static_cast<size_t>(
-      std::count_if(s.begin(), s.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
-}
 
 }  // namespace
 

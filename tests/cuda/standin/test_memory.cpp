@@ -218,8 +218,7 @@ TEST_CASE("stood in: a machine without a GPU, or with one that cannot be used, i
     Gpu::the_one().fail_next(call, status);
     return error_of([] { open_device(0); });
   };
-  CHECK(opened("cudaGetDeviceCount", cudaErrorNoDevice) ==
-        "--device cuda: there is no NVIDIA GPU here, or no driver for it");
+  CHECK(opened("cudaGetDeviceCount", cudaErrorNoDevice) == "--device cuda: no NVIDIA GPU found");
   CHECK(opened("cudaGetDeviceCount", cudaErrorInsufficientDriver)
             .find("--device cuda: the NVIDIA driver is too old (it knows CUDA ") == 0);
   CHECK(opened("cudaGetDeviceCount", cudaErrorUnknown)
@@ -231,4 +230,11 @@ TEST_CASE("stood in: a machine without a GPU, or with one that cannot be used, i
   CHECK(error_of([] {
           make_cuda_backend({});
         }).find("--device cuda: no kernel of this laban starts on the ") == 0);
+
+  CHECK(cuda_status(0).works);
+  Card::the_one().fail_next("cudaGetDeviceCount", cudaErrorNoDevice);
+  CHECK(cuda_status(0).reason == "no NVIDIA GPU found");
+  Card::the_one().fail_next("cudaStreamSynchronize", cudaErrorNoKernelImageForDevice);
+  CHECK_FALSE(cuda_status(0).works);
+  CHECK_FALSE(cuda_status(1).works);
 }

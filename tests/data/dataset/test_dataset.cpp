@@ -233,3 +233,32 @@ TEST_CASE("the shapes that others made") {
   CHECK(d.of(Split::val).size() == 27);
   CHECK(d.items[0].group == "bluegreen_circle");
 }
+
+TEST_CASE(
+    "clips without labels: files as they are given, folders of frames, and what lies in other folders") {
+  const test::Folder root("unlabeled");
+  touch(root.path() / "videos/b.mp4");
+  touch(root.path() / "videos/a.mkv");
+  touch(root.path() / "videos/cover.jpg");
+  touch(root.path() / "videos/notes.txt");
+  touch(root.path() / "videos/deep/er/c.webm");
+  touch(root.path() / "frames/0001.jpg");
+  touch(root.path() / "many/one/0001.png");
+  touch(root.path() / "many/two/0001.png");
+  touch(root.path() / "none/text.txt");
+  const auto found = [&](const std::vector<const char*>& given) {
+    std::vector<fs::path> paths;
+    for (const char* path : given) paths.push_back(root.path() / path);
+    std::vector<std::string> shown;
+    for (const DatasetItem& item : unlabeled(paths).items)
+      shown.push_back(item.path.lexically_relative(root.path()).string() +
+                      (item.kind == ItemKind::frame_folder ? "/" : ""));
+    return shown;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(found({"videos/b.mp4", "videos/notes.txt"}) == Names{"videos/b.mp4", "videos/notes.txt"});
+  CHECK(found({"videos"}) == Names{"videos/a.mkv", "videos/b.mp4", "videos/deep/er/c.webm"});
+  CHECK(found({"frames", "many"}) == Names{"frames/", "many/one/", "many/two/"});
+  CHECK(reason([&] { found({"none"}); }).find("there are no videos or pictures in this folder") !=
+        std::string::npos);
+}
