@@ -174,8 +174,8 @@ TEST_CASE("unknown keys are refused with file, line and the nearest names") {
                        UsageError);
   CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nmomentun = 0.9\n"), Contains("Did you mean momentum?"),
                        UsageError);
-  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\n"), Contains("no section 'optimizer'"), UsageError);
-  CHECK_THROWS_WITH_AS(from_toml("[optimizer]\nlr = 0.1\n"), Contains("Did you mean optimizer?"), UsageError);
+  CHECK_THROWS_WITH_AS(from_toml("[optimzer]\nlr = 0.1\n"), Contains("no section 'optimzer'"), UsageError);
+  CHECK_THROWS_WITH_AS(from_toml("[optimzer]\nlr = 0.1\n"), Contains("Did you mean optimizer?"), UsageError);
   CHECK_THROWS_WITH_AS(from_toml("\nlr = 0.1\n"), Contains("line 2: 'lr' stands outside of any section"),
                        UsageError);
   CHECK_THROWS_WITH_AS(from_toml("\nlr = 0.1\n"), Contains("[optimizer]"), UsageError);
