@@ -1,4 +1,4 @@
-# Thin: CMake builds; these are the names a person types.
+# Thin: CMake builds (CMakePresets.json says how); these are the names a person types.
 #
 #   make          build            make test    build and run every test
 #   make demo     the main job, end to end: data, training, report
@@ -8,12 +8,21 @@
 #   make soak     thousands of damaged clips, opened and read in child processes
 #   make gpu-check  everything that only a GPU can show, and its speed, in one report
 #   make bundle   dist/laban-VERSION.tar: a build that runs elsewhere
+#   make deb      dist/laban_VERSION_ARCHITECTURE.deb: a Debian package for the Debian it is built on
+#   make install  the program, liblaban, headers, completions and man pages below PREFIX (/usr/local)
+#   make counts   measure the instruction counts of tests/counts anew
 #   make format   rewrite the sources with clang-format        make clean   remove what was built
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+PRESET ?= cuda
 BUILD ?= build
+# For CMake, on top of the preset.
 CMAKE_FLAGS ?=
+# $(call configure_with,PRESET,FOLDER,FLAGS): quietly, but for the line that says whether with CUDA.
+configure_with = @cmake --preset $(1) -B $(2) $(3) >$(2).log 2>&1 || { cat $(2).log; exit 1; }; \
+  grep '^-- laban:' $(2).log | sed 's/^-- //'; mv $(2).log $(2)/configure.log
 
-.PHONY: all deps configure build test demo asan tsan fuzz soak gpu-check bundle format clean
+.PHONY: all deps configure build test demo asan tsan fuzz soak gpu-check bundle deb install counts format clean
 
 all: build
 
@@ -21,37 +30,41 @@ deps:
 	@sh tools/scripts/install_deps.sh
 
 configure: deps
-	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@grep '^-- laban:' $(BUILD).log | sed 's/^-- //'; mv $(BUILD).log $(BUILD)/configure.log
+	$(call configure_with,$(PRESET),$(BUILD),$(options) $(CMAKE_FLAGS))
 
+build: options += -DBUILD_TESTING=ON
 build: configure
 	@cmake --build $(BUILD) -j $(JOBS)
 
+test: options += -DLABAN_WERROR=ON
 test: build
 	@ctest --test-dir $(BUILD) --output-on-failure
 
-# Only the program is built here, not the tests; the time counts from the first line of the set-up.
+# Only the program is built here, not the tests, and CUDA only where a GPU is, unless this folder has been configured before;
+# the time counts from the first line of the set-up.
 demo: export DEMO_STARTED := $(shell date +%s)
-demo: configure
+demo:
+	@sh tools/scripts/install_deps.sh --build-only
+	$(call configure_with,release,$(BUILD),$(if $(wildcard $(BUILD)/CMakeCache.txt),,-DBUILD_TESTING=OFF) $(CMAKE_FLAGS))
 	@cmake --build $(BUILD) -j $(JOBS) --target laban
 	@bash tools/demo/demo.sh $(BUILD)/laban
 
 asan:
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
-	  $(MAKE) --no-print-directory test BUILD=build-asan CMAKE_FLAGS=-DLABAN_SANITIZE=address,undefined
+	  $(MAKE) --no-print-directory test PRESET=asan BUILD=build-asan
 
 # ThreadSanitizer cannot see the barriers of OpenMP's runtime: the ops run on one thread here (src/cpu/parallel.h), the loader on many.
 tsan:
 	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_NUM_THREADS=1 \
-	  $(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS=-DLABAN_SANITIZE=thread
+	  $(MAKE) --no-print-directory test PRESET=tsan BUILD=build-tsan
 
 # What a run finds interesting stays in build-fuzz/corpus, for the next one. A crash leaves its input in build-fuzz.
 FUZZ_SECONDS ?= 60
 FUZZ ?= safetensors torch video picture shard packets lists
 fuzz:
 	@sh tools/scripts/install_deps.sh --fuzz
-	@cmake -S tests/fuzz -B build-fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ >/dev/null
+	$(call configure_with,fuzz,build-fuzz,$(CMAKE_FLAGS))
 	@cmake --build build-fuzz -j $(JOBS)
 	@for format in $(FUZZ); do echo "fuzzing $$format"; \
 	  build-fuzz/fuzz_seeds $$format build-fuzz/corpus/$$format && \
@@ -70,16 +83,30 @@ gpu-check: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target laban laban_test_gpu
 	@bash tools/scripts/gpu_check.sh --bin $(BUILD)
 
-bundle:
-	@$(MAKE) --no-print-directory configure BUILD=build-bundle \
-	  CMAKE_FLAGS='-DLABAN_MARCH=x86-64-v3 -DLABAN_CUDA_ARCHITECTURES="80;86;89;90;100;120"'
+bundle: deps
+	$(call configure_with,portable,build-bundle,$(CMAKE_FLAGS))
 	@cmake --build build-bundle -j $(JOBS) --target laban
 	@if grep -q LABAN_NVCC:FILEPATH=/ build-bundle/CMakeCache.txt; then cmake --build build-bundle -j $(JOBS) --target laban_test_gpu; fi
 	@bash tools/scripts/bundle.sh build-bundle
+
+deb:
+	@sh tools/scripts/install_deps.sh --deb
+	$(call configure_with,deb,build-deb,$(CMAKE_FLAGS))
+	@cmake --build build-deb -j $(JOBS)
+	@cd build-deb && cpack >cpack.log 2>&1 || { cat cpack.log; exit 1; }
+	@sed -n 's/^CPack: - package: \(.*\) generated\.$$/\1/p' build-deb/cpack.log
+
+install: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target laban laban_static laban_shared
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+counts: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target laban_counts
+	@sh tests/counts/compare.sh --update $(BUILD)/tests/counts/laban_counts c++
 
 format:
 	@sh tools/scripts/install_deps.sh --format
 	@git ls-files '*.cpp' '*.h' '*.cu' | xargs clang-format -i
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz build-bundle dist
+	rm -rf build build-asan build-tsan build-fuzz build-bundle build-deb build-debug dist

@@ -1,9 +1,11 @@
 # Whether laban is built with CUDA, and how. Sets LABAN_WITH_CUDA; says why not in one line.
 #
-#   LABAN_CUDA                 ON: with CUDA where the toolkit (12.0 or later) and cuDNN are found; OFF: without
-#   LABAN_CUDA_ARCHITECTURES   for which cards: "native" where there is one, else 90 (H100, H200);
+#   LABAN_CUDA                 ON: with CUDA where the toolkit (12.0 or later) and cuDNN are found; OFF: without;
+#                              AUTO: as ON where this machine has an NVIDIA GPU, else as OFF
+#   LABAN_CUDA_ARCHITECTURES   for which GPUs: "native" where there is one, else 90 (H100, H200);
 #                              a release takes 80;86;89;90;100;120
-option(LABAN_CUDA "build the CUDA backend where its toolkit is installed" ON)
+set(LABAN_CUDA AUTO CACHE STRING "build the CUDA backend where its toolkit is installed: ON, OFF or AUTO (if there is a GPU)")
+set_property(CACHE LABAN_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(LABAN_WITH_CUDA OFF)
 
 function(laban_look_for_cuda answer)
@@ -13,6 +15,10 @@ function(laban_look_for_cuda answer)
   endif()
   if(LABAN_SANITIZE)
     set(${answer} "sanitizers look at host code, and at the kernels in their emulation" PARENT_SCOPE)
+    return()
+  endif()
+  if(LABAN_CUDA STREQUAL "AUTO" AND NOT EXISTS /dev/nvidia0 AND NOT EXISTS /dev/dxg)
+    set(${answer} "there is no NVIDIA GPU here; -DLABAN_CUDA=ON builds the CUDA backend all the same" PARENT_SCOPE)
     return()
   endif()
   if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
@@ -48,9 +54,6 @@ if(NOT LABAN_CUDA_MISSING)
     set(LABAN_CUDA_ARCHITECTURES ${architectures} CACHE STRING "CUDA architectures: native, or a list of numbers")
   endif()
   set(CMAKE_CUDA_ARCHITECTURES ${LABAN_CUDA_ARCHITECTURES})
-  if(CCACHE)
-    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
-  endif()
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
@@ -81,19 +84,18 @@ endif()
 
 # The module src/cuda: its .cpp files but absent.cpp, and the kernels. Without CUDA: absent.cpp alone.
 function(laban_cuda_module)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cuda/*.cpp)
-  set(absent ${CMAKE_SOURCE_DIR}/src/cuda/absent.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cpp)
+  set(absent ${PROJECT_SOURCE_DIR}/src/cuda/absent.cpp)
   if(NOT LABAN_WITH_CUDA)
-    add_library(laban_cuda STATIC ${absent})
-    target_link_libraries(laban_cuda PUBLIC laban_options laban_core)
+    laban_module(cuda ${absent})
     return()
   endif()
-  file(GLOB_RECURSE kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cuda/*.cu)
+  file(GLOB_RECURSE kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cu)
   list(REMOVE_ITEM sources ${absent})
-  add_library(laban_cuda STATIC ${sources} ${kernels})
-  target_link_libraries(laban_cuda PUBLIC laban_options laban_core)
+  laban_module(cuda ${sources} ${kernels})
   target_compile_options(laban_cuda PRIVATE
-    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror all-warnings -Xcompiler -Wall,-Wextra,-Wconversion,-Wno-sign-conversion,-Werror>")
+    "$<$<AND:$<BOOL:${LABAN_WERROR}>,$<COMPILE_LANGUAGE:CUDA>>:SHELL:-Werror all-warnings -Xcompiler -Werror>"
+    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler -Wall,-Wextra,-Wconversion,-Wno-sign-conversion>")
   # A kernel that spills registers is a mistake. Which one does depends on the compiler: asked of the one that we know.
   if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 13.0 AND CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 13.1)
     target_compile_options(laban_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xptxas --warn-on-spills>")
@@ -102,24 +104,24 @@ function(laban_cuda_module)
   target_link_libraries(laban_cuda PRIVATE CUDA::cudart CUDA::cublas ${CUDNN_LIBRARY} nlohmann_json::nlohmann_json)
 endfunction()
 
-# Tests of src/cuda: cuDNN plans for a card that is described in a file (tests/cuda), and those that need one (tests/gpu).
+# Tests of src/cuda: cuDNN plans for a GPU that is described in a file (tests/cuda), and those that need one (tests/gpu).
 function(laban_cuda_tests)
   if(NOT LABAN_WITH_CUDA)
     return()
   endif()
   laban_tests(cuda laban_cuda laban_models nlohmann_json::nlohmann_json)
   target_include_directories(laban_test_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
-  # What only a card can show; skipped, visibly, where there is none.
+  # What only a GPU can show; skipped, visibly, where there is none.
   laban_tests(gpu laban_train laban_cuda)
   # cuDNN and cuBLAS load the driver's libcuda.so.1 by that name. Where there is no driver the toolkit's stub stands
-  # in for it, so that they load and say that there is no card. Never in front of a real one.
+  # in for it, so that they load and say that there is no GPU. Never in front of a real one.
   execute_process(COMMAND sh -c "PATH=$PATH:/sbin:/usr/sbin ldconfig -p" OUTPUT_VARIABLE libraries ERROR_QUIET)
   find_file(LABAN_CUDA_STUB libcuda.so PATHS ${CUDAToolkit_LIBRARY_DIR}/stubs ${CUDAToolkit_LIBRARY_ROOT}/lib64/stubs
             NO_DEFAULT_PATH)
   if(NOT libraries MATCHES "libcuda\\.so\\.1 " AND LABAN_CUDA_STUB)
-    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/stub-driver)
-    file(CREATE_LINK ${LABAN_CUDA_STUB} ${CMAKE_BINARY_DIR}/stub-driver/libcuda.so.1 SYMBOLIC)
-    set(LABAN_FIND_DRIVER "LD_LIBRARY_PATH=path_list_append:${CMAKE_BINARY_DIR}/stub-driver" CACHE INTERNAL
+    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/stub-driver)
+    file(CREATE_LINK ${LABAN_CUDA_STUB} ${PROJECT_BINARY_DIR}/stub-driver/libcuda.so.1 SYMBOLIC)
+    set(LABAN_FIND_DRIVER "LD_LIBRARY_PATH=path_list_append:${PROJECT_BINARY_DIR}/stub-driver" CACHE INTERNAL
         "change of a test's environment by which cuDNN finds a driver, or what stands in for it")
     set_tests_properties(cuda PROPERTIES ENVIRONMENT_MODIFICATION "${LABAN_FIND_DRIVER}")
   endif()

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "cli/standard_streams.h"
+#include "command_line/parse.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "data/video/watch.h"
@@ -25,21 +26,19 @@ void wait_without_spinning(char** argv) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"laban trains 3-D convolutional networks to classify video from frames alone."};
-  app.name("laban");
-  app.set_version_flag("--version", "laban " LABAN_VERSION);
-  app.require_subcommand(1);
   using namespace laban::tools;
-  for (const auto add : {add_describe, add_gradcheck, add_train, add_eval, add_predict, add_report, add_synth,
-                         add_index, add_check, add_frames, add_sample, add_bench, add_cache, add_preview,
-                         add_forward, add_export, add_features, add_settings})
-    add(app);
+  Command program("laban", "trains 3-D convolutional networks that classify video");
+  for (const auto add :
+       {add_synth,   add_index,   add_check,     add_cache,    add_preview,    add_train,    add_eval,
+        add_predict, add_report,  add_export,    add_features, add_settings,   add_describe, add_frames,
+        add_sample,  add_forward, add_gradcheck, add_bench,    add_completion, add_man})
+    add(program);
+  program.example("laban synth clips --clips 60")
+      .example("laban train clips --epochs 10")
+      .example("laban eval --run runs/clips --split test");
   try {
-    app.parse(argc, argv);
+    run_command_line(program, LABAN_VERSION, {argv + 1, argv + argc});
     return 0;
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : 2;
   } catch (const laban::UsageError& error) {
     std::fprintf(stderr, "laban: %s\n", error.what());
     return 2;

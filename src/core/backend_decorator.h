@@ -1,5 +1,6 @@
 // A backend around another one: passes every op on. Derive from it and override what should be different; add
-// `using BackendDecorator::run;` beside an override of run().
+// `using BackendDecorator::run;` beside an override of run(). What should be different for every op alike is a
+// level of a Chain (core/ops/op_list.h) on top of it.
 #pragma once
 
 #include "core/backend.h"
@@ -7,22 +8,6 @@
 namespace laban {
 
 namespace decorator {
-
-template <class... Ops>
-struct OpList {};
-
-using AllOps = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain, BatchNormInfer,
-                      BatchNormBackward, InverseStd, ReluForward, ReluBackward, Accumulate, Cast,
-                      MaxPoolForward, MaxPoolBackward, GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout,
-                      SubsampleForward, SubsampleBackward, ClipsFromFrames, MixClips, LinearForward,
-                      LinearBackwardData, LinearBackwardWeights, SoftmaxCrossEntropy, Softmax, SgdStep,
-                      AdamStep, MovingAverage, SumOfSquares, SetZero>;
-// The ops with an overload of their own in Backend.
-using OpsWithScratch = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, BatchNormTrain,
-                              BatchNormInfer, BatchNormBackward, MaxPoolBackward, GlobalAvgPoolForward,
-                              LinearForward, LinearBackwardData, LinearBackwardWeights, SumOfSquares>;
-using OpsWithPreparation = OpList<ConvForward, ConvBackwardData, ConvBackwardWeights, LinearForward,
-                                  LinearBackwardData, LinearBackwardWeights>;
 
 class Holder : public Backend {
  public:
@@ -52,65 +37,26 @@ class Holder : public Backend {
   Backend& inner_;
 };
 
-// One level of inheritance an op: each overrides one overload and brings those of the level below along.
-
-template <class Below, class List>
-class Runs;
-template <class Below>
-class Runs<Below, OpList<>> : public Below {
+template <class Below, class Op>
+class PassesOn : public Below {
  public:
   using Below::Below;
-};
-template <class Below, class Op, class... Rest>
-class Runs<Below, OpList<Op, Rest...>> : public Runs<Below, OpList<Rest...>> {
- public:
-  using Runs<Below, OpList<Rest...>>::Runs;
-  using Runs<Below, OpList<Rest...>>::run;
+  using Below::run;
   void run(const Op& op, Scratch scratch) override { this->inner().run(op, scratch); }
-};
-
-template <class Below, class List>
-class Scratches;
-template <class Below>
-class Scratches<Below, OpList<>> : public Below {
- public:
-  using Below::Below;
-};
-template <class Below, class Op, class... Rest>
-class Scratches<Below, OpList<Op, Rest...>> : public Scratches<Below, OpList<Rest...>> {
- public:
-  using Scratches<Below, OpList<Rest...>>::Scratches;
 
  protected:
-  using Scratches<Below, OpList<Rest...>>::scratch_for;
+  using Below::prepare_for;
+  using Below::scratch_for;
   size_t scratch_for(const Op& op) override { return this->inner().scratch_bytes(op); }
-};
-
-template <class Below, class List>
-class Preparations;
-template <class Below>
-class Preparations<Below, OpList<>> : public Below {
- public:
-  using Below::Below;
-};
-template <class Below, class Op, class... Rest>
-class Preparations<Below, OpList<Op, Rest...>> : public Preparations<Below, OpList<Rest...>> {
- public:
-  using Preparations<Below, OpList<Rest...>>::Preparations;
-
- protected:
-  using Preparations<Below, OpList<Rest...>>::prepare_for;
   void prepare_for(const Op& op) override { this->inner().prepare(op); }
 };
 
 }  // namespace decorator
 
-class BackendDecorator : public decorator::Preparations<
-                             decorator::Scratches<decorator::Runs<decorator::Holder, decorator::AllOps>,
-                                                  decorator::OpsWithScratch>,
-                             decorator::OpsWithPreparation> {
+class BackendDecorator : public Chain<decorator::PassesOn, decorator::Holder, AllOps> {
  public:
-  using Preparations::Preparations;
+  using Passing = Chain<decorator::PassesOn, decorator::Holder, AllOps>;
+  using Passing::Passing;
 };
 
 }  // namespace laban

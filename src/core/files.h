@@ -18,7 +18,7 @@ namespace laban {
 /// written this way, but for the one that grows (open_to_append).
 ///
 /// The temporary file is created, never opened: nobody's file is touched and no link is followed. A link at
-/// `path` itself is replaced; what it leads to stays. Throws FileError (no room, no permission, a device or a
+/// `path` itself is replaced; what it leads to stays. Throws FileError (disk full, no permission, a device or a
 /// pipe at `path`, ...).
 class AtomicFile {
  public:

@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 
 namespace laban {
 
 class RegularFile {
  public:
-  /// Follows links. FileError, with `advice` where the path is no regular file, and where there is none, it
-  /// is a folder, a pipe, a device or a socket, or it may not be read.
+  /// Follows links. FileError where there is no such file, where it may not be read, and, with `advice`,
+  /// where it is a folder, a pipe, a device or a socket.
   explicit RegularFile(std::filesystem::path path, const std::string& advice = "");
   ~RegularFile();
   RegularFile(const RegularFile&) = delete;

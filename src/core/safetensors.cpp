@@ -81,14 +81,15 @@ SafetensorsFile::SafetensorsFile(FileBytes file) : file_(std::move(file)) {
   const auto fail = [&](const std::string& what, const std::string& advice) {
     throw FileError(file_.path.string(), what, advice);
   };
-  const char* foreign = "A safetensors file (.safetensors) is expected here.";
+  const char* foreign =
+      "Give a checkpoint of laban, a .safetensors file, or weights that PyTorch saved (.pt, .pth).";
   const size_t size = file_.bytes.size();
   uint64_t length = 0;
-  if (size < sizeof(length))
-    fail(text("is ", size, " bytes long, too short for a safetensors file"), foreign);
-  if (std::memcmp(file_.bytes.data(), "PK\x03\x04", 4) == 0)
+  if (size >= 4 && std::memcmp(file_.bytes.data(), "PK\x03\x04", 4) == 0)
     fail("is a zip archive, as PyTorch's torch.save writes, not a safetensors file",
          "PyTorch's weights are read with --weights FILE --model NAME.");
+  if (size <= sizeof(length) || file_.bytes[sizeof(length)] != std::byte{'{'})  // where every header begins
+    fail("is not a safetensors or PyTorch file", foreign);
   std::memcpy(&length, file_.bytes.data(), sizeof(length));
   if (length > kLargestHeader || length < 2)
     fail(text("is not a safetensors file: its header would be ", length, " bytes long"), foreign);

@@ -64,6 +64,11 @@ struct Tensor {
     require(DTypeOf<T>::value == dtype, "Tensor::as: element type differs from the tensor's dtype");
     return static_cast<T*>(data);
   }
+  /// The same of a tensor that an op may lack: null where it is empty.
+  template <class T>
+  T* as_or_null() const {
+    return empty() ? nullptr : as<T>();
+  }
   /// The same memory with another shape of the same element count.
   Tensor reshaped(Shape other) const {
     require(other.count() == shape.count(), "Tensor::reshaped: element count differs");

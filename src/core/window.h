@@ -15,8 +15,8 @@ struct Window {
 
   /// Output extent along one axis: floor((in + 2p - k) / s) + 1; 0 or less where the kernel does not fit.
   constexpr int64_t extent(int axis, int64_t in) const {
-    const int64_t room = in + 2 * padding[axis] - kernel[axis];
-    return room < 0 ? 0 : room / stride[axis] + 1;
+    const int64_t space = in + 2 * padding[axis] - kernel[axis];
+    return space < 0 ? 0 : space / stride[axis] + 1;
   }
   /// Output shape for input `x` and `channels` output channels.
   constexpr Shape output(const Shape& x, int64_t channels) const {

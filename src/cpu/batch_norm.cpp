@@ -26,7 +26,7 @@ constexpr int64_t kRows = 4;
 class PairSums {
  public:
   PairSums(ScratchCutter& scratch, int threads, int64_t channels)
-      : threads_(threads), channels_(channels), sums_(scratch.take<double>(count(threads, channels))) {}
+      : threads_(threads), channels_(channels), sums_(scratch.take_array<double>(count(threads, channels))) {}
   static constexpr int64_t count(int threads, int64_t channels) { return 2 * channels * threads; }
 
   double* first(int part) const { return sums_ + 2 * channels_ * part; }
@@ -78,7 +78,7 @@ void normalize_rows(const T* x, const T* residual, T* y, Range rows, int64_t cha
 template <class T>
 void normalize(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, int threads,
                const float* mean, const float* scale, const float* beta) {
-  const T *x = xt.as<T>(), *residual = optional<T>(rt);
+  const T *x = xt.as<T>(), *residual = rt.as_or_null<T>();
   T* y = yt.as<T>();
   const int64_t channels = xt.shape.c;
   for_each_range(threads, xt.shape.pixels(), [&](Range rows) {
@@ -97,7 +97,7 @@ void train(const BatchNormTrain& op, Scratch memory, int threads) {
   const int64_t channels = op.x.shape.c, pixels = op.x.shape.pixels();
   ScratchCutter scratch(memory);
   const PairSums sums(scratch, threads, channels);
-  float* scale = scratch.take<float>(channels);
+  float* scale = scratch.take_array<float>(channels);
 
   const T* x = op.x.as<T>();
   for_each_part(threads, [&](int part) {
@@ -113,7 +113,8 @@ void train(const BatchNormTrain& op, Scratch memory, int threads) {
   const double count = static_cast<double>(pixels), unbiased = unbiased_factor<double>(pixels);
   const float *gamma = op.gamma.as<float>(), *beta = op.beta.as<float>();
   float *mean = op.mean.as<float>(), *inv_std = op.inv_std.as<float>();
-  float *running_mean = optional<float>(op.running_mean), *running_var = optional<float>(op.running_var);
+  float *running_mean = op.running_mean.as_or_null<float>(),
+        *running_var = op.running_var.as_or_null<float>();
   for (int64_t c = 0; c < channels; ++c) {
     const double m = sums.first(0)[c] / count;
     const double variance = std::max(0.0, sums.second(0)[c] / count - m * m);
@@ -131,7 +132,7 @@ void train(const BatchNormTrain& op, Scratch memory, int threads) {
 template <class T>
 void infer(const BatchNormInfer& op, Scratch memory, int threads) {
   const int64_t channels = op.x.shape.c;
-  float* scale = ScratchCutter(memory).take<float>(channels);
+  float* scale = ScratchCutter(memory).take_array<float>(channels);
   const float *gamma = op.gamma.as<float>(), *variance = op.running_var.as<float>();
   for (int64_t c = 0; c < channels; ++c)
     scale[c] = static_cast<float>(gamma[c] * inverse_std<double>(variance[c], op.eps));
@@ -197,8 +198,8 @@ void backward(const BatchNormBackward& op, Scratch memory, int threads) {
   const int64_t channels = op.x.shape.c, pixels = op.x.shape.pixels();
   ScratchCutter scratch(memory);
   const PairSums sums(scratch, threads, channels);
-  float *mean_g = scratch.take<float>(channels), *mean_g_xhat = scratch.take<float>(channels);
-  float* scale = scratch.take<float>(channels);
+  float *mean_g = scratch.take_array<float>(channels), *mean_g_xhat = scratch.take_array<float>(channels);
+  float* scale = scratch.take_array<float>(channels);
 
   const T* x = op.x.as<T>();
   const float *mean = op.mean.as<float>(), *inv_std = op.inv_std.as<float>(), *gamma = op.gamma.as<float>();
@@ -206,10 +207,10 @@ void backward(const BatchNormBackward& op, Scratch memory, int threads) {
   const GradientOfZ<mask, with_residual, T> source{.x = x,
                                                    .y = mask == Mask::from_y ? op.y.as<T>() : nullptr,
                                                    .dy = op.dy.as<T>(),
-                                                   .dresidual = optional<T>(op.dresidual),
+                                                   .dresidual = op.dresidual.as_or_null<T>(),
                                                    .mean = mean,
                                                    .scale = scale,
-                                                   .beta = optional<float>(op.beta)};
+                                                   .beta = op.beta.as_or_null<float>()};
   for_each_part(threads, [&](int part) {
     const Range rows = part_of(pixels, threads, part);
     double *sum_g = sums.first(part), *sum_gx = sums.second(part);
@@ -250,8 +251,8 @@ void backward(const BatchNormBackward& op, Scratch memory, int threads) {
 size_t CpuBackend::scratch_for(const BatchNormTrain& op) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
   const int64_t channels = op.x.shape.c;
-  return ScratchCutter::bytes_for<double>(PairSums::count(threads_, channels)) +
-         ScratchCutter::bytes_for<float>(channels);
+  return ScratchCutter::bytes_for(
+      {bytes_of<double>(PairSums::count(threads_, channels)), bytes_of<float>(channels)});
 }
 void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
@@ -260,7 +261,7 @@ void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) {
 
 size_t CpuBackend::scratch_for(const BatchNormInfer& op) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for<float>(op.x.shape.c);
+  return ScratchCutter::bytes_for({bytes_of<float>(op.x.shape.c)});
 }
 void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
@@ -270,8 +271,9 @@ void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) {
 size_t CpuBackend::scratch_for(const BatchNormBackward& op) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
   const int64_t channels = op.x.shape.c;
-  return ScratchCutter::bytes_for<double>(PairSums::count(threads_, channels)) +
-         3 * ScratchCutter::bytes_for<float>(channels);
+  const size_t floats = bytes_of<float>(channels);
+  return ScratchCutter::bytes_for(
+      {bytes_of<double>(PairSums::count(threads_, channels)), floats, floats, floats});
 }
 void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);

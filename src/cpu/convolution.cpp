@@ -30,18 +30,15 @@ void cast(int threads, const Tensor& from, const Tensor& to, bool accumulate = f
   });
 }
 
-size_t line_bytes(size_t bytes) { return ScratchCutter::bytes_for<std::byte>(static_cast<int64_t>(bytes)); }
+size_t line_bytes(size_t bytes) { return ScratchCutter::bytes_for({bytes}); }
 size_t bytes_as(const Shape& shape, DType dtype) {
   return line_bytes(static_cast<size_t>(shape.count()) * size_of(dtype));
 }
-void* take_bytes(ScratchCutter& scratch, size_t bytes) {
-  return scratch.take<std::byte>(static_cast<int64_t>(bytes));
-}
-Scratch take_scratch(ScratchCutter& scratch, size_t bytes) { return {take_bytes(scratch, bytes), bytes}; }
+Scratch take_scratch(ScratchCutter& scratch, size_t bytes) { return {scratch.take(bytes), bytes}; }
 
 /// A tensor of another type in the scratch, not yet filled.
 Tensor take_as(ScratchCutter& scratch, const Tensor& like, DType dtype) {
-  return {take_bytes(scratch, bytes_as(like.shape, dtype)), dtype, like.shape};
+  return {scratch.take(bytes_as(like.shape, dtype)), dtype, like.shape};
 }
 /// The tensor as a primitive of type `dtype` wants it: itself, or converted into the scratch.
 Tensor converted(int threads, ScratchCutter& scratch, const Tensor& tensor, DType dtype) {
@@ -54,7 +51,7 @@ Tensor converted(int threads, ScratchCutter& scratch, const Tensor& tensor, DTyp
 /// dbias += column sums of dy. Sums per thread in double, added up in the order of the threads.
 void add_bias_gradient(int threads, const Tensor& dy, const Tensor& dbias, ScratchCutter& scratch) {
   const int64_t channels = dy.shape.c, pixels = dy.shape.pixels();
-  double* sums = scratch.take<double>(channels * threads);
+  double* sums = scratch.take_array<double>(channels * threads);
   with_type(dy.dtype, [&]<class T>() {
     const T* data = dy.as<T>();
     for_each_part(threads, [&](int part) {
@@ -171,11 +168,11 @@ class Convolutions::TransformPlan {
            bool accumulate, Scratch memory) {
     if (winograd_) {
       run_winograd(*winograd_, in, static_cast<const float*>(packed),
-                   {.out = out, .bias = optional<float>(bias), .accumulate = accumulate}, memory);
+                   {.out = out, .bias = bias.as_or_null<float>(), .accumulate = accumulate}, memory);
       return;
     }
     ScratchCutter scratch(memory);
-    void* scratchpad = take_bytes(scratch, scratchpad_);
+    void* scratchpad = scratch.take(scratchpad_);
     const Tensor from = converted(threads_, scratch, in, computed_);
     const bool direct = stored_ == computed_ && !accumulate;
     const Tensor to = direct ? out : take_as(scratch, out, computed_);
@@ -198,7 +195,7 @@ class Convolutions::GradientPlan {
   GradientPlan(const OneDnn& dnn, const ConvGeometry& geometry, DType stored, DType computed, bool with_bias,
                int threads)
       : threads_(threads), computed_(computed) {
-    if (with_bias) scratch_ = ScratchCutter::bytes_for<double>(geometry.y.c * threads);
+    if (with_bias) scratch_ = ScratchCutter::bytes_for({bytes_of<double>(geometry.y.c * threads)});
     if (computed == DType::f32 && suits_winograd(ConvDirection::weights, geometry)) {
       winograd_ = plan_winograd(ConvDirection::weights, geometry, threads);
       scratch_ += line_bytes(winograd_gradient_scratch_bytes(*winograd_));
@@ -235,8 +232,8 @@ class Convolutions::GradientPlan {
     if (own_)
       return add_weight_gradient(*own_, op.x, op.dy, op.dw.as<float>(),
                                  take_scratch(scratch, own_->scratch_bytes()));
-    void* scratchpad = take_bytes(scratch, scratchpad_);
-    void* gradient = take_bytes(scratch, gradient_);
+    void* scratchpad = scratch.take(scratchpad_);
+    void* gradient = scratch.take(gradient_);
     const Tensor x = converted(threads_, scratch, op.x, computed_);
     const Tensor dy = converted(threads_, scratch, op.dy, computed_);
     primitive_.execute(dnn, {x.data, dy.data, gradient, scratchpad});

@@ -1,5 +1,7 @@
 #include "cpu/cpu_backend.h"
 
+#include <type_traits>
+
 #include "core/processors.h"
 #include "cpu/convolution.h"
 #include "cpu/parallel.h"
@@ -11,7 +13,25 @@ bool computes_natively(Bf16Compute bf16) {
   return bf16 == Bf16Compute::native || (bf16 == Bf16Compute::automatic && cpu::has_native_bf16());
 }
 
+/// The class that declares a member function of an op, of several that bear its name.
+template <class Op, class Class>
+std::type_identity<Class> declarer(void (Class::*run)(const Op&, Scratch));
+template <class Op, class Class>
+std::type_identity<Class> declarer(size_t (Class::*scratch_for)(const Op&));
+
 }  // namespace
+
+void CpuBackend::check_scratch() {
+  AllOps::for_each([]<class Op>() {
+    using Own = std::type_identity<CpuBackend>;
+    constexpr bool runs = std::is_same_v<decltype(declarer<Op>(&CpuBackend::run)), Own>;
+    constexpr bool sizes = std::is_same_v<decltype(declarer<Op>(&CpuBackend::scratch_for)), Own>;
+    static_assert(
+        runs == (sizes || WithoutScratch::contains<Op>),
+        "CpuBackend runs this op by itself and does not say what scratch it needs, or the other way "
+        "around. Override scratch_for(const Op&) or, where it needs none, add the op to WithoutScratch.");
+  });
+}
 
 CpuBackend::CpuBackend(int threads, Bf16Compute bf16)
     : threads_(threads > 0 ? threads : default_threads()),

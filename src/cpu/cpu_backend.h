@@ -43,6 +43,7 @@ class CpuBackend : public ReferenceBackend {
 
   std::unique_ptr<Memory> allocate(size_t bytes) override;
 
+  // Whoever adds an op here says what scratch it needs: scratch_for() below or, where none, WithoutScratch.
   using ReferenceBackend::run;
   void run(const ConvForward& op, Scratch scratch) override;
   void run(const ConvBackwardData& op, Scratch scratch) override;
@@ -88,6 +89,11 @@ class CpuBackend : public ReferenceBackend {
   void prepare_for(const ConvBackwardWeights& op) override;
 
  private:
+  using WithoutScratch =
+      OpList<ReluForward, ReluBackward, Accumulate, Cast, MaxPoolForward, GlobalAvgPoolBackward, Dropout,
+             MixClips, LinearForward, LinearBackwardWeights, SgdStep, AdamStep, MovingAverage, SetZero>;
+  static void check_scratch();  // static_asserts, never called
+
   int threads_;
   std::unique_ptr<cpu::Convolutions> convolutions_;
 };

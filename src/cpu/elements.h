@@ -3,7 +3,7 @@
 // f64 has no fast path here: it is for gradient checks, and the reference computes it.
 #pragma once
 
-#include "core/backend.h"
+#include "core/scratch_cutter.h"
 
 namespace laban::cpu {
 
@@ -23,36 +23,7 @@ void with_type(DType dtype, Body&& body) {
   body.template operator()<BFloat16>();
 }
 
-/// The elements of a tensor that an op may lack: null where it is empty.
-template <class T>
-T* optional(const Tensor& tensor) {
-  return tensor ? tensor.as<T>() : nullptr;
-}
-
-/// Cuts an op's scratch into arrays, each aligned to a cache line.
-class ScratchCutter {
- public:
-  explicit ScratchCutter(Scratch scratch)
-      : at_(static_cast<std::byte*>(scratch.data)), left_(scratch.bytes) {}
-
-  template <class T>
-  T* take(int64_t count) {
-    const size_t bytes = bytes_for<T>(count);
-    require(bytes <= left_, "CpuBackend: scratch is too small");
-    void* array = at_;
-    at_ += bytes;
-    left_ -= bytes;
-    return static_cast<T*>(array);
-  }
-  template <class T>
-  static constexpr size_t bytes_for(int64_t count) {
-    return (static_cast<size_t>(count) * sizeof(T) + kLine - 1) / kLine * kLine;
-  }
-
- private:
-  static constexpr size_t kLine = 64;
-  std::byte* at_;
-  size_t left_;
-};
+/// Pieces of scratch that begin at a cache line.
+using ScratchCutter = AlignedCutter<64>;
 
 }  // namespace laban::cpu

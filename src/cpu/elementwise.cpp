@@ -94,13 +94,13 @@ void CpuBackend::run(const SetZero& op, Scratch) {
 
 size_t CpuBackend::scratch_for(const SumOfSquares& op) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for<double>(threads_);
+  return ScratchCutter::bytes_for({bytes_of<double>(threads_)});
 }
 void CpuBackend::run(const SumOfSquares& op, Scratch memory) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, memory);
   with_type(op.x.dtype, [&]<class T>() {
     const T* x = op.x.as<T>();
-    double* sums = ScratchCutter(memory).take<double>(threads_);
+    double* sums = ScratchCutter(memory).take_array<double>(threads_);
     for_each_part(threads_, [&](int part) {
       const Range range = part_of(op.x.count(), threads_, part);
       // Independent partial sums, so that the loop fills vector registers without reordering anything.

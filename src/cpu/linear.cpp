@@ -36,7 +36,7 @@ void CpuBackend::run(const LinearForward& op, Scratch scratch) {
   with_type(op.x.dtype, [&]<class T>() {
     const int64_t rows = op.x.shape.n, in = op.x.shape.c, out = op.w.shape.n;
     const T *x = op.x.as<T>(), *w = op.w.as<T>();
-    const float* bias = optional<float>(op.bias);
+    const float* bias = op.bias.as_or_null<float>();
     float* y = op.y.as<float>();
     for_each_range(threads_, out, [&](Range outputs) {
       for (int64_t o = outputs.begin; o < outputs.end; ++o)
@@ -48,7 +48,7 @@ void CpuBackend::run(const LinearForward& op, Scratch scratch) {
 
 size_t CpuBackend::scratch_for(const LinearBackwardData& op) {
   if (op.dx.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for<float>(op.dx.shape.c);
+  return ScratchCutter::bytes_for({bytes_of<float>(op.dx.shape.c)});
 }
 void CpuBackend::run(const LinearBackwardData& op, Scratch memory) {
   if (op.dx.dtype == DType::f64) return ReferenceBackend::run(op, memory);
@@ -57,7 +57,7 @@ void CpuBackend::run(const LinearBackwardData& op, Scratch memory) {
     const float* dy = op.dy.as<float>();
     const T* w = op.w.as<T>();
     T* dx = op.dx.as<T>();
-    float* sum = ScratchCutter(memory).take<float>(in);  // each thread uses its own stretch of it
+    float* sum = ScratchCutter(memory).take_array<float>(in);  // each thread uses its own stretch of it
     for_each_range(threads_, in, [&](Range inputs) {
       for (int64_t n = 0; n < rows; ++n) {
         std::fill(sum + inputs.begin, sum + inputs.end, 0.0f);
@@ -74,7 +74,7 @@ void CpuBackend::run(const LinearBackwardWeights& op, Scratch scratch) {
     const int64_t rows = op.x.shape.n, in = op.x.shape.c, out = op.dw.shape.n;
     const T* x = op.x.as<T>();
     const float* dy = op.dy.as<float>();
-    float *dw = op.dw.as<float>(), *dbias = optional<float>(op.dbias);
+    float *dw = op.dw.as<float>(), *dbias = op.dbias.as_or_null<float>();
     for_each_range(threads_, out, [&](Range outputs) {
       for (int64_t o = outputs.begin; o < outputs.end; ++o)
         for (int64_t n = 0; n < rows; ++n) {

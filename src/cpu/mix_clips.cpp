@@ -20,13 +20,14 @@ void CpuBackend::run(const MixClips& op, Scratch scratch) {
       for (int64_t row = rows.begin; row < rows.end; ++row) {
         const int64_t h = row % s.h, n = row / (s.h * s.t);
         const int64_t partner_row = op.partner.as<int32_t>()[n] * s.t * s.h + row % (s.h * s.t);
-        const float share = op.share.as<float>()[n];
+        const float fraction = op.fraction.as<float>()[n];
         const int32_t* edges = op.box.as<int32_t>() + 4 * n;
         const MixBox box{edges[0], edges[1], edges[2], edges[3]};
         const T *own = x + row * length, *other = x + partner_row * length;
         T* to = y + row * length;
 #pragma omp simd
-        for (int64_t i = 0; i < length; ++i) to[i] = narrow<T>(blend(widen(own[i]), widen(other[i]), share));
+        for (int64_t i = 0; i < length; ++i)
+          to[i] = narrow<T>(blend(widen(own[i]), widen(other[i]), fraction));
         if (h >= box.top && h < box.bottom && box.left < box.right)
           std::copy(other + box.left * s.c, other + box.right * s.c, to + box.left * s.c);
       }

@@ -25,7 +25,7 @@ void for_each_weight(const OptimizerCommon& common, int threads, MakeUpdate&& ma
   const double scale = clips ? clip_scale(*common.norm_squared.as<double>(), common.max_norm) : 1.0;
   float* weights = common.weights.as<float>();
   const float* grads = common.grads.as<float>();
-  BFloat16* working = optional<BFloat16>(common.working);
+  BFloat16* working = common.working.as_or_null<BFloat16>();
   constexpr int64_t kCacheLine = 32;  // elements of the narrowest array, bf16
   constexpr int64_t kBlock = 4096;    // new weights are still in L1 when the bf16 copy is made
   for_each_range(

@@ -97,7 +97,7 @@ void CpuBackend::run(const MaxPoolForward& op, Scratch scratch) {
     const Shape& ys = op.y.shape;
     const T* x = op.x.as<T>();
     T* y = op.y.as<T>();
-    uint8_t* taps = optional<uint8_t>(op.taps);
+    uint8_t* taps = op.taps.as_or_null<uint8_t>();
     for_each_range(threads_, ys.n * ys.t * ys.h, [&](Range range) {
       for_each_row(ys, range, [&](int64_t n, int64_t to, int64_t ho) { max_row(op, x, y, taps, n, to, ho); });
     });
@@ -106,7 +106,7 @@ void CpuBackend::run(const MaxPoolForward& op, Scratch scratch) {
 
 size_t CpuBackend::scratch_for(const MaxPoolBackward& op) {
   if (op.dx.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for<float>(op.dx.shape.c) * static_cast<size_t>(threads_);
+  return ScratchCutter::bytes_for({bytes_of<float>(op.dx.shape.c)}) * static_cast<size_t>(threads_);
 }
 void CpuBackend::run(const MaxPoolBackward& op, Scratch memory) {
   if (op.dx.dtype == DType::f64) return ReferenceBackend::run(op, memory);
@@ -114,8 +114,9 @@ void CpuBackend::run(const MaxPoolBackward& op, Scratch memory) {
     const Shape& xs = op.dx.shape;
     const T* dy = op.dy.as<T>();
     T* dx = op.dx.as<T>();
-    const int64_t stretch = static_cast<int64_t>(ScratchCutter::bytes_for<float>(xs.c) / sizeof(float));
-    float* sums = ScratchCutter(memory).take<float>(stretch * threads_);
+    const int64_t stretch =
+        static_cast<int64_t>(ScratchCutter::bytes_for({bytes_of<float>(xs.c)}) / sizeof(float));
+    float* sums = ScratchCutter(memory).take_array<float>(stretch * threads_);
     for_each_part(threads_, [&](int part) {
       for_each_row(xs, part_of(xs.n * xs.t * xs.h, threads_, part), [&](int64_t n, int64_t t, int64_t h) {
         max_backward_row(op, dy, dx, sums + stretch * part, n, t, h);
@@ -126,7 +127,7 @@ void CpuBackend::run(const MaxPoolBackward& op, Scratch memory) {
 
 size_t CpuBackend::scratch_for(const GlobalAvgPoolForward& op) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for<double>(op.x.shape.c);
+  return ScratchCutter::bytes_for({bytes_of<double>(op.x.shape.c)});
 }
 void CpuBackend::run(const GlobalAvgPoolForward& op, Scratch memory) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, memory);
@@ -135,7 +136,7 @@ void CpuBackend::run(const GlobalAvgPoolForward& op, Scratch memory) {
     const int64_t places = xs.t * xs.h * xs.w;
     const T* x = op.x.as<T>();
     T* y = op.y.as<T>();
-    double* sums = ScratchCutter(memory).take<double>(xs.c);  // each thread uses its own stretch of it
+    double* sums = ScratchCutter(memory).take_array<double>(xs.c);  // each thread uses its own stretch of it
     for_each_range(threads_, xs.c, [&](Range channels) {
       for (int64_t n = 0; n < xs.n; ++n) {
         std::fill(sums + channels.begin, sums + channels.end, 0.0);
@@ -156,14 +157,14 @@ void CpuBackend::run(const GlobalAvgPoolBackward& op, Scratch scratch) {
   with_type(op.dx.dtype, [&]<class T>() {
     const Shape& xs = op.dx.shape;
     const int64_t places = xs.t * xs.h * xs.w;
-    const float share = 1.0f / static_cast<float>(places);
+    const float weight = 1.0f / static_cast<float>(places);
     const T* dy = op.dy.as<T>();
     T* dx = op.dx.as<T>();
     for_each_range(threads_, xs.n * places, [&](Range pixels) {
       for (int64_t p = pixels.begin; p < pixels.end; ++p) {
         const T* row = dy + p / places * xs.c;
 #pragma omp simd
-        for (int64_t c = 0; c < xs.c; ++c) dx[p * xs.c + c] = narrow<T>(widen(row[c]) * share);
+        for (int64_t c = 0; c < xs.c; ++c) dx[p * xs.c + c] = narrow<T>(widen(row[c]) * weight);
       }
     });
   });

@@ -176,8 +176,8 @@ class Worker {
     const int64_t stride = g_.window.stride[axis - 1], before = g_.window.padding[axis - 1] - tap;
     const int64_t inputs = places_of(g_.x)[axis];
     const int64_t begin = std::max(box.y[axis].begin, before > 0 ? div_up(before, stride) : 0);
-    const int64_t room = inputs - 1 + before;
-    const int64_t end = std::min(box.y[axis].end, room < 0 ? 0 : room / stride + 1);
+    const int64_t reach = inputs - 1 + before;
+    const int64_t end = std::min(box.y[axis].end, reach < 0 ? 0 : reach / stride + 1);
     return {begin, std::max(begin, end)};
   }
 
@@ -267,13 +267,13 @@ WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int thread
   // neighboring outputs share inputs; then along w, h, t, n. Each axis is cut evenly.
   const auto extents = places_of(geometry.y);
   const auto kernel_extends = [&](int axis) { return axis > 0 && geometry.window.kernel[axis - 1] > 1; };
-  int64_t room = kBlockPlaces;
+  int64_t left = kBlockPlaces;
   for (const bool shared : {true, false})
     for (int axis = 3; axis >= 0; --axis) {
       if (kernel_extends(axis) != shared) continue;
-      const int64_t pieces = div_up(extents[axis], room);
+      const int64_t pieces = div_up(extents[axis], left);
       plan.block[axis] = div_up(extents[axis], pieces);
-      room = std::max<int64_t>(1, room / plan.block[axis]);
+      left = std::max<int64_t>(1, left / plan.block[axis]);
     }
   int64_t inputs = plan.block[0], places = plan.block[0];
   for (int axis = 1; axis < 4; ++axis) {
@@ -287,8 +287,8 @@ WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int thread
 }
 
 size_t WeightGradientPlan::scratch_bytes() const {
-  return ScratchCutter::bytes_for<float>((panel_x + panel_dy) * threads) +
-         ScratchCutter::bytes_for<float>(weights_of(geometry) * (pixel_groups - 1));
+  return ScratchCutter::bytes_for({bytes_of<float>((panel_x + panel_dy) * threads),
+                                   bytes_of<float>(weights_of(geometry) * (pixel_groups - 1))});
 }
 
 void add_weight_gradient(const WeightGradientPlan& plan, const Tensor& x, const Tensor& dy, float* dw,
@@ -297,8 +297,8 @@ void add_weight_gradient(const WeightGradientPlan& plan, const Tensor& x, const 
   const int64_t weights = weights_of(plan.geometry), panel = plan.panel_x + plan.panel_dy;
   const int64_t units = plan.input_tiles * plan.geometry.window.volume() * plan.output_tiles;
   const int per_group = plan.threads / plan.pixel_groups;
-  float* panels = scratch.take<float>(panel * plan.threads);
-  float* partials = scratch.take<float>(weights * (plan.pixel_groups - 1));
+  float* panels = scratch.take_array<float>(panel * plan.threads);
+  float* partials = scratch.take_array<float>(weights * (plan.pixel_groups - 1));
 
   for_each_range(plan.threads, weights * (plan.pixel_groups - 1),
                  [&](Range range) { std::fill(partials + range.begin, partials + range.end, 0.0f); });

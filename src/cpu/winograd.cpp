@@ -220,8 +220,8 @@ void transform_weights(const WinogradPlan& plan, ConvDirection direction, const 
 
 size_t winograd_scratch_bytes(const WinogradPlan& plan) {
   const BlockSizes sizes(plan);
-  return ScratchCutter::bytes_for<float>(plan.in.c) +
-         ScratchCutter::bytes_for<float>((sizes.inputs() + sizes.products()) * plan.threads);
+  return ScratchCutter::bytes_for(
+      {bytes_of<float>(plan.in.c), bytes_of<float>((sizes.inputs() + sizes.products()) * plan.threads)});
 }
 
 void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* transformed,
@@ -230,9 +230,9 @@ void run_winograd(const WinogradPlan& plan, const Tensor& in, const float* trans
   const int vectors = ChannelTiles::of(plan.out.c).vectors;
   ScratchCutter scratch(memory);
   with_type(in.dtype, [&]<class T>() {
-    T* zeros = scratch.take<T>(plan.in.c);
+    T* zeros = scratch.take_array<T>(plan.in.c);
     std::fill_n(zeros, plan.in.c, T{});
-    float* blocks = scratch.take<float>((sizes.inputs() + sizes.products()) * plan.threads);
+    float* blocks = scratch.take_array<float>((sizes.inputs() + sizes.products()) * plan.threads);
     const T* from = in.as<T>();
     with_vectors(vectors, [&]<int vectors_>() {
       for_each_part(plan.threads, [&](int part) {

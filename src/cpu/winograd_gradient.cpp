@@ -151,9 +151,9 @@ void add_transformed(const WinogradPlan& plan, const Sizes& sizes, const float* 
 
 size_t winograd_gradient_scratch_bytes(const WinogradPlan& plan) {
   const Sizes sizes(plan);
-  return ScratchCutter::bytes_for<float>(plan.in.c) +
-         ScratchCutter::bytes_for<float>(kElements * sizes.element * sizes.groups) +
-         ScratchCutter::bytes_for<float>(sizes.block_floats(plan) * plan.threads);
+  return ScratchCutter::bytes_for({bytes_of<float>(plan.in.c),
+                                   bytes_of<float>(kElements * sizes.element * sizes.groups),
+                                   bytes_of<float>(sizes.block_floats(plan) * plan.threads)});
 }
 
 void add_winograd_gradient(const WinogradPlan& plan, const Tensor& x, const Tensor& dy, float* dw,
@@ -161,10 +161,10 @@ void add_winograd_gradient(const WinogradPlan& plan, const Tensor& x, const Tens
   const Sizes sizes(plan);
   ScratchCutter scratch(memory);
   with_type(x.dtype, [&]<class T>() {
-    T* zeros = scratch.take<T>(plan.in.c);
+    T* zeros = scratch.take_array<T>(plan.in.c);
     std::fill_n(zeros, plan.in.c, T{});
-    float* sums = scratch.take<float>(kElements * sizes.element * sizes.groups);
-    float* buffers = scratch.take<float>(sizes.block_floats(plan) * plan.threads);
+    float* sums = scratch.take_array<float>(kElements * sizes.element * sizes.groups);
+    float* buffers = scratch.take_array<float>(sizes.block_floats(plan) * plan.threads);
     const T *x_data = x.as<T>(), *dy_data = dy.as<T>();
     with_vectors(sizes.inputs.vectors, [&]<int vectors>() {
       for_each_part(plan.threads, [&](int part) {

@@ -1,4 +1,4 @@
-// In place of everything else of this room where laban is built without CUDA.
+// In place of everything else of this module where laban is built without CUDA.
 #include "core/error.h"
 #include "cuda/ladder/ladder_bench.h"
 #include "cuda/make_backend.h"
@@ -13,7 +13,7 @@ namespace {
 
 }  // namespace
 
-bool cuda_is_built() { return false; }
+CudaStatus cuda_status(int) noexcept { return {false, "this laban was built without CUDA"}; }
 std::unique_ptr<Backend> make_cuda_backend(const CudaSettings&) { refuse(); }
 std::string cuda_description(int) { refuse(); }
 std::filesystem::path default_plan_file() { return {}; }

@@ -29,10 +29,10 @@ const char* advice_for(cudaError_t status) {
              "its version), or use --device cpu.";
     case cudaErrorMemoryAllocation:
       return "The GPU's memory is full: use a smaller batch, shorter or smaller clips, or --precision bf16; "
-             "nvidia-smi shows who else uses the card.";
+             "nvidia-smi shows who else uses the GPU.";
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorInvalidDeviceFunction:
-      return "This laban was not built for this card's architecture: build it there, with "
+      return "This laban was not built for this GPU's architecture: build it there, with "
              "-DLABAN_CUDA_ARCHITECTURES=native.";
     case cudaErrorDevicesUnavailable:
       return "Another process has the GPU for itself (compute mode in nvidia-smi -q).";
@@ -60,7 +60,7 @@ const char* advice_for(cudnnStatus_t status) {
     case CUDNN_STATUS_NOT_SUPPORTED_INCOMPATIBLE_CUDART:
       return "The NVIDIA driver is older than this cuDNN: update the driver (nvidia-smi shows its version).";
     case CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH:
-      return "This cuDNN has nothing for this card's architecture: use a newer cuDNN, or --device cpu.";
+      return "This cuDNN has nothing for this GPU's architecture: use a newer cuDNN, or --device cpu.";
     case CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED:
     case CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED:
       return "Memory is full: use a smaller batch, or shorter or smaller clips.";
@@ -74,9 +74,9 @@ const char* advice_for(cublasStatus_t status) {
     case CUBLAS_STATUS_NOT_INITIALIZED:
     case CUBLAS_STATUS_ALLOC_FAILED:
       return "Most often the GPU's memory is full: use a smaller batch; nvidia-smi shows who else uses the "
-             "card.";
+             "GPU.";
     case CUBLAS_STATUS_ARCH_MISMATCH:
-      return "This cuBLAS has nothing for this card's architecture: use a newer CUDA toolkit, or --device "
+      return "This cuBLAS has nothing for this GPU's architecture: use a newer CUDA toolkit, or --device "
              "cpu.";
     default:
       return "CUBLAS_LOGINFO_DBG=1 CUBLAS_LOGDEST_DBG=stderr in the environment makes cuBLAS tell more.";

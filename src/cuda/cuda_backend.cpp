@@ -28,7 +28,7 @@ ConvPlans make_plans(const CudaSettings& settings, const DeviceInfo& info, Libra
   return ConvPlans(DeviceProperties::of_handle(libraries.cudnn(stream), info.name), std::move(plans));
 }
 
-/// Runs the smallest kernel there is: a program that was built for other cards has none that this one can
+/// Runs the smallest kernel there is: a program that was built for other GPUs has none that this one can
 /// run.
 void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
   const auto memory = backend.allocate(512);
@@ -42,7 +42,7 @@ void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
   } catch (const Error& error) {
     throw Error(text("--device cuda: no kernel of this laban starts on the ", info.name,
                      " (compute capability ", info.major, '.', info.minor, "): ", error.sentence()),
-                text("Most likely it was built for other cards. Build it on this machine, or with "
+                text("Most likely it was built for other GPUs. Build it on this machine, or with "
                      "-DLABAN_CUDA_ARCHITECTURES=",
                      info.major, info.minor, "."));
   }
@@ -51,7 +51,7 @@ void require_code_for(const DeviceInfo& info, CudaBackend& backend) {
 }  // namespace
 
 CudaBackend::CudaBackend(const CudaSettings& settings)
-    : OwnKernels(settings),
+    : Chain<RunsKernel, OnDevice, OwnOps>(settings),
       convolutions_(make_plans(settings, info_, libraries_, stream_.get()),
                     {.tf32 = settings.tf32,
                      .deterministic = settings.deterministic,
@@ -89,27 +89,27 @@ std::unique_ptr<Recording> CudaBackend::record(const std::function<void()>& body
 
 void CudaBackend::run(const ConvForward& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const ConvBackwardData& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const LinearForward& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const LinearBackwardData& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
-  finish();
+  launched();
 }
 void CudaBackend::run(const LinearBackwardWeights& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
-  finish();
+  launched();
 }
 
 size_t CudaBackend::scratch_for(const ConvForward& op) { return convolutions_.scratch_bytes(op); }
@@ -121,10 +121,22 @@ void CudaBackend::prepare_for(const ConvBackwardWeights& op) { convolutions_.pre
 
 }  // namespace cuda
 
-bool cuda_is_built() { return true; }
-
 std::unique_ptr<Backend> make_cuda_backend(const CudaSettings& settings) {
   return std::make_unique<cuda::CudaBackend>(settings);
+}
+
+CudaStatus cuda_status(int gpu) noexcept {
+  try {
+    make_cuda_backend({.gpu = gpu});  // its kernels must start, too
+    return {true, cuda::open_device(gpu).name};
+  } catch (const Error& error) {
+    std::string reason = error.sentence();
+    constexpr std::string_view kFlag = "--device cuda: ";  // nobody has asked for it
+    if (reason.starts_with(kFlag)) reason.erase(0, kFlag.size());
+    return {false, reason};
+  } catch (...) {
+    return {false, "its driver does not answer"};
+  }
 }
 
 std::string cuda_description(int gpu) {

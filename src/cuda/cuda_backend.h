@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "core/backend_decorator.h"
 #include "cuda/conv/convolution.h"
+#include "cuda/kernels/own_ops.h"
 #include "cuda/libraries.h"
 #include "cuda/linear.h"
 #include "cuda/make_backend.h"
@@ -14,46 +14,24 @@
 
 namespace laban::cuda {
 
-/// Every op that has a kernel of laban's own, on one stream; one level of inheritance an op, as in
-/// core/backend_decorator.h.
-using OwnOps = decorator::OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, InverseStd, ReluForward,
-                                 ReluBackward, Accumulate, Cast, MaxPoolForward, MaxPoolBackward,
-                                 GlobalAvgPoolForward, GlobalAvgPoolBackward, Dropout, SubsampleForward,
-                                 SubsampleBackward, ClipsFromFrames, MixClips, SoftmaxCrossEntropy, Softmax,
-                                 SgdStep, AdamStep, MovingAverage, SumOfSquares, SetZero>;
-
-template <class List>
-class OwnKernels;
-template <>
-class OwnKernels<decorator::OpList<>> : public Backend {
+/// A GPU and a stream on it.
+class OnDevice : public Backend {
  public:
-  explicit OwnKernels(const CudaSettings& settings) : settings_(settings), info_(open_device(settings.gpu)) {}
+  explicit OnDevice(const CudaSettings& settings) : settings_(settings), info_(open_device(settings.gpu)) {}
 
  protected:
+  Stream stream() { return stream_.get(); }
   /// After every op.
-  void finish() {
+  void launched() {
     if (settings_.managed) stream_.synchronize();
   }
 
   CudaSettings settings_;
-  DeviceInfo info_;  // before the stream: nothing of CUDA works until a card has been opened
+  DeviceInfo info_;  // before the stream: nothing of CUDA works until a GPU has been opened
   StreamOwner stream_;
 };
-template <class Op, class... Rest>
-class OwnKernels<decorator::OpList<Op, Rest...>> : public OwnKernels<decorator::OpList<Rest...>> {
- public:
-  using OwnKernels<decorator::OpList<Rest...>>::OwnKernels;
-  using OwnKernels<decorator::OpList<Rest...>>::run;
-  void run(const Op& op, Scratch scratch) override {
-    if constexpr (requires { cuda::run(op, scratch, Stream{}); })
-      cuda::run(op, scratch, this->stream_.get());
-    else
-      cuda::run(op, this->stream_.get());
-    this->finish();
-  }
-};
 
-class CudaBackend : public OwnKernels<OwnOps> {
+class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
  public:
   explicit CudaBackend(const CudaSettings& settings);
 
@@ -84,7 +62,7 @@ class CudaBackend : public OwnKernels<OwnOps> {
   }
   std::unique_ptr<OpClock> clock() override { return make_op_clock(stream_.get()); }
 
-  using OwnKernels::run;
+  using Backend::run;
   void run(const ConvForward& op, Scratch scratch) override;
   void run(const ConvBackwardData& op, Scratch scratch) override;
   void run(const ConvBackwardWeights& op, Scratch scratch) override;
@@ -105,9 +83,6 @@ class CudaBackend : public OwnKernels<OwnOps> {
   size_t scratch_for(const LinearForward& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const LinearBackwardData& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const LinearBackwardWeights& op) override { return cuda::scratch_bytes(op); }
-  size_t scratch_for(const BatchNormTrain& op) override { return cuda::scratch_bytes(op); }
-  size_t scratch_for(const BatchNormBackward& op) override { return cuda::scratch_bytes(op); }
-  size_t scratch_for(const SumOfSquares& op) override { return cuda::scratch_bytes(op); }
   void prepare_for(const ConvForward& op) override;
   void prepare_for(const ConvBackwardData& op) override;
   void prepare_for(const ConvBackwardWeights& op) override;

@@ -12,10 +12,10 @@
 namespace laban::cuda {
 
 /// Both libraries on the current device. Made once, before any graph is recorded: a handle takes memory of
-/// the card. Not for use from several threads at once.
+/// the GPU. Not for use from several threads at once.
 class Libraries {
  public:
-  /// Throws Error where there is no card, too old a driver, or too old a cuDNN.
+  /// Throws Error where there is no GPU, too old a driver, or too old a cuDNN.
   Libraries();
 
   /// The handle, working on `stream`.

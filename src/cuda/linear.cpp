@@ -11,7 +11,7 @@ size_t widened_bytes(const Tensor& tensor) {
   return tensor.dtype == DType::f32 ? 0 : static_cast<size_t>(tensor.count()) * sizeof(float);
 }
 
-/// `tensor` itself where it is f32, else room for it in f32.
+/// `tensor` itself where it is f32, else space for it in f32.
 Tensor wide(const Tensor& tensor, ScratchCutter& cutter) {
   if (tensor.dtype == DType::f32) return tensor;
   return Tensor(cutter.take(widened_bytes(tensor)), DType::f32, tensor.shape, tensor.device);

@@ -1,4 +1,4 @@
-// The card's own clock: events between the ops, read when all of them have passed.
+// The GPU's own clock: events between the ops, read when all of them have passed.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 namespace laban::cuda {
 
 /// Between one take() and the next, the stream is held back a little at first: the host sends ops off ahead
-/// of the card, and they follow each other as they do in a recorded step. So the time between two marks is
-/// the card's alone.
+/// of the GPU, and they follow each other as they do in a recorded step. So the time between two marks is
+/// the GPU's alone.
 std::unique_ptr<OpClock> make_op_clock(Stream stream);
 
 }  // namespace laban::cuda

@@ -22,10 +22,10 @@ class DeviceMemory : public Memory {
     const cudaError_t status = cudaMalloc(&data_, std::max<size_t>(bytes, 1));
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();  // else the next launch would report it again
-      throw Error(text("the GPU has no room for ", gib(bytes), " GiB more; ", gib(free_device_bytes()),
-                       " GiB are free"),
+      throw Error(text("not enough GPU memory: ", gib(bytes), " GiB more are needed, ",
+                       gib(free_device_bytes()), " GiB are free"),
                   "Use a smaller --batch, fewer --frames or a smaller --size; nvidia-smi shows who else uses "
-                  "the card.");
+                  "the GPU.");
     }
     check(status, "cudaMalloc", bytes, " bytes");
   }
@@ -97,11 +97,11 @@ class Graph : public Recording {
                      ", this laban was built with ", version(runtime), ")"),
                 "Install a newer driver, or use --device cpu.");
   if (status == cudaErrorNoDevice || status == cudaErrorStubLibrary || driver == 0)
-    throw Error("--device cuda: there is no NVIDIA GPU here, or no driver for it",
-                "nvidia-smi should list the card. Without one, use --device cpu.");
+    throw Error(text("--device cuda: no NVIDIA ", driver == 0 ? "driver" : "GPU", " found"),
+                "nvidia-smi should list the GPU. Without one, use --device cpu.");
   throw Error(
       text("--device cuda: the driver cannot be asked for its GPUs (", cudaGetErrorString(status), ")"),
-      "nvidia-smi should list the card; in a container, it must be passed in.");
+      "nvidia-smi should list the GPU; in a container, it must be passed in.");
 }
 
 int attribute(cudaDeviceAttr which, int device) {
@@ -190,7 +190,7 @@ std::unique_ptr<Recording> record_graph(Stream stream, const std::function<void(
   }
   const auto [status, graph] = end();
   check(status, "cudaStreamEndCapture",
-        "an op did something that cannot be recorded; --no-graph goes on without");
+        "an op did something that cannot be recorded; --no-graph works without recording");
   cudaGraphExec_t executable = nullptr;
   const cudaError_t instantiated = cudaGraphInstantiate(&executable, graph, 0);
   cudaGraphDestroy(graph);

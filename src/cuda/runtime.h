@@ -1,4 +1,4 @@
-// CUDA's runtime with owners: streams, events, memory, recorded graphs, and the card itself.
+// CUDA's runtime with owners: streams, events, memory, recorded graphs, and the GPU itself.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ struct CUgraphExec_st;
 
 namespace laban::cuda {
 
-/// The card that a backend computes on.
+/// The GPU that a backend computes on.
 struct DeviceInfo {
   int index = 0;
   std::string name;          // "NVIDIA H200"
@@ -26,11 +26,11 @@ struct DeviceInfo {
   int memory_bus_bits = 0;
 };
 
-/// Makes card `index` the calling thread's. Error with one sentence where there is no driver, an old one, no
-/// card, or none of that number.
+/// Makes GPU `index` the calling thread's. Error with one sentence where there is no driver, an old one, no
+/// GPU, or none of that number.
 DeviceInfo open_device(int index);
 
-/// Makes an opened card the calling thread's.
+/// Makes an opened GPU the calling thread's.
 void use_device(int index);
 
 /// A queue of work. It never waits for the default stream, nor that for it.
@@ -65,13 +65,13 @@ class Event {
   CUevent_st* event_ = nullptr;
 };
 
-/// Memory on the card. Error with what is free where there is not enough.
+/// Memory on the GPU. Error with what is free where there is not enough.
 std::unique_ptr<Memory> allocate_device(size_t bytes);
-/// Memory that both the card and the host reach by the same address; pages move to where they are touched.
+/// Memory that both the GPU and the host reach by the same address; pages move to where they are touched.
 std::unique_ptr<Memory> allocate_managed(size_t bytes);
-/// Memory on the host that the card reads by itself (page-locked).
+/// Memory on the host that the GPU reads by itself (page-locked).
 std::unique_ptr<Memory> allocate_pinned(size_t bytes);
-/// Free bytes on the card.
+/// Free bytes on the GPU.
 size_t free_device_bytes();
 
 /// Records what `body` puts on `stream` as a graph. Nothing runs until replay().

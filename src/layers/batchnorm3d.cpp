@@ -75,7 +75,7 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
 Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor& dresidual) {
   const bool frozen = mean_.empty();
   Value dx = ctx.take(x_.shape());
-  // The op adds up dgamma and dbeta in any case; those that nobody learns from go where nobody looks.
+  // The op always computes dgamma and dbeta; if they are frozen, the results go to memory that is not read.
   Value dgamma, dbeta;
   if (!trainable()) {
     dgamma = ctx.take(gamma_.storage, ctx.master());
@@ -100,8 +100,7 @@ Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor&
 
 Value BatchNorm3d::backward(StepContext& ctx, Value dy, bool need_dx) {
   require_forward(!x_.empty());
-  // The op computes dx together with dgamma and dbeta; where nobody needs it, its place is free again at
-  // once.
+  // The op computes dx together with dgamma and dbeta; if dx is not needed, it is released at once.
   Value dx = run_backward(ctx, dy, {});
   return need_dx ? dx : Value();
 }
@@ -116,7 +115,8 @@ BatchNorm3d::Gradients BatchNorm3d::backward_add(StepContext& ctx, Value dy) {
 Shape BatchNorm3d::output_shape(const Shape& x) const {
   if (x.c != options_.channels)
     throw Error(
-        text(name(), ": batch normalization of ", options_.channels, " channels, its input has ", x.c), "");
+        text(name(), ": batch normalization over ", options_.channels, " channels got an input with ", x.c),
+        "");
   return x;
 }
 

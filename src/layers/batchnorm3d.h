@@ -7,9 +7,9 @@
 //   train:  dL/dx = gamma * inv_std * (g - mean(g) - xhat * mean(g * xhat))
 //   frozen: dL/dx = gamma * inv_std * g  (mean and var are constants)
 //
-// train: mean and (biased) variance of the batch; running = 0.9 running + 0.1 batch, the running variance
-// from the unbiased one, as in PyTorch. evaluate, frozen: running statistics; so too in train where the
-// statistics themselves are frozen (models/freeze.h). Derived in docs/layers/batchnorm3d.md.
+// train: mean and (biased) variance of the batch; running = 0.9 running + 0.1 batch, with the unbiased batch
+// variance, as in PyTorch. evaluate, frozen: running statistics; also in train if the statistics themselves
+// are frozen (models/freeze.h). Derived in docs/layers/batchnorm3d.md.
 #pragma once
 
 #include <optional>
@@ -36,7 +36,7 @@ class BatchNorm3d : public Layer {
   struct Gradients {
     Value dx, dresidual;
   };
-  /// The backward of forward_add with a residual. dresidual takes dy's place where nobody else holds dy.
+  /// The backward of forward_add with a residual. dresidual overwrites dy if nothing else holds dy.
   Gradients backward_add(StepContext& ctx, Value dy);
 
   void clear_saved() override;
@@ -56,9 +56,9 @@ class BatchNorm3d : public Layer {
   Statistic running_mean_, running_var_;  // c
   Counter batches_tracked_;
   Value x_;  // n x t x h x w x c
-  Value y_;  // like x; only where relu
+  Value y_;  // like x; only with relu
   bool with_residual_ = false;
-  Value mean_;     // c; empty after a frozen forward (running_mean_ stands in)
+  Value mean_;     // c; empty after a frozen forward, which uses running_mean_
   Value inv_std_;  // c
 };
 

@@ -1,10 +1,10 @@
-// The (2+1)D convolution of Tran et al. 2018: space first, then time, with a non-linearity between.
+// The (2+1)D convolution of Tran et al. 2018: space first, then time, with a nonlinearity in between.
 //
 //   y = T * relu(bn(S * x))        S: 1 x k x k, in -> middle;  T: k x 1 x 1, middle -> out
 //
-// backward is the chain rule through the four: T, ReLU and batch norm (one fused op), S. How `middle` is
-// chosen so that parameters match a k x k x k convolution's is the model's business (models/builder.cpp).
-// Derived in docs/layers/conv2plus1d.md.
+// backward is the chain rule through all four: T, ReLU and batch norm (one fused op), S. The model chooses
+// `middle` so that the number of parameters matches a k x k x k convolution's (models/builder.cpp). Derived
+// in docs/layers/conv2plus1d.md.
 #pragma once
 
 #include "layers/batchnorm3d.h"
@@ -14,7 +14,7 @@ namespace laban {
 
 struct Conv2Plus1dOptions {
   int64_t in = 1, middle = 1, out = 1;  // channels
-  Window window = {};                   // of the k x k x k convolution that it stands for
+  Window window = {};                   // of the k x k x k convolution that it replaces
   double eps = 1e-5;                    // of the batch norm
 };
 
@@ -33,7 +33,7 @@ class Conv2Plus1d : public Layer {
   int trace(Graph& graph, int x) const override;
 
  private:
-  // Saved tensors are the parts' own. Names as torchvision's: .0, .1 and .3 (.2 is the fused ReLU).
+  // Saved tensors belong to the parts. Their names are torchvision's: .0, .1 and .3 (.2 is the fused ReLU).
   Conv3d spatial_;
   BatchNorm3d norm_;
   Conv3d temporal_;

@@ -5,8 +5,8 @@
 namespace laban {
 namespace {
 
-/// Whether the multiplications of a convolution, and so the elements and bytes of its tensors, can be counted
-/// in 64 bits, with room for the sum over a network's layers.
+/// Whether the number of multiplications in a convolution, and so of elements and bytes in its tensors, fits
+/// in 64 bits, with headroom for the sum over a network's layers.
 bool can_be_counted(const Shape& x, const Shape& y, const Window& window) {
   int64_t count = 1024;
   for (const int64_t factor :
@@ -33,16 +33,16 @@ Conv3d::Conv3d(std::string name, const Conv3dOptions& options)
 
 Shape Conv3d::checked_output(const Shape& x, int64_t in, int64_t out) const {
   if (x.c != in)
-    throw Error(text(name(), ": the convolution takes ", in, " channels, its input has ", x.c), "");
+    throw Error(text(name(), ": the convolution takes ", in, " channels, but its input has ", x.c), "");
   const Shape y = window_.output(x, out);
   if (!can_be_counted(x, y, window_))
-    throw Error(text(name(), ": an input of ", x.n, " clips of ", x.t, " frames of ", x.h, "x", x.w,
-                     " is too large to be computed"),
-                "Use fewer frames (--frames), smaller ones (--size), or a smaller batch.");
+    throw Error(
+        text(name(), ": an input of ", x.n, " clips of ", x.t, " frames of ", x.h, "x", x.w, " is too large"),
+        "Use fewer frames (--frames), a smaller size (--size), or a smaller batch (--batch).");
   if (x.count() <= 0 || y.count() <= 0)
     throw Error(text(name(), ": a convolution ", window_, " does not fit an input of ", x.t, " frames of ",
                      x.h, "x", x.w),
-                "Use more frames (--frames) or larger ones (--size).");
+                "Use more frames (--frames) or a larger size (--size).");
   return y;
 }
 
@@ -51,7 +51,7 @@ Value Conv3d::forward(StepContext& ctx, const Value& x) {
   Value y = ctx.take(checked_output(x.shape(), weight_.storage.c, weight_.storage.n));
   run(ctx, ConvForward{.x = x.tensor(),
                        .w = weight_.working,
-                       .bias = bias_.value,  // empty where there is none
+                       .bias = bias_.value,  // empty if there is none
                        .y = y.tensor(),
                        .window = window_,
                        .weights_version = ctx.weights_version,

@@ -34,7 +34,7 @@ class Conv3d : public Layer {
   int trace(Graph& graph, int x) const override;
 
  private:
-  /// Into a new dx, or added to `onto` where that is not empty.
+  /// Writes a new dx, or adds to `onto` if that is not empty.
   Value backward(StepContext& ctx, const Value& dy, bool need_dx, Value onto);
 
   Shape checked_output(const Shape& x, int64_t in, int64_t out) const;

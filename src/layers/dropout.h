@@ -1,8 +1,8 @@
-// Dropout (Srivastava et al. 2014), inverted: nothing to do in evaluation.
+// Inverted dropout (Srivastava et al. 2014): the identity in evaluation.
 //
 //   y = x * keep / (1 - p)        dL/dx = dL/dy * keep / (1 - p)
 //
-// keep is a pure function of (seed, step, this layer's name, element), so backward draws it again instead of
+// keep is a pure function of (seed, step, this layer's name, element), so backward recomputes it instead of
 // storing it. Derived in docs/layers/dropout.md.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace laban {
 
 class DropoutLayer : public Layer {
  public:
-  /// `p` in [0, 1): the share that is dropped.
+  /// `p` in [0, 1): the probability that an element is dropped.
   DropoutLayer(std::string name, double p);
 
   Value forward(StepContext& ctx, const Value& x) override;
@@ -26,7 +26,7 @@ class DropoutLayer : public Layer {
   int trace(Graph&, int x) const override { return x; }
 
  private:
-  /// What the mask is a function of; p = 0 after a frozen forward, which drops nothing.
+  /// The mask is a function of these; p = 0 after a frozen forward, which drops nothing.
   struct Mask {
     double p = 0;
     uint64_t seed = 0, stream = 0;

@@ -1,4 +1,4 @@
-// Global average pooling: a clip's feature map becomes one vector.
+// Global average pooling: reduces a clip's feature map to one vector.
 //
 //   y[n,c] = 1/(T H W) sum_{t,h,w} x[n,t,h,w,c]        dL/dx[n,t,h,w,c] = dL/dy[n,c] / (T H W)
 //

@@ -1,6 +1,6 @@
-// What a network computes in evaluation, as a list of plain operations: all that an exporter to another
-// format needs to know. Layers write themselves into it (Layer::trace), so there is no second description of
-// a model that could differ from the one that runs.
+// What a network computes in evaluation, as a list of plain operations: everything that an exporter to
+// another format needs. Layers append themselves to it (Layer::trace), so there is no second description of a
+// model that could differ from the one that runs.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,10 @@ struct GraphNode {
     max_pool,         // window
     global_avg_pool,  // to n x c
     linear,           // weight, bias
-    subsample,        // every stride-th element; zeros for the channels beyond the input's (window.stride,
-                      // channels)
+    subsample,        // every stride-th element, zeros in additional channels; window.stride, channels
   };
   Kind kind = Kind::relu;
-  std::string name;         // the layer's; parameters are called name + ".weight" and so on
+  std::string name;         // of the layer; its parameters are name + ".weight" and so on
   std::vector<int> inputs;  // positions of other nodes in the graph; kGraphInput: the network's input
   Window window = {};
   double eps = 0;
@@ -32,7 +31,7 @@ struct GraphNode {
   int64_t channels_in = 0, channels_out = 0;  // subsample
 };
 
-/// In an order in which every node comes after its inputs; the last one is the output.
+/// Topologically sorted: every node comes after its inputs; the last one is the output.
 using Graph = std::vector<GraphNode>;
 constexpr int kGraphInput = -1;
 

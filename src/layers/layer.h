@@ -1,16 +1,15 @@
 // The contract of a layer.
 //
-//   forward(ctx, x)            computes y. Where saves(ctx), it saves what backward needs.
-//   backward(ctx, dy, need_dx) needs a matching forward (std::logic_error otherwise; one backward per
-//   forward);
-//                              accumulates parameter gradients, releases what forward saved, and returns dx,
-//                              or an empty Value where need_dx is false. It may overwrite dy where
-//                              dy.unique().
-//   forward never writes to x: the caller may still need it (a shortcut reads the same x).
+//   forward(ctx, x)             computes y. If saves(ctx), it saves what backward needs. Never writes to x,
+//                               which the caller may still need (a shortcut reads the same x).
+//   backward(ctx, dy, need_dx)  requires a matching forward (std::logic_error otherwise), and there is one
+//                               backward per forward. It accumulates parameter gradients, releases what
+//                               forward saved, and returns dx, or an empty Value if need_dx is false. It may
+//                               overwrite dy if dy.unique().
 //
 // A layer is not a template: the same code runs in f64 on the reference backend for gradient checks, in f32
-// or bf16 on oneDNN, in bf16 on CUDA. It is written against Backend's ops only, takes its memory from
-// ctx.arena, and never asks whether this is a dry run: ctx.run() knows.
+// or bf16 on oneDNN, in bf16 on CUDA. It uses only Backend's ops, takes its memory from ctx.arena, and never
+// asks whether this is a dry run: ctx.run() knows.
 #pragma once
 
 #include <memory>
@@ -33,8 +32,8 @@ struct LayerRow {
   int64_t parameters = 0;
   int64_t macs = 0;          // for the whole batch of `input`
   int64_t activations = 0;   // elements written by forward
-  Window window = {};        // for the receptive field; 1x1x1 where a layer looks at single places
-  bool on_main_path = true;  // shortcut rows do not enter the receptive field
+  Window window = {};        // for the receptive field; 1x1x1 for pointwise layers
+  bool on_main_path = true;  // rows of a shortcut do not count toward the receptive field
 };
 
 class Layer {
@@ -50,30 +49,30 @@ class Layer {
   virtual Value forward(StepContext& ctx, const Value& x) = 0;
   /// Not called for a layer that has saved nothing (see saves()).
   virtual Value backward(StepContext& ctx, Value dy, bool need_dx) = 0;
-  /// The same, added to `onto`, the gradient of the same input by another way, which nobody else uses. Layers
-  /// that can add while they write override it.
+  /// The same, but adds dx to `onto`, the gradient of the same input along another path, which nothing else
+  /// uses. Layers that can add while they write override it.
   virtual Value backward_onto(StepContext& ctx, Value dy, Value onto) {
     const Value dx = backward(ctx, std::move(dy), true);
     run(ctx, Accumulate{.from = dx.tensor(), .into = onto.tensor()});
     return onto;
   }
-  /// Forgets saved tensors of a pass that will have no backward (after an error).
+  /// Releases the saved tensors of a pass that will have no backward (after an error).
   virtual void clear_saved() = 0;
 
-  /// Output shape for an input shape; throws Error naming the layer where the input does not fit. Here and in
-  /// describe() shapes are the logical ones, without a backend's channel padding.
+  /// Output shape for an input shape; throws Error naming the layer if the input does not fit. Here and in
+  /// describe(), shapes are logical, without a backend's channel padding.
   virtual Shape output_shape(const Shape& x) const = 0;
   virtual void collect(ParameterList& list) = 0;
-  /// Whether any parameter of this layer or of those within learns: it has some that are not frozen.
+  /// Whether this layer or a layer inside it has parameters that are not frozen.
   virtual bool trainable() const { return false; }
   virtual void describe(const Shape& x, std::vector<LayerRow>& rows) const = 0;
   /// Appends what the layer computes in evaluation from the node `x`; returns the node of its output.
   virtual int trace(Graph& /*graph*/, int /*x*/) const {
-    throw std::logic_error(name_ + ": has no part in evaluation that could be written down");
+    throw std::logic_error(name_ + ": cannot be traced, as it does nothing in evaluation");
   }
 
  protected:
-  /// Runs an op. Where it fails, the error says in which layer.
+  /// Runs an op. If it fails, the error names the layer.
   template <class Op>
   void run(StepContext& ctx, const Op& op) const {
     try {
@@ -82,7 +81,7 @@ class Layer {
       throw Error(text("layer ", name_, ": ", error.sentence()), error.advice());
     }
   }
-  /// Whether forward must keep what backward needs: there will be a backward pass, and it comes by here.
+  /// Whether forward must save what backward needs: there will be a backward pass, and it reaches this layer.
   bool saves(const StepContext& ctx) const {
     return ctx.mode != Mode::evaluate && (ctx.input_gradient || trainable());
   }
@@ -90,7 +89,7 @@ class Layer {
     graph.push_back(std::move(node));
     return static_cast<int>(graph.size()) - 1;
   }
-  /// The contract's std::logic_error, for the head of backward().
+  /// Throws the contract's std::logic_error; for the beginning of backward().
   void require_forward(bool saved) const {
     if (!saved) throw std::logic_error(name_ + ": backward without a matching forward");
   }

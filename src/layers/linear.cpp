@@ -10,7 +10,7 @@ Linear::Linear(std::string name, int64_t in, int64_t out) : Layer(std::move(name
   bias_.name = this->name() + ".bias";
   bias_.shape = Shape::vector(out);
   bias_.rank = 1;
-  bias_.pad_c = false;  // its outputs are classes
+  bias_.pad_c = false;  // its outputs are classes, which are not padded
 }
 
 Value Linear::forward(StepContext& ctx, const Value& x) {
@@ -34,8 +34,8 @@ Value Linear::backward(StepContext& ctx, Value dy, bool need_dx) {
 
 Shape Linear::output_shape(const Shape& x) const {
   if (x != Shape::matrix(x.n, weight_.shape.c))
-    throw Error(text(name(), ": the linear layer takes vectors of ", weight_.shape.c, ", its input is ", x),
-                "");
+    throw Error(
+        text(name(), ": the linear layer takes vectors of ", weight_.shape.c, ", but its input is ", x), "");
   return Shape::matrix(x.n, weight_.shape.n);
 }
 

@@ -3,8 +3,8 @@
 //   y = x W^T + b            x: n x in, W: out x in, y: n x out
 //   dL/dx = dL/dy W          dL/dW = (dL/dy)^T x          dL/db[o] = sum_n dL/dy[n,o]
 //
-// y and dL/dy have the master type (f32 where the rest is bf16): the softmax behind it needs the digits.
-// Derived in docs/layers/linear.md.
+// y and dL/dy have the master dtype (f32 if everything else is bf16): the softmax that follows needs the
+// precision. Derived in docs/layers/linear.md.
 #pragma once
 
 #include "layers/layer.h"

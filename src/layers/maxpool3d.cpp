@@ -3,9 +3,10 @@
 namespace laban {
 
 MaxPool3d::MaxPool3d(std::string name, const Window& window) : Layer(std::move(name)), window_(window) {
-  require(window.volume() > 0 && window.volume() <= 256, "MaxPool3d: taps are noted in one byte");
-  for (int axis = 0; axis < 3; ++axis)  // otherwise a window could lie in the padding alone
-    require(2 * window.padding[axis] <= window.kernel[axis], "MaxPool3d: padding of at most half the kernel");
+  require(window.volume() > 0 && window.volume() <= 256, "MaxPool3d: a tap must fit in one byte");
+  for (int axis = 0; axis < 3; ++axis)  // otherwise a window could lie entirely in the padding
+    require(2 * window.padding[axis] <= window.kernel[axis],
+            "MaxPool3d: padding must be at most half the kernel");
 }
 
 Shape MaxPool3d::output_shape(const Shape& x) const {
@@ -13,7 +14,7 @@ Shape MaxPool3d::output_shape(const Shape& x) const {
   if (x.count() <= 0 || y.count() <= 0)
     throw Error(text(name(), ": max-pooling ", window_, " does not fit an input of ", x.t, " frames of ", x.h,
                      "x", x.w),
-                "Use more frames (--frames) or larger ones (--size).");
+                "Use more frames (--frames) or a larger size (--size).");
   return y;
 }
 

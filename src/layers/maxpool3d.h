@@ -1,6 +1,6 @@
 // Max-pooling. Padding counts as minus infinity.
 //
-//   y[n,p,c]  = max_k x[n, p*s - a + k, c]         tap[n,p,c] = the first k that reaches it
+//   y[n,p,c]  = max_k x[n, p*s - a + k, c]         tap[n,p,c] = the first k that attains it
 //   dL/dx[n,q,c] = sum_{p: p*s - a + tap[n,p,c] = q} dL/dy[n,p,c]
 //
 // Derived in docs/layers/maxpool3d.md.

@@ -1,4 +1,4 @@
-// How many channels `channels` become on a backend that pads them (Backend::channel_multiple).
+// The number of channels after padding, on a backend that pads them (Backend::channel_multiple).
 #pragma once
 
 #include <cstdint>

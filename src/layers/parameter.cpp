@@ -11,7 +11,8 @@
 namespace laban {
 namespace {
 
-// Elements. 32 of them are 64 bytes even in the bf16 copy, which has the same offsets as the masters.
+// In elements. 32 elements are 64 bytes even in the bf16 copy, which has the same offsets as the master
+// weights.
 constexpr int64_t kAlignment = 32;
 
 Tensor view(const Tensor& flat, int64_t begin, const Shape& shape) {
@@ -54,8 +55,8 @@ void upload(Backend& backend, const Tensor& tensor, const Shape& logical, std::s
             const std::string& name) {
   if (static_cast<int64_t>(values.size()) != logical.count())
     throw Error(text(name, " has ", logical.count(), " values, got ", values.size()),
-                "The weights come from another architecture or another number of classes.");
-  std::vector<std::byte> bytes(tensor.bytes());  // zero, and so is the padding
+                "The weights are for a different architecture or a different number of classes.");
+  std::vector<std::byte> bytes(tensor.bytes());  // zero, so the padding is too
   for_each_element(logical, tensor.shape, [&](int64_t from, int64_t to) {
     const double value = values[static_cast<size_t>(from)];
     if (tensor.dtype == DType::f64) {
@@ -97,9 +98,9 @@ ParameterStore::ParameterStore(Backend& backend, DType compute, ParameterList li
                 "Choose another --precision or --device.");
   std::set<std::string_view> names;
   for (const Parameter* p : list_.parameters)
-    require(names.insert(p->name).second, "ParameterStore: two parameters share a name: " + p->name);
+    require(names.insert(p->name).second, "ParameterStore: two parameters have the same name: " + p->name);
   for (const Statistic* s : list_.statistics)
-    require(names.insert(s->name).second, "ParameterStore: two statistics share a name: " + s->name);
+    require(names.insert(s->name).second, "ParameterStore: two statistics have the same name: " + s->name);
 
   const int64_t multiple = backend.channel_multiple(compute);
   int64_t weight_count = 0, statistic_count = 0;
@@ -181,7 +182,7 @@ int64_t ParameterStore::offset_of(const Parameter& parameter) const {
 }
 
 Tensor ParameterStore::part(const Tensor& flat, const Parameter& parameter) const {
-  require(flat.count() == weights_.count(), "ParameterStore::part: not laid out as the weights are");
+  require(flat.count() == weights_.count(), "ParameterStore::part: not laid out like the weights");
   return view(flat, offset_of(parameter), parameter.storage);
 }
 
@@ -194,7 +195,7 @@ void ParameterStore::write(const Tensor& flat, const Parameter& parameter, std::
 }
 
 std::vector<double> ParameterStore::read(const Tensor& flat, const Statistic& statistic) const {
-  require(flat.count() == statistics_.count(), "ParameterStore::read: not laid out as the statistics are");
+  require(flat.count() == statistics_.count(), "ParameterStore::read: not laid out like the statistics");
   const auto bytes =
       static_cast<const std::byte*>(statistic.value.data) - static_cast<const std::byte*>(statistics_.data);
   const int64_t at = bytes / static_cast<int64_t>(size_of(statistics_.dtype));

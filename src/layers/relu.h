@@ -1,4 +1,4 @@
-// Rectified linear unit, as a layer of its own. (After a batch norm it is fused there instead.)
+// Rectified linear unit, as a separate layer. (After a batch norm, it is fused into that instead.)
 //
 //   y = max(x, 0)        dL/dx = dL/dy * [y > 0]        (the derivative at 0 is taken as 0)
 //

@@ -5,7 +5,7 @@ namespace laban {
 ResidualBlock::ResidualBlock(std::string name, std::unique_ptr<Layer> main, std::unique_ptr<BatchNorm3d> last,
                              std::unique_ptr<Layer> shortcut)
     : Layer(std::move(name)), main_(std::move(main)), last_(std::move(last)), shortcut_(std::move(shortcut)) {
-  require(main_ && last_, "ResidualBlock: a main path and its last batch norm are needed");
+  require(main_ && last_, "ResidualBlock: needs a main path and its last batch norm");
 }
 
 Value ResidualBlock::forward(StepContext& ctx, const Value& x) {
@@ -40,8 +40,8 @@ Shape ResidualBlock::output_shape(const Shape& x) const {
   const Shape y = last_->output_shape(main_->output_shape(x));
   const Shape shortcut = shortcut_ ? shortcut_->output_shape(x) : x;
   if (shortcut != y)
-    throw Error(text(name(), ": the main path gives ", y, ", the shortcut ", shortcut),
-                "Use more frames (--frames) or larger ones (--size).");
+    throw Error(text(name(), ": the main path gives ", y, ", but the shortcut gives ", shortcut),
+                "Use more frames (--frames) or a larger size (--size).");
   return y;
 }
 

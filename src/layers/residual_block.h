@@ -1,12 +1,11 @@
-// The residual block of He et al. 2015, basic or bottleneck: whatever lies on its main path.
+// The residual block of He et al. 2015, basic or bottleneck, depending on its main path.
 //
-//   y = relu(bn(F(x)) + S(x))         F: the main path up to its last convolution; S: identity, projection or
-//   subsample
-//
+//   y = relu(bn(F(x)) + S(x))         F: the main path up to its last convolution
+//                                     S: identity, projection or subsample
 //   g = dL/dy * [y > 0]               dL/dx = F'^T bn'^T g + S'^T g
 //
-// The last batch norm, the add and the ReLU are one op forward and one backward, in which g takes dL/dy's
-// place. Derived in docs/layers/residual_block.md.
+// The last batch norm, the add and the ReLU are one op forward and one backward, in which g overwrites dL/dy.
+// Derived in docs/layers/residual_block.md.
 #pragma once
 
 #include "layers/batchnorm3d.h"
@@ -30,7 +29,7 @@ class ResidualBlock : public Layer {
   int trace(Graph& graph, int x) const override;
 
  private:
-  // Saved tensors are the parts' own; the add needs none.
+  // Saved tensors belong to the parts; the add needs none.
   std::unique_ptr<Layer> main_;
   std::unique_ptr<BatchNorm3d> last_;
   std::unique_ptr<Layer> shortcut_;

@@ -16,7 +16,7 @@ Value Sequential::forward_part(StepContext& ctx, const Value& x, size_t begin, s
 }
 
 Value Sequential::backward_part(StepContext& ctx, Value dy, bool need_dx, size_t begin) {
-  // Below the lowest layer that learns nobody needs a gradient.
+  // No gradient is needed below the lowest trainable layer.
   size_t lowest = begin;
   if (!need_dx)
     while (lowest < layers_.size() && !layers_[lowest]->trainable()) layers_[lowest++]->clear_saved();

@@ -1,4 +1,4 @@
-// Layers one after the other:
+// Layers applied one after the other:
 //
 //   y = f_k(... f_2(f_1(x)))        dL/dx = J_1^T (J_2^T ... (J_k^T dL/dy))        (the chain rule)
 #pragma once
@@ -11,7 +11,7 @@ class Sequential : public Layer {
  public:
   using Layer::Layer;
 
-  /// Makes a layer in place at the end and returns it.
+  /// Constructs a layer at the end and returns it.
   template <class T, class... Arguments>
   T& add(Arguments&&... arguments) {
     auto layer = std::make_unique<T>(std::forward<Arguments>(arguments)...);
@@ -27,7 +27,7 @@ class Sequential : public Layer {
     return backward_part(ctx, std::move(dy), need_dx, 0);
   }
   Value backward_onto(StepContext& ctx, Value dy, Value onto) override;
-  /// The layers from `begin` up to, not including, `end`; and backward from the last one down to `begin`.
+  /// Only the layers [begin, end) forward; and backward from the last layer down to `begin`.
   Value forward_part(StepContext& ctx, const Value& x, size_t begin, size_t end);
   Value backward_part(StepContext& ctx, Value dy, bool need_dx, size_t begin);
   void clear_saved() override;

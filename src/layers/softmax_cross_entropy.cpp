@@ -8,11 +8,11 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
                                        double smoothing, double scale) {
   clear_saved();
   const Shape samples = Shape::vector(logits.shape().n);
-  require(targets.labels.shape() == samples, "SoftmaxCrossEntropyLoss: one label a sample");
+  require(targets.labels.shape() == samples, "SoftmaxCrossEntropyLoss: needs one label per sample");
   require(targets.other_labels.empty() == targets.share.empty() &&
               (targets.share.empty() ||
                (targets.other_labels.shape() == samples && targets.share.shape() == samples)),
-          "SoftmaxCrossEntropyLoss: one other label and one share a sample");
+          "SoftmaxCrossEntropyLoss: needs one other label and one fraction per sample");
   Value loss = ctx.take(samples, ctx.master());
   if (ctx.mode != Mode::evaluate) dlogits_ = ctx.take(logits.shape(), ctx.master());
   ctx.run(SoftmaxCrossEntropy{.logits = logits.tensor(),
@@ -22,7 +22,7 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
                               .smoothing = smoothing,
                               .scale = scale,
                               .other_labels = targets.other_labels.tensor(),
-                              .share = targets.share.tensor()});
+                              .fraction = targets.share.tensor()});
   return loss;
 }
 

@@ -1,7 +1,7 @@
-// The loss: softmax and cross-entropy in one, with label smoothing as PyTorch's.
+// The loss: softmax and cross-entropy in one, with label smoothing as in PyTorch.
 //
 //   p = softmax(z)        q = (1 - e) onehot(label) + e / K        loss[n] = - sum_k q_k log p_k
-//   of a mixed clip: s onehot(label) + (1 - s) onehot(other label) in place of onehot(label)
+//   for a mixed clip: s onehot(label) + (1 - s) onehot(other label) instead of onehot(label)
 //   d(scale * sum_n loss[n]) / dz = scale * (p - q)
 //
 // Derived in docs/layers/softmax_cross_entropy.md.
@@ -11,10 +11,10 @@
 
 namespace laban {
 
-/// What is right for each clip. Of mixed clips: two classes each, and the first one's share.
+/// The targets of each clip. For mixed clips, two classes and the fraction of the first.
 struct Targets {
-  Value labels;               // i32 vector of n, each in [0, classes) (the caller sees to it)
-  Value other_labels, share;  // i32 and master dtype, vectors of n; both empty where nothing is mixed
+  Value labels;               // i32 vector of n, each in [0, classes), which the caller ensures
+  Value other_labels, share;  // i32 and master dtype, vectors of n; both empty if nothing is mixed
 };
 
 class SoftmaxCrossEntropyLoss {
@@ -26,8 +26,8 @@ class SoftmaxCrossEntropyLoss {
   Value forward(StepContext& ctx, const Value& logits, const Value& labels, double smoothing, double scale) {
     return forward(ctx, logits, {labels, {}, {}}, smoothing, scale);
   }
-  /// The gradient with respect to the logits, as forward has computed it along the way. std::logic_error
-  /// without one.
+  /// The gradient with respect to the logits, which forward has already computed. std::logic_error without a
+  /// forward.
   Value backward();
   void clear_saved() { dlogits_.reset(); }
 

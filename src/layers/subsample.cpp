@@ -11,7 +11,7 @@ Subsample::Subsample(std::string name, int64_t in, int64_t out, const std::array
 
 Shape Subsample::output_shape(const Shape& x) const {
   if (x.c != in_)
-    throw Error(text(name(), ": the shortcut takes ", in_, " channels, its input has ", x.c), "");
+    throw Error(text(name(), ": the shortcut takes ", in_, " channels, but its input has ", x.c), "");
   return Window{.kernel = {1, 1, 1}, .stride = stride_}.output(x, out_);
 }
 

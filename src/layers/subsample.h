@@ -1,4 +1,4 @@
-// Shortcut A of He et al. 2015 (as Hara et al. 2018 use it for video): no parameters.
+// Shortcut A of He et al. 2015 (as used for video by Hara et al. 2018): no parameters.
 //
 //   y[n,p,c] = c < C_in ? x[n, p*s, c] : 0            dL/dx[n,q,c] = q = p*s for some p ? dL/dy[n,p,c] : 0
 //

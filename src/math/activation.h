@@ -5,7 +5,7 @@
 
 namespace laban {
 
-/// max(z, 0). NaN stays NaN, so that a network that has gone wrong is seen to have.
+/// max(z, 0). NaN stays NaN, so that a diverged network is noticed.
 template <class Real>
 LABAN_HD constexpr Real relu(Real z) {
   return z < Real(0) ? Real(0) : z;

@@ -18,7 +18,8 @@ LABAN_HD inline Real inverse_std(Real variance, Real eps) {
   return Real(1) / std::sqrt(variance + eps);
 }
 
-/// The factor that makes a variance over `count` values unbiased; 1 for a single value, where none would.
+/// The factor that makes a variance over `count` values unbiased; 1 for a single value, for which there is
+/// none.
 template <class Real>
 LABAN_HD constexpr Real unbiased_factor(int64_t count) {
   return count > 1 ? static_cast<Real>(count) / static_cast<Real>(count - 1) : Real(1);
@@ -30,8 +31,8 @@ LABAN_HD constexpr Real running_statistic(Real running, Real batch, Real momentu
   return (Real(1) - momentum) * running + momentum * batch;
 }
 
-/// x -> z for one channel. Centered before it is scaled: gamma*inv_std*x + shift would cancel where |mean| >>
-/// std. Bit for bit the same in forward and in backward, which tells from z > 0 what the ReLU let through.
+/// x -> z for one channel. Centered before scaling: gamma*inv_std*x + shift would suffer cancellation if
+/// |mean| >> std. Bit-identical in forward and backward, which derives the ReLU mask from z > 0.
 template <class Real>
 struct BatchNormAffine {
   Real mean, scale, beta;  // scale = gamma * inv_std

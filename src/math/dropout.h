@@ -9,7 +9,7 @@
 
 namespace laban {
 
-/// The stream of masks that belongs to a step: hashed, so that those of any two (stream, step) are far apart.
+/// A step's stream of masks: hashed, so that those of any two pairs (stream, step) are far apart.
 LABAN_HD constexpr uint64_t dropout_stream(uint64_t seed, uint64_t stream, uint64_t step) {
   const PhiloxBlock mixed = philox({{static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32),
                                      static_cast<uint32_t>(stream), static_cast<uint32_t>(stream >> 32)}},
@@ -25,12 +25,13 @@ LABAN_HD constexpr PhiloxBlock dropout_words(int64_t group, uint64_t seed, uint6
                 seed);
 }
 
-/// Kept with probability 1 - p. In double, where word * 2^-32 is exact: all backends agree on every mask.
+/// Kept with probability 1 - p. Computed in double, where word * 2^-32 is exact, so all backends agree on
+/// every mask.
 LABAN_HD constexpr bool dropout_keeps(uint32_t word, double p) {
   return static_cast<double>(word) * 0x1.0p-32 >= p;
 }
 
-/// Kept values grow by 1/(1-p), so that the expectation stays what it was.
+/// Kept values are scaled by 1/(1-p), so that the expected value is unchanged.
 template <class Real>
 LABAN_HD constexpr Real dropout(Real x, uint32_t word, double p) {
   return dropout_keeps(word, p) ? x / static_cast<Real>(1.0 - p) : Real(0);

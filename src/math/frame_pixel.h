@@ -1,11 +1,11 @@
-// A pixel of the network's input from a decoded frame: antialiased bilinear resize of its planes, then
+// A pixel of the network's input, from a decoded frame: antialiased bilinear resizing of its planes, then
 // color.
 //
-// A scaled sample X of an axis of N samples, scaled to S, lies at c = (X + 1/2) N/S among sample centers
-// j + 1/2. Its value is the mean of the samples under a triangle of half-width f = max(1, N/S) around c:
-// weight(j) = max(0, 1 - |j + 1/2 - c|/f), divided by the sum of the weights that lie inside the picture
-// (the convention of Pillow's and PyTorch's antialiased bilinear resize). Subsampled chroma has N/2 samples
-// for N, each in the middle of its two luma samples.
+// A scaled sample X of an axis of N samples, scaled to S, lies at c = (X + 1/2) N/S among sample centers j +
+// 1/2. Its value is the mean of the samples under a triangle of half-width f = max(1, N/S) around c:
+// weight(j) = max(0, 1 - |j + 1/2 - c|/f), divided by the sum of the weights that lie inside the picture (the
+// convention of Pillow's and PyTorch's antialiased bilinear resize). Subsampled chroma has N/2 samples for N,
+// each centered on its two luma samples.
 #pragma once
 
 #include <cstdint>
@@ -14,29 +14,30 @@
 
 namespace laban {
 
-/// The bytes of one plane, or of the part of it that the crop needs.
+/// The bytes of one plane, or of the part that the crop needs.
 struct FramePlane {
-  int64_t begin = 0;              // bytes from the beginning of the batch's buffer to the part's first sample
+  int64_t begin = 0;              // offset in bytes of the part's first sample in the batch's buffer
   int32_t stride = 0;             // bytes from row to row
   int32_t width = 0, height = 0;  // samples of the whole plane
-  int32_t left = 0, top = 0;      // of the part in the plane
+  int32_t left = 0, top = 0;      // position of the part in the plane
 };
 
 /// What the samples mean.
 enum class FrameKind : int32_t { gray, yuv, rgb };  // rgb: one plane, R G B side by side
 
 /// R = y(Y) + vr*(V-128), G = y(Y) + ug*(U-128) + vg*(V-128), B = y(Y) + ub*(U-128) with y(Y) = gain*Y +
-/// offset, in 0..255 (ITU-T H.273). For rgb nothing of this is used.
+/// offset, in 0..255 (ITU-T H.273). Not used for rgb.
 struct FrameColor {
   float gain = 1, offset = 0, vr = 0, ug = 0, vg = 0, ub = 0;
 };
 
-/// Where a frame lies and how the network sees it. Plain numbers: a backend's memory holds an array of them.
+/// Where a frame is stored and how the network sees it. Plain numbers, as an array of these goes to a
+/// backend's memory.
 struct FramePlacement {
   FramePlane planes[3];
   FrameKind kind = FrameKind::yuv;
-  int32_t chroma_x = 1, chroma_y = 1;  // luma samples to a chroma sample
-  double ratio_x = 1, ratio_y = 1;     // luma samples to a scaled sample
+  int32_t chroma_x = 1, chroma_y = 1;  // luma samples per chroma sample
+  double ratio_x = 1, ratio_y = 1;     // luma samples per scaled sample
   int32_t row = 0, column = 0;         // the crop's corner in the scaled picture as stored
   // Rotation, mirror and flip: pixel (i, j) of the clip is sample base + i*down + j*right of the crop as
   // stored, whose rows have `columns` samples.
@@ -49,8 +50,8 @@ struct FramePlacement {
 template <class Real>
 struct TriangleWindow {
   int first, last;
-  // scale = 1 / half-width. The center counts from `first`: a place in a large picture would leave few bits
-  // of a float for the fraction, on which the weights depend.
+  // scale = 1 / half-width. The center is relative to `first`: an absolute position in a large picture would
+  // leave few bits of a float for the fraction, on which the weights depend.
   Real center, scale;
 
   LABAN_HD TriangleWindow(int scaled, double ratio, int samples) {
@@ -74,7 +75,7 @@ struct TriangleWindow {
   }
 };
 
-/// The plane's value at a scaled sample. `channels` samples lie side by side, `channel` is wanted.
+/// The plane's value at a scaled sample: channel `channel` of `channels` interleaved ones.
 template <class Real>
 LABAN_HD Real resampled(const uint8_t* bytes, const FramePlane& plane, const TriangleWindow<Real>& rows,
                         const TriangleWindow<Real>& columns, int channels, int channel) {

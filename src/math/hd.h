@@ -1,6 +1,5 @@
 // LABAN_HD marks a formula that both the host compiler and nvcc compile: written once, tested on the CPU,
-// called from a CUDA kernel. It is the only macro of the house, because a function cannot carry an attribute
-// for another.
+// called from CUDA kernels. It has to be a macro because it stands for attributes of a function.
 #pragma once
 
 #if defined(__CUDACC__)

@@ -6,12 +6,12 @@
 
 namespace laban {
 
-/// Of `count` numbers: their mean, and m2 = sum (x - mean)^2. Both are 0 while there are none.
+/// For `count` numbers, their mean and m2 = sum (x - mean)^2. Both are 0 as long as there are none.
 template <class Real>
 struct Moments {
   Real count = 0, mean = 0, m2 = 0;
 
-  /// Takes in `other`'s numbers.
+  /// Adds the numbers of `other`.
   LABAN_HD constexpr void merge(const Moments& other) {
     const Real total = count + other.count;
     if (other.count == Real(0)) return;
@@ -19,8 +19,8 @@ struct Moments {
     merge_weighted(other.mean, other.m2, weight, count * weight);
     count = total;
   }
-  /// The same where the weights are known: weight = other.count / total, cross = count * weight. `count` is
-  /// left as it is. Many channels that count the same share one division.
+  /// The same with known weights: weight = other.count / total, cross = count * weight. Does not change
+  /// `count`. Channels with the same count thus need only one division.
   LABAN_HD constexpr void merge_weighted(Real other_mean, Real other_m2, Real weight, Real cross) {
     const Real difference = other_mean - mean;
     mean += difference * weight;

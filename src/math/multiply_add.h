@@ -1,4 +1,4 @@
-// a*b + c, the same to the last bit wherever it is written.
+// a*b + c, bit-identical wherever it is computed.
 #pragma once
 
 #include <cmath>
@@ -7,9 +7,9 @@
 
 namespace laban {
 
-/// Rounded once where one instruction does it, else twice. Of a plain a*b + c the compiler decides anew in
-/// every loop whether it rounds once or twice; what is computed again in another loop and must not differ
-/// says which.
+/// Rounded once if the processor has an instruction for it, else twice. For a plain a*b + c, the compiler
+/// decides separately in every loop whether to round once or twice; code that must recompute the same value
+/// in another loop uses this instead.
 template <class Real>
 LABAN_HD inline Real multiply_add(Real a, Real b, Real c) {
 #if defined(__CUDA_ARCH__) || defined(FP_FAST_FMAF)

@@ -9,13 +9,13 @@
 
 namespace laban {
 
-/// Whether a sum of squares is a number that an update may be built on: neither NaN nor infinite.
+/// Whether a sum of squares can be used for an update: it is neither NaN nor infinite.
 template <class Real>
 LABAN_HD constexpr bool is_finite(Real value) {
   return value - value == Real(0);
 }
 
-/// Clipping by the global norm: what every gradient is multiplied by.
+/// Clipping by the global norm: the factor for every gradient.
 template <class Real>
 LABAN_HD inline Real clip_scale(Real norm_squared, Real max_norm) {
   const Real scale = max_norm / (std::sqrt(norm_squared) + Real(1e-6));
@@ -36,19 +36,19 @@ struct SgdUpdate {
   }
 };
 
-/// Adam (Kingma & Ba, ICLR 2015), or AdamW (Loshchilov & Hutter, ICLR 2019) where `decoupled`.
+/// Adam (Kingma & Ba, ICLR 2015), or AdamW (Loshchilov & Hutter, ICLR 2019) if `decoupled`.
 ///   AdamW: w *= 1 - lr*decay;  Adam: g += decay*w
 ///   m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2
 ///   w -= lr * (m / correction1) / (sqrt(v / correction2) + eps)        correction_i = 1 - beta_i^step
 template <class Real>
 struct AdamUpdate {
   Real lr, weight_decay, beta1, beta2;
-  Real rest1, rest2;  // 1 - beta: in float, the difference itself would be off by 5e-5 where beta = 0.999
+  Real rest1, rest2;  // 1 - beta; computed in float, the difference would be off by 5e-5 for beta = 0.999
   Real eps;
   bool decoupled;
   Real correction1, correction2;
 
-  /// Of the moment with that beta, in a step; steps count from 1.
+  /// The bias correction of the moment with that beta, in a step; steps count from 1.
   LABAN_HD static double correction(double beta, double step) { return 1 - std::pow(beta, step); }
 
   LABAN_HD AdamUpdate(double lr, double weight_decay, double beta1, double beta2, double eps, bool decoupled,

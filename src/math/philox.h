@@ -1,6 +1,6 @@
 // Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 //
-// A bijection of 128-bit counters under a 64-bit key, whose output passes the usual tests of randomness.
+// A bijection on 128-bit counters, with a 64-bit key, whose output passes the usual tests of randomness.
 // Every draw is a pure function of (key, counter): any thread, on any device, can compute any of them, in any
 // order.
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace laban {
 
-/// Four 32-bit words: a counter, or the random bits that belong to it.
+/// Four 32-bit words: a counter, or its random bits.
 struct PhiloxBlock {
   uint32_t words[4];
 

@@ -1,12 +1,12 @@
 // Softmax cross-entropy with label smoothing (Szegedy et al., "Rethinking the Inception architecture", CVPR
-// 2016), in PyTorch's form: the smoothing mass is spread over all classes, the right one included.
+// 2016), in PyTorch's form: the smoothing mass is spread over all classes, including the correct one.
 //
 //   p_k = exp(z_k - m) / s        m = max_k z_k,  s = sum_k exp(z_k - m)
-//   q_k = (1-smoothing) [k = label] + smoothing/classes          of a mixed clip (math/mix.h):
-//   q_k = (1-smoothing) (share [k = label] + (1-share) [k = other]) + smoothing/classes
+//   q_k = (1-smoothing) [k = label] + smoothing/classes; for a mixed clip (math/mix.h):
+//   q_k = (1-smoothing) (fraction [k = label] + (1-fraction) [k = other]) + smoothing/classes
 //   loss = -sum_k q_k log p_k = sum_k q_k (log s - (z_k - m))        dloss/dz_k = p_k - q_k
 //
-// The maximum is taken out first so that no exponential overflows.
+// The maximum is subtracted first so that no exponential overflows.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@
 
 namespace laban {
 
-/// What a pass over one row of logits must find: the maximum, then the sum of exponentials below it.
+/// What a pass over one row of logits computes: the maximum, and the sum of exponentials relative to it.
 template <class Real>
 struct SoftmaxRow {
   Real max, sum;
@@ -29,17 +29,17 @@ struct SoftmaxRow {
 template <class Real>
 struct SmoothedTarget {
   int64_t label, other;  // the classes of a mixed clip
-  Real share;            // that is of `label`; 1 in a clip that is not mixed
+  Real fraction;         // of `label`; 1 if the clip is not mixed
   Real smoothing, spread;
 
-  LABAN_HD SmoothedTarget(int64_t label, int64_t other, Real share, int64_t classes, Real smoothing)
+  LABAN_HD SmoothedTarget(int64_t label, int64_t other, Real fraction, int64_t classes, Real smoothing)
       : label(label),
         other(other),
-        share(share),
+        fraction(fraction),
         smoothing(smoothing),
         spread(smoothing / static_cast<Real>(classes)) {}
   LABAN_HD Real operator()(int64_t k) const {
-    const Real certain = (k == label ? share : Real(0)) + (k == other ? Real(1) - share : Real(0));
+    const Real certain = (k == label ? fraction : Real(0)) + (k == other ? Real(1) - fraction : Real(0));
     return (Real(1) - smoothing) * certain + spread;
   }
 };

@@ -1,4 +1,4 @@
-// Index arithmetic of sliding windows along one axis. Output `o` looks at inputs o*stride - padding + tap.
+// Index arithmetic for sliding windows along one axis. Output `o` reads inputs o*stride - padding + tap.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 namespace laban {
 
 /// The taps [begin, end) of one output whose inputs exist, and the input of tap 0 (which may lie in the
-/// padding). Int: 64 bits, or 32 on a GPU, where they are faster.
+/// padding). Int: 64 bits, or 32 on a GPU, where these are faster.
 template <class Int>
 struct TapRangeOf {
   Int begin, end, origin;
@@ -22,7 +22,7 @@ LABAN_HD constexpr TapRangeOf<Int> taps_inside(Int output, Int kernel, Int strid
   return {begin, end, origin};
 }
 
-/// The transpose: the output that sees `input` through `tap`, or -1 where none does.
+/// The transpose: the output that reads `input` through `tap`, or -1 if there is none.
 LABAN_HD constexpr int64_t output_through(int64_t tap, int64_t input, int64_t stride, int64_t padding,
                                           int64_t outputs) {
   const int64_t start = input + padding - tap;
@@ -31,7 +31,7 @@ LABAN_HD constexpr int64_t output_through(int64_t tap, int64_t input, int64_t st
   return output < outputs ? output : -1;
 }
 
-/// The outputs [begin, end) whose windows hold `input`; output o does so through tap input + padding -
+/// The outputs [begin, end) whose windows contain `input`; output o reads it through tap input + padding -
 /// o*stride.
 template <class Int>
 struct OutputRange {

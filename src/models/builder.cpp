@@ -15,7 +15,7 @@ using Triple = std::array<int64_t, 3>;
 
 constexpr int64_t kExpansion = 4;  // of bottlenecks
 
-/// A window whose padding keeps the size, but for the stride.
+/// A window whose padding preserves the size, apart from the stride.
 Window same(const Triple& kernel, const Triple& stride) {
   return {kernel, stride, {kernel[0] / 2, kernel[1] / 2, kernel[2] / 2}};
 }
@@ -45,7 +45,7 @@ void add_stem(Sequential& body, const ModelSpec& spec) {
   if (spec.stem_max_pool) body.add<MaxPool3d>("maxpool", same({3, 3, 3}, {2, 2, 2}));
 }
 
-/// The convolution of a block that looks around itself: 3x3x3, 1x3x3 or factorized.
+/// A block's non-pointwise convolution: 3x3x3, 1x3x3 or factorized.
 void add_conv(Sequential& path, const std::string& name, ConvKind kind, int64_t in, int64_t middle,
               int64_t out, const Triple& stride, double eps) {
   switch (kind) {
@@ -67,7 +67,7 @@ void add_pointwise(Sequential& path, const std::string& name, int64_t in, int64_
   path.add<Conv3d>(name, Conv3dOptions{.in = in, .out = out});
 }
 
-/// Null (the identity) where the block changes no shape.
+/// Null (the identity) if the block does not change the shape.
 std::unique_ptr<Layer> make_shortcut(const ModelSpec& spec, const std::string& name, int64_t in, int64_t out,
                                      const Triple& stride) {
   if (in == out && stride == Triple{1, 1, 1}) return nullptr;
@@ -116,7 +116,7 @@ void validate(const ModelSpec& spec) {
   if (spec.classes < 1) fail(text("needs at least one class, has ", spec.classes));
   if (spec.stages.empty()) fail("has no stages");
   for (const int64_t k : spec.stem_kernel)
-    if (k < 1 || k % 2 == 0) fail(text("stem kernels must be odd, one is ", k));
+    if (k < 1 || k % 2 == 0) fail(text("stem kernel sizes must be odd, one is ", k));
   for (const StageSpec& stage : spec.stages) {
     if (stage.blocks < 1 || stage.planes < 1)
       fail(text("a stage of ", stage.blocks, " blocks with ", stage.planes, " planes"));

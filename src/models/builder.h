@@ -8,12 +8,12 @@
 
 namespace laban {
 
-/// Stem, residual blocks, global average pool, dropout where asked, linear layer; names are torchvision's
-/// state-dict keys. Throws Error where the specification cannot be built.
+/// Stem, residual blocks, global average pool, dropout if requested, linear layer; names are torchvision's
+/// state-dict keys. Throws Error if the specification cannot be built.
 std::unique_ptr<Sequential> build_layers(const ModelSpec& spec);
 
-/// Middle channels with which a (2+1)D convolution has as many parameters as the 3x3x3 one, rounded down:
-/// in*out*27 = in*m*9 + m*out*3.
+/// The number m of middle channels with which a (2+1)D convolution has as many parameters as a 3x3x3 one,
+/// rounded down: in*out*27 = in*m*9 + m*out*3.
 constexpr int64_t matched_midplanes(int64_t in, int64_t out) { return in * out * 27 / (in * 9 + 3 * out); }
 
 }  // namespace laban

@@ -16,7 +16,7 @@ std::vector<ModelSpec> all_models() {
 }  // namespace
 
 ModelSpec with_blocks(ModelSpec spec, std::string name, const std::vector<int>& blocks, BlockKind block) {
-  require(blocks.size() == spec.stages.size(), "with_blocks: one number a stage");
+  require(blocks.size() == spec.stages.size(), "with_blocks: needs one number per stage");
   spec.name = std::move(name);
   spec.block = block;
   for (size_t i = 0; i < blocks.size(); ++i) spec.stages[i].blocks = blocks[i];

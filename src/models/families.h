@@ -15,13 +15,13 @@ namespace laban {
 ModelSpec model_by_name(std::string_view name, int64_t classes);
 std::vector<std::string> model_names();
 
-// The families, a file each: their members as the papers' tables have them.
+// The families, one file each: their members as in the tables of the papers.
 std::vector<ModelSpec> r3d_family();
 std::vector<ModelSpec> mc3_family();
 std::vector<ModelSpec> r2plus1d_family();
 std::vector<ModelSpec> resnet3d_family();
 
-/// The same network with other numbers of blocks in its stages.
+/// The same network with different numbers of blocks in its stages.
 ModelSpec with_blocks(ModelSpec spec, std::string name, const std::vector<int>& blocks,
                       BlockKind block = BlockKind::basic);
 

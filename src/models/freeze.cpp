@@ -26,16 +26,16 @@ std::string outermost_layers(const ParameterList& list) {
 }  // namespace
 
 void freeze(const ParameterList& list, const FreezeSettings& settings) {
-  // A layer is frozen as a whole: a name that reaches into its parameters is not a layer's.
+  // A layer is frozen as a whole: the name of one of its parameters is not a layer's name.
   const auto last_part_of = [](const std::string& name) { return name.substr(0, name.rfind('.')); };
   for (const std::string& layer : settings.layers) {
     const bool known = std::ranges::any_of(list.parameters, [&](const Parameter* p) {
       return layer == last_part_of(p->name) || lies_in(last_part_of(p->name), layer);
     });
     if (!known)
-      throw UsageError(text("no layer is called '", layer, "', so it cannot be frozen"),
-                       text("The outermost layers are ", outermost_layers(list),
-                            "; `laban describe MODEL` lists those within. `backbone` means all but fc."));
+      throw UsageError(text("cannot freeze '", layer, "': there is no such layer"),
+                       text("The top-level layers are ", outermost_layers(list),
+                            "; `laban describe MODEL` lists the others. `backbone` means all but fc."));
   }
   const auto frozen = [&](const std::string& name) {
     return std::ranges::any_of(settings.layers,
@@ -45,7 +45,7 @@ void freeze(const ParameterList& list, const FreezeSettings& settings) {
   for (Statistic* s : list.statistics) s->frozen = settings.norms || frozen(s->name);
   for (Counter* c : list.counters) c->frozen = settings.norms || frozen(c->name);
   if (std::ranges::all_of(list.parameters, [](const Parameter* p) { return p->frozen; }))
-    throw UsageError("every layer is frozen: nothing is left to learn", "Freeze fewer layers.");
+    throw UsageError("every layer is frozen: nothing is left to train", "Freeze fewer layers.");
 }
 
 }  // namespace laban

@@ -10,11 +10,11 @@ namespace laban {
 namespace {
 
 constexpr double kLayerStep = 1e-3, kModelStep = 1e-4;
-constexpr int kShrinkings = 7;          // by 4 each
-constexpr double kAccumulatedOnto = 1;  // what parameter gradients start from
+constexpr int kShrinkings = 7;          // by a factor of 4 each
+constexpr double kAccumulatedOnto = 1;  // initial value of parameter gradients
 constexpr double kSmallestRms = 1e-8;   // a gradient this small counts as zero
 
-/// A case made ready: layer, parameters, input, cotangent, and the two kinds of passes over them.
+/// A case ready to run: layer, parameters, input, cotangent, and forward and backward passes over them.
 class Probe {
  public:
   Probe(Backend& backend, DType compute, const GradcheckCase& check, uint64_t seed)
@@ -41,17 +41,17 @@ class Probe {
   const Tensor& x() const { return x_; }
   const ParameterStore& store() const { return store_; }
 
-  /// y, widened, at the present input and weights.
+  /// Computes y, widened to double, at the current input and weights.
   void forward(std::vector<double>& y) {
     ++version_;
     watch_.reset();
     forward_pass(&y);
   }
-  /// dx() and the gradients in the store.
+  /// Computes dx() and the gradients in the store.
   void backward() {
     ++version_;
     watch_.reset();
-    const double start = compute_ == DType::f64 ? kAccumulatedOnto : 0;  // f32 would lose digits to it
+    const double start = compute_ == DType::f64 ? kAccumulatedOnto : 0;  // f32 would lose precision
     for (const Parameter* p : parameters())
       for (int64_t i = 0; i < p->grad.count(); ++i) set(p->grad, i, start);
     full_pass();
@@ -74,7 +74,8 @@ class Probe {
         throw std::logic_error("gradcheck: not a real tensor");
     }
   }
-  /// Weights and inputs are exact in f32, so that f64 and f32 probes of one seed stand at the same point.
+  /// Weights and inputs are exact in f32, so that f64 and f32 probes with the same seed are at the same
+  /// point.
   static double single(double value) { return static_cast<double>(static_cast<float>(value)); }
   static void set(const Tensor& t, int64_t i, double value) {
     if (t.dtype == DType::f64)
@@ -97,7 +98,7 @@ class Probe {
     return Tensor(memory->data(), dtype, shape);
   }
 
-  /// Unlike initialization, nothing at 0 or 1: gamma, beta, biases and running statistics all take part.
+  /// Unlike in initialization, nothing is 0 or 1: gamma, beta, biases and running statistics are all tested.
   void draw_parameters(uint64_t seed) {
     store_.initialize(seed);
     for (const Parameter* p : parameters()) {
@@ -184,7 +185,7 @@ class Differences {
     pattern_ = probe_.pattern();
   }
 
-  /// d phi / ds where move(s) sets the variables; NaN where a kink lies within even the smallest step.
+  /// d phi / ds, where move(s) sets the variables; NaN if there is a kink within even the smallest step.
   template <class Move>
   double along(double step, Move move) {
     double slope = std::nan("");
@@ -207,7 +208,7 @@ class Differences {
     probe_.forward(minus_);
     smooth = smooth && probe_.pattern() == pattern_;
     if (!smooth) return std::nan("");
-    // Difference first, then sum: the sum of the common part would cost digits.
+    // Difference first, then sum: summing the common part would cost precision.
     double sum = 0;
     for (size_t i = 0; i < plus_.size(); ++i) sum += probe_.cotangent()[i] * (plus_[i] - minus_[i]);
     return sum;
@@ -252,7 +253,7 @@ void check_directions(Differences& differences, const Tensor& variable, const st
                       int directions, uint64_t seed, GradcheckRow& row) {
   double* values = variable.as<double>();
   const std::vector<double> base(values, values + variable.count());
-  const double scale = std::max(rms_of(base), 0.1);  // a step changes every element by this share of its size
+  const double scale = std::max(rms_of(base), 0.1);  // the step size is relative to this
   for (int d = 0; d < directions; ++d) {
     Rng rng(seed, Purpose::gradcheck, 5, static_cast<uint64_t>(d));
     std::vector<double> direction(base.size());
@@ -266,7 +267,7 @@ void check_directions(Differences& differences, const Tensor& variable, const st
       for (size_t i = 0; i < base.size(); ++i) values[i] = base[i] + s * direction[i];
     });
     ++row.checked;
-    // A random direction sees rms * norm(direction) of the gradient on average.
+    // On average, the gradient along a random direction is rms * norm(direction).
     const double expected = std::max(row.rms, kSmallestRms) * std::sqrt(squares);
     if (std::isnan(slope))
       ++row.kinked;
@@ -294,7 +295,7 @@ std::vector<GradcheckRow> gradcheck(Backend& backend, const GradcheckCase& check
   };
   examine("input", probe.x(), probe.dx());
   for (const Parameter* p : probe.parameters()) {
-    require(p->storage == p->shape, "gradcheck: a backend without channel padding is needed");
+    require(p->storage == p->shape, "gradcheck: needs a backend without channel padding");
     const double* gradient = p->grad.as<double>();
     examine(p->name, p->value, {gradient, gradient + p->grad.count()});
   }

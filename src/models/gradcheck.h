@@ -7,8 +7,8 @@
 //
 // in f64, for every element of the input and of every parameter (layers) or along random directions (whole
 // models, where the objective is the loss). Steps that would cross a kink are shrunk until they do not
-// (kink_watch.h). The arenas are poisoned, and gradients start from a constant, so that an op that forgets to
-// accumulate shows.
+// (kink_watch.h). The arenas are poisoned, and gradients start from a constant, to catch ops that fail to
+// accumulate.
 #pragma once
 
 #include <functional>
@@ -29,21 +29,21 @@ struct GradcheckCase {
   Shape input;
   Mode mode = Mode::train;
   bool is_loss = false;  // y is a loss: r = 1
-  int directions = 0;    // 0: every element; else so many random directions a tensor
+  int directions = 0;    // 0: every element; else the number of random directions per tensor
 };
 
 struct GradcheckRow {
   std::string layer, variant;
   std::string tensor;   // "input" or a parameter's name
   int64_t checked = 0;  // elements or directions
-  int64_t kinked = 0;   // of those, how many had a kink within even the smallest step; must be 0
+  int64_t kinked = 0;   // those with a kink within even the smallest step; must be 0
   double rms = 0;       // of the gradient
   double error = 0;     // the largest |difference| / rms; for directions |difference| / norm of the gradient
   double tolerance = 0;
   bool pass() const { return kinked == 0 && error <= tolerance; }  // a NaN fails
 };
 
-/// One or more cases for every layer, in reading order; the loss included.
+/// One or more cases for every layer, including the loss, in reading order.
 const std::vector<GradcheckCase>& gradcheck_layer_cases();
 /// A small member of every family: r3d, mc3, r2plus1d, with bottlenecks, with a max-pooled stem and shortcut
 /// A.
@@ -51,13 +51,13 @@ const std::vector<GradcheckCase>& gradcheck_model_cases();
 /// A case for any model.
 GradcheckCase gradcheck_case(const ModelSpec& spec, const Shape& clips, int directions);
 
-/// Backward against difference quotients, both by `backend` in f64 (host memory).
+/// Compares backward with difference quotients, both computed by `backend` in f64 (host memory).
 std::vector<GradcheckRow> gradcheck(Backend& backend, const GradcheckCase& check, uint64_t seed = 1);
 inline constexpr double kLayerTolerance = 1e-8, kModelTolerance = 1e-7;
 
-/// Backward by `backend` in `compute` against backward by `reference` in f64, at the same weights and inputs
-/// (both exact in f32). The error is |difference| / rms, the largest one for layers and the rms of all for
-/// models. Where rounding carries an activation over a kink, other inputs are drawn.
+/// Compares backward by `backend` in `compute` with backward by `reference` in f64, at the same weights and
+/// inputs (both exact in f32). The error is |difference| / rms: the largest one for layers, the rms of all
+/// for models. If rounding moves an activation across a kink, other inputs are drawn.
 std::vector<GradcheckRow> compare_gradients(Backend& reference, Backend& backend, const GradcheckCase& check,
                                             uint64_t seed = 1);
 inline constexpr double kCompareTolerance = 1e-4;

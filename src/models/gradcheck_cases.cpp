@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kClasses = 5;
 
-/// The loss as a layer: from logits to one loss a sample. Its cotangent is 1 (GradcheckCase::is_loss).
+/// The loss as a layer: from logits to one loss per sample. Its cotangent is 1 (GradcheckCase::is_loss).
 class LossLayer : public Layer {
  public:
   explicit LossLayer(double smoothing, bool mixed = false)
@@ -73,11 +73,10 @@ Make norm(bool relu) {
       [=] { return std::make_unique<BatchNorm3d>("norm", BatchNorm3dOptions{.channels = 3, .relu = relu}); };
 }
 
-/// What a residual block's shortcut is in a case.
+/// The shortcut of a residual block in a case.
 enum class Shortcut { identity, projection, subsample };
 
-/// A small block, put together as models/builder.cpp does it; with an expansion of 2 where it is a
-/// bottleneck.
+/// A small block, built as in models/builder.cpp; bottlenecks have an expansion of 2.
 Make block(BlockKind kind, Shortcut shortcut) {
   return [=]() -> std::unique_ptr<Layer> {
     const bool changes = shortcut != Shortcut::identity, basic = kind == BlockKind::basic;

@@ -1,7 +1,7 @@
-// Notes on which side of their kinks all ReLUs and max-pools of a pass were.
+// Records on which side of their kinks all ReLUs and max-pools of a pass were.
 //
-// A difference quotient is the derivative only where no ReLU changes its sign and no max-pool its winner
-// between the points. Two passes with the same pattern() lie on the same smooth piece of the function.
+// A difference quotient approximates the derivative only if no ReLU changes its sign and no max-pool its
+// winner between the points. Two passes with the same pattern() are on the same smooth piece of the function.
 #pragma once
 
 #include "core/backend_decorator.h"
@@ -12,7 +12,7 @@ namespace laban {
 class KinkWatch : public BackendDecorator {
  public:
   explicit KinkWatch(Backend& inner) : BackendDecorator(inner) {
-    require(inner.device() == Device::cpu, "KinkWatch: host memory is needed");
+    require(inner.device() == Device::cpu, "KinkWatch: needs host memory");
   }
 
   void reset() { pattern_ = 0; }

@@ -1,11 +1,11 @@
 // Mixed convolutions (Tran et al. 2018, section 3.3 and figure 1b, 1c).
 //
 // MC3: motion early, in the stem and stage 1; appearance after it. The later stages see one frame at a time,
-// so no frame is lost on the way to the end.
+// so no frame is lost on the way.
 //
-// rMC3, "reversed": appearance early, motion after it. The stem and stage 1 see one frame at a time, stages 2
-// to 4 are those of R3D. (The paper counts the stem as group 1, so its "3" is the first group of the other
-// kind: stage 2 here.)
+// rMC3, "reversed": appearance early, motion later. The stem and stage 1 see one frame at a time; stages 2 to
+// 4 are those of R3D. (The paper counts the stem as group 1, so its "3" is the first group of the other kind:
+// stage 2 here.)
 #include "models/families.h"
 
 namespace laban {

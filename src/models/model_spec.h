@@ -1,4 +1,4 @@
-// A network as data: what the papers' tables say, and nothing else.
+// A network as data: what the tables in the papers say, and nothing else.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@ enum class StemKind {
   conv3d,      // 3x7x7 s1x2x2, BN, ReLU
   factorized,  // 1x7x7 to `stem_midplanes`, BN, ReLU, 3x1x1, BN, ReLU
 };
-/// How (2+1)D chooses its middle channels: once per block (torchvision) or from each conv's own in/out (VMZ,
-/// paper).
+/// How (2+1)D chooses its middle channels: once per block (torchvision), or from each convolution's own
+/// channels (VMZ, paper).
 enum class MidplanesRule { torchvision, per_conv };
 
 struct StageSpec {

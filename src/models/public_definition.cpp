@@ -43,9 +43,9 @@ std::string public_definition(const ModelSpec& spec) {
   }
   if (spec.name.starts_with("r2plus1d") && spec.options.midplanes == MidplanesRule::per_conv)
     return text("Tran et al. 2018, R(2+1)D-", depth,
-                " with midplanes for each convolution; with --norm-eps 1e-3 VMZ's");
+                " with midplanes per convolution; with --norm-eps 1e-3, VMZ's");
   if (depth == "18") return "torchvision.models.video." + spec.name;
-  return text("torchvision's VideoResNet with ", block, ", 3-4-6-3 blocks and the parts of ",
+  return text("torchvision's VideoResNet with ", block, ", 3-4-6-3 blocks and the components of ",
               spec.name.substr(0, spec.name.rfind('_')), "_18");
 }
 

@@ -1,5 +1,5 @@
 // R3D: residual networks of 3-D convolutions (Tran et al. 2018, "A closer look at spatiotemporal convolutions
-// for action recognition", table 1 and figure 1d). torchvision has r3d_18 by name; its VideoResNet with other
+// for action recognition", table 1 and figure 1d). torchvision defines r3d_18; its VideoResNet with other
 // blocks gives the deeper ones.
 #include "models/families.h"
 

@@ -1,7 +1,7 @@
 // 3D ResNets of Hara et al. 2018, "Can spatiotemporal 3D CNNs retrace the history of 2D CNNs and ImageNet?",
-// table 1. What sets them apart from R3D: a stem of 7 frames and a max-pool after it, which halves time as
-// well as space, so that a forward pass costs a fifth. Shortcut B by default; the 18- and 34-layer networks
-// of 2017 used shortcut A.
+// table 1. Unlike R3D, they have a stem of 7 frames followed by a max-pool, which halves time as well as
+// space, so that a forward pass costs a fifth. Shortcut B by default; the 18- and 34-layer networks of 2017
+// used shortcut A.
 #include "models/families.h"
 
 namespace laban {

@@ -12,7 +12,7 @@ Summary summarize(const ModelSpec& spec, const Shape& clips) {
 
   Summary summary;
   // Araujo et al. 2019: r_l = r_{l-1} + (k_l - 1) j_{l-1}, j_l = j_{l-1} s_l, with j the distance in the clip
-  // between neighbors of a layer's output.
+  // between adjacent positions of a layer's output.
   std::array<int64_t, 3> field{1, 1, 1}, jump{1, 1, 1};
   for (LayerRow& row : rows) {
     summary.parameters += row.parameters;

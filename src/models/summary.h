@@ -1,4 +1,4 @@
-// What a model is made of and what it costs, from its specification alone.
+// A model's layers and costs, from its specification alone.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace laban {
 
 struct SummaryRow {
   LayerRow layer;
-  /// Frames, rows and columns of the clip that one place of this layer's output depends on; it may reach
+  /// Frames, rows and columns of the clip on which one position of this layer's output depends; may extend
   /// beyond the clip. Zero for layers on a shortcut.
   std::array<int64_t, 3> receptive_field{0, 0, 0};
 };
@@ -24,11 +24,11 @@ struct Summary {
   int64_t activations = 0;  // elements that forward writes, for the whole batch
 };
 
-/// Which public definition a model equals, parameter by parameter and number by number: "torchvision's
-/// r3d_18", "VMZ's r2plus1d_34 (torchvision's keys)", ... or that there is none.
+/// Which published definition a model equals in every parameter and every number: "torchvision's r3d_18",
+/// "VMZ's r2plus1d_34 (torchvision's keys)", ... or that there is none.
 std::string public_definition(const ModelSpec& spec);
 
-/// Throws Error where clips of this shape (n, 3, t, h, w) do not fit.
+/// Throws Error if clips of this shape (n, 3, t, h, w) do not fit.
 Summary summarize(const ModelSpec& spec, const Shape& clips);
 
 }  // namespace laban

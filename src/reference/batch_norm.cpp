@@ -2,18 +2,15 @@
 #include "math/batch_norm.h"
 #include "math/activation.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
+namespace laban::reference {
 namespace {
-using namespace reference;
-
 /// y = relu?(affine[c](x) + residual), over all places and channels. affine_of(c) makes the channel's
 /// formula.
 template <class T, class AffineOf>
 void normalize(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, AffineOf&& affine_of) {
   const int64_t channels = xt.shape.c, pixels = xt.shape.pixels();
-  const T *x = xt.as<T>(), *residual = optional<T>(rt);
+  const T *x = xt.as<T>(), *residual = rt.as_or_null<T>();
   T* y = yt.as<T>();
   for (int64_t p = 0, i = 0; p < pixels; ++p)
     for (int64_t c = 0; c < channels; ++c, ++i) {
@@ -84,7 +81,7 @@ void backward(const BatchNormBackward& op, Scratch scratch) {
   using M = MasterOf<T>;
   const int64_t channels = op.x.shape.c, pixels = op.x.shape.pixels();
   const T *x = op.x.as<T>(), *dy = op.dy.as<T>(), *y = op.relu ? op.y.as<T>() : nullptr;
-  T *dx = op.dx.as<T>(), *dresidual = optional<T>(op.dresidual);
+  T *dx = op.dx.as<T>(), *dresidual = op.dresidual.as_or_null<T>();
   const M *gamma = op.gamma.as<M>(), *mean = op.mean.as<M>(), *inv_std = op.inv_std.as<M>();
   M *dgamma = op.dgamma.as<M>(), *dbeta = op.dbeta.as<M>();
   double* sum_g = zeroed_accumulators(scratch, 2 * channels);
@@ -121,24 +118,39 @@ void backward(const BatchNormBackward& op, Scratch scratch) {
 
 }  // namespace
 
-size_t ReferenceBackend::scratch_for(const BatchNormTrain& op) { return accumulator_bytes(2 * op.x.shape.c); }
-void ReferenceBackend::run(const BatchNormTrain& op, Scratch scratch) {
+template <>
+size_t scratch_bytes(const BatchNormTrain& op) {
+  return accumulator_bytes(2 * op.x.shape.c);
+}
+template <>
+void run(const BatchNormTrain& op, Scratch scratch) {
   with_float_type(op.x.dtype, [&]<class T>() { train<T>(op, scratch); });
 }
 
-size_t ReferenceBackend::scratch_for(const BatchNormInfer& op) { return accumulator_bytes(op.x.shape.c); }
-void ReferenceBackend::run(const BatchNormInfer& op, Scratch scratch) {
+template <>
+size_t scratch_bytes(const BatchNormInfer& op) {
+  return accumulator_bytes(op.x.shape.c);
+}
+template <>
+void run(const BatchNormInfer& op, Scratch scratch) {
   with_float_type(op.x.dtype, [&]<class T>() { infer<T>(op, scratch); });
 }
 
-size_t ReferenceBackend::scratch_for(const BatchNormBackward& op) {
+template <>
+size_t scratch_bytes(const BatchNormBackward& op) {
   return accumulator_bytes(2 * op.x.shape.c);
 }
-void ReferenceBackend::run(const BatchNormBackward& op, Scratch scratch) {
+template <>
+void run(const BatchNormBackward& op, Scratch scratch) {
   with_float_type(op.x.dtype, [&]<class T>() { backward<T>(op, scratch); });
 }
 
-void ReferenceBackend::run(const InverseStd& op, Scratch) {
+template <>
+size_t scratch_bytes(const InverseStd&) {
+  return 0;
+}
+template <>
+void run(const InverseStd& op, Scratch) {
   with_master_type(op.variance.dtype, [&]<class M>() {
     const M* variance = op.variance.as<M>();
     M* inv_std = op.inv_std.as<M>();
@@ -147,4 +159,4 @@ void ReferenceBackend::run(const InverseStd& op, Scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

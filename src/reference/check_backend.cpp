@@ -165,23 +165,23 @@ void Checker::compare(std::string_view op, const Copy& copy, Arithmetic arithmet
     for (size_t i = 0; i < added.size(); ++i) added[i] -= copy.before[i];
   }
   // Of the whole tensor, and of its worst element, which would drown in a large one.
-  double share = difference[worst] == kInfinity ? kInfinity : 0;
+  double fraction = difference[worst] == kInfinity ? kInfinity : 0;
   for (double (*const size)(const std::vector<double>&) : {&norm, &largest})
     if (const double found = size(difference); found > 0)
-      share = std::max(share, found / allowed(arithmetic, terms, size(right), size(copy.magnitude),
-                                              size(copy.spread), size(added)));
-  const double error = share > 0 ? norm(difference) / norm(right) : 0;
+      fraction = std::max(fraction, found / allowed(arithmetic, terms, size(right), size(copy.magnitude),
+                                                    size(copy.spread), size(added)));
+  const double error = fraction > 0 ? norm(difference) / norm(right) : 0;
 
   CheckedOp& checked = checked_[std::string(op)];
-  if (!(share < checked.share)) {
-    checked.share = share;
+  if (!(fraction < checked.fraction)) {
+    checked.fraction = fraction;
     checked.error = error;
     checked.tensor = copy.name;
   }
-  if (share <= 1) return;
+  if (fraction <= 1) return;
   throw Error(
       text("op ", op, " on '", backend_.name(), "' disagrees with the reference: ", copy.name, " (",
-           copy.original.dtype, ", ", copy.original.shape, ") differs by ", error, " of its norm, ", share,
+           copy.original.dtype, ", ", copy.original.shape, ") differs by ", error, " of its norm, ", fraction,
            " times what rounding explains; most in element ", worst, ", which is ", got[worst],
            " instead of ", right[worst]),
       "The inputs were the same. `laban bench ops` and the tests of the backend try the op by itself.");

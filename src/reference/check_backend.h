@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "core/backend_decorator.h"
-#include "core/op_tensors.h"
 #include "reference/reference_backend.h"
 #include "reference/rounding.h"
 
@@ -20,9 +19,9 @@ namespace laban {
 /// What was compared of one kind of op, so far.
 struct CheckedOp {
   int64_t runs = 0;
-  double share = 0;    // the largest difference, of what rounding explains: at most 1
-  double error = 0;    // the same difference, of what is right, as norms
-  std::string tensor;  // where
+  double fraction = 0;  // the largest difference, of what rounding explains: at most 1
+  double error = 0;     // the same difference, of what is right, as norms
+  std::string tensor;   // where
 };
 
 namespace opcheck {
@@ -49,11 +48,11 @@ class Checker {
     if (steps_ <= 0) return backend_.run(op, scratch);
     Op mirror = op;
     copies_.clear();
-    visit_tensors(mirror, [&](std::string_view name, Tensor& tensor, TensorUse use) {
+    mirror.visit([&](std::string_view name, Tensor& tensor, TensorUse use) {
       if (tensor) copies_.push_back(copy_of(name, tensor, use));
     });
     size_t next = 0;  // only now do the copies stay where they are
-    visit_tensors(mirror, [&](std::string_view, Tensor& tensor, TensorUse) {
+    mirror.visit([&](std::string_view, Tensor& tensor, TensorUse) {
       if (tensor) tensor = in_copy(copies_[next++]);
     });
     backend_.run(op, scratch);
@@ -79,8 +78,8 @@ class Checker {
     if constexpr (requires { backend_.rounds_before_adding(op); })
       if (backend_.rounds_before_adding(op)) arithmetic.addends = 0x1p-8;  // of bf16
     for (const Copy& copy : copies_)
-      if (copy.use != TensorUse::read) compare(op_name(op), copy, arithmetic, terms(op));
-    ++checked_[std::string(op_name(op))].runs;
+      if (copy.use != TensorUse::read) compare(Op::kName, copy, arithmetic, terms(op));
+    ++checked_[std::string(Op::kName)].runs;
     if constexpr (requires { op.common; }) --steps_;  // an optimizer's step ends a training step
   }
 
@@ -110,35 +109,33 @@ class Checker {
   std::map<std::string, CheckedOp> checked_;
 };
 
-template <class List>
-class Checks;
-template <>
-class Checks<decorator::OpList<>> : public BackendDecorator {
+class Holder : public BackendDecorator {
  public:
-  Checks(Backend& backend, bool tf32, int64_t steps)
+  Holder(Backend& backend, bool tf32, int64_t steps)
       : BackendDecorator(backend), checker_(backend, tf32, steps) {}
-  using BackendDecorator::run;
 
  protected:
   Checker checker_;
 };
-template <class Op, class... Rest>
-class Checks<decorator::OpList<Op, Rest...>> : public Checks<decorator::OpList<Rest...>> {
+
+template <class Below, class Op>
+class ChecksOp : public Below {
  public:
-  using Checks<decorator::OpList<Rest...>>::Checks;
-  using Checks<decorator::OpList<Rest...>>::run;
+  using Below::Below;
+  using Below::run;
   void run(const Op& op, Scratch scratch) override { this->checker_.run(op, scratch); }
 };
 
 }  // namespace opcheck
 
-class CheckBackend : public opcheck::Checks<decorator::AllOps> {
+class CheckBackend : public Chain<opcheck::ChecksOp, opcheck::Holder, AllOps> {
  public:
   /// `backend` must outlive it. After `steps` steps of an optimizer ops only run. `tf32`: the backend rounds
   /// factors to tf32.
-  CheckBackend(Backend& backend, int64_t steps, bool tf32 = false) : Checks(backend, tf32, steps) {}
+  CheckBackend(Backend& backend, int64_t steps, bool tf32 = false)
+      : Chain<opcheck::ChecksOp, opcheck::Holder, AllOps>(backend, tf32, steps) {}
 
-  /// By the name of the op (core/op_tensors.h).
+  /// By the name of the op.
   const std::map<std::string, CheckedOp>& checked() const { return checker_.checked(); }
 };
 

@@ -1,12 +1,15 @@
 // The network's input from decoded frames, a pixel at a time. Formula: math/frame_pixel.h.
 #include "core/frame_placement.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
-using namespace reference;
+namespace laban::reference {
 
-void ReferenceBackend::run(const ClipsFromFrames& op, Scratch) {
+template <>
+size_t scratch_bytes(const ClipsFromFrames&) {
+  return 0;
+}
+template <>
+void run(const ClipsFromFrames& op, Scratch) {
   const auto* bytes = op.bytes.as<uint8_t>();
   const auto* frames = reinterpret_cast<const FramePlacement*>(op.placements.as<uint8_t>());
   const Shape& shape = op.y.shape;
@@ -25,4 +28,4 @@ void ReferenceBackend::run(const ClipsFromFrames& op, Scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

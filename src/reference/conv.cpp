@@ -8,12 +8,9 @@
 // adjacent both in x and in w, so that for given taps along t and h they are one contiguous run.
 #include "math/window.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
+namespace laban::reference {
 namespace {
-using namespace reference;
-
 TapRange taps_of(const Window& window, int axis, int64_t output, int64_t inputs) {
   return taps_inside(output, window.kernel[axis], window.stride[axis], window.padding[axis], inputs);
 }
@@ -37,7 +34,7 @@ void forward(const ConvForward& op) {
   const Shape &xs = op.x.shape, &ys = op.y.shape;
   const int64_t filter = op.window.volume() * xs.c;
   const T *x = op.x.as<T>(), *w = op.w.as<T>();
-  const auto* bias = optional<MasterOf<T>>(op.bias);
+  const auto* bias = op.bias.as_or_null<MasterOf<T>>();
   T* y = op.y.as<T>();
   for (int64_t n = 0; n < ys.n; ++n)
     for (int64_t to = 0; to < ys.t; ++to)
@@ -92,7 +89,7 @@ void backward_weights(const ConvBackwardWeights& op, Scratch scratch) {
   const int64_t filter = op.window.volume() * xs.c;
   const T *x = op.x.as<T>(), *dy = op.dy.as<T>();
   auto* dw = op.dw.as<MasterOf<T>>();
-  auto* dbias = optional<MasterOf<T>>(op.dbias);
+  auto* dbias = op.dbias.as_or_null<MasterOf<T>>();
   for (int64_t o = 0; o < ys.c; ++o) {
     double* sums = zeroed_accumulators(scratch, filter);
     double sum_g = 0;
@@ -115,20 +112,31 @@ void backward_weights(const ConvBackwardWeights& op, Scratch scratch) {
 
 }  // namespace
 
-void ReferenceBackend::run(const ConvForward& op, Scratch) {
+template <>
+size_t scratch_bytes(const ConvForward&) {
+  return 0;
+}
+template <>
+void run(const ConvForward& op, Scratch) {
   with_float_type(op.x.dtype, [&]<class T>() { forward<T>(op); });
 }
 
-size_t ReferenceBackend::scratch_for(const ConvBackwardData& op) { return accumulator_bytes(op.dx.shape.c); }
-void ReferenceBackend::run(const ConvBackwardData& op, Scratch scratch) {
+template <>
+size_t scratch_bytes(const ConvBackwardData& op) {
+  return accumulator_bytes(op.dx.shape.c);
+}
+template <>
+void run(const ConvBackwardData& op, Scratch scratch) {
   with_float_type(op.dx.dtype, [&]<class T>() { backward_data<T>(op, scratch); });
 }
 
-size_t ReferenceBackend::scratch_for(const ConvBackwardWeights& op) {
+template <>
+size_t scratch_bytes(const ConvBackwardWeights& op) {
   return accumulator_bytes(op.window.volume() * op.x.shape.c);
 }
-void ReferenceBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
+template <>
+void run(const ConvBackwardWeights& op, Scratch scratch) {
   with_float_type(op.x.dtype, [&]<class T>() { backward_weights<T>(op, scratch); });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

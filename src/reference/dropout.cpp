@@ -3,12 +3,15 @@
 
 #include "math/dropout.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
-using namespace reference;
+namespace laban::reference {
 
-void ReferenceBackend::run(const Dropout& op, Scratch) {
+template <>
+size_t scratch_bytes(const Dropout&) {
+  return 0;
+}
+template <>
+void run(const Dropout& op, Scratch) {
   const uint64_t stream =
       op.step ? dropout_stream(op.seed, op.stream, static_cast<uint64_t>(*op.step.as<int64_t>())) : op.stream;
   with_float_type(op.x.dtype, [&]<class T>() {
@@ -23,4 +26,4 @@ void ReferenceBackend::run(const Dropout& op, Scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

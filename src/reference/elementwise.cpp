@@ -3,12 +3,15 @@
 
 #include "math/activation.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
-using namespace reference;
+namespace laban::reference {
 
-void ReferenceBackend::run(const ReluForward& op, Scratch) {
+template <>
+size_t scratch_bytes(const ReluForward&) {
+  return 0;
+}
+template <>
+void run(const ReluForward& op, Scratch) {
   with_float_type(op.x.dtype, [&]<class T>() {
     const T* x = op.x.as<T>();
     T* y = op.y.as<T>();
@@ -16,7 +19,12 @@ void ReferenceBackend::run(const ReluForward& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const ReluBackward& op, Scratch) {
+template <>
+size_t scratch_bytes(const ReluBackward&) {
+  return 0;
+}
+template <>
+void run(const ReluBackward& op, Scratch) {
   with_float_type(op.y.dtype, [&]<class T>() {
     const T *y = op.y.as<T>(), *dy = op.dy.as<T>();
     T* dx = op.dx.as<T>();
@@ -24,7 +32,12 @@ void ReferenceBackend::run(const ReluBackward& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const Accumulate& op, Scratch) {
+template <>
+size_t scratch_bytes(const Accumulate&) {
+  return 0;
+}
+template <>
+void run(const Accumulate& op, Scratch) {
   with_float_type(op.into.dtype, [&]<class T>() {
     const T* from = op.from.as<T>();
     T* into = op.into.as<T>();
@@ -32,7 +45,12 @@ void ReferenceBackend::run(const Accumulate& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const Cast& op, Scratch) {
+template <>
+size_t scratch_bytes(const Cast&) {
+  return 0;
+}
+template <>
+void run(const Cast& op, Scratch) {
   with_float_type(op.from.dtype, [&]<class From>() {
     with_float_type(op.to.dtype, [&]<class To>() {
       const From* from = op.from.as<From>();
@@ -45,8 +63,13 @@ void ReferenceBackend::run(const Cast& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const SetZero& op, Scratch) {
+template <>
+size_t scratch_bytes(const SetZero&) {
+  return 0;
+}
+template <>
+void run(const SetZero& op, Scratch) {
   std::memset(op.x.data, 0, op.x.bytes());  // all bits zero is 0 in every dtype
 }
 
-}  // namespace laban
+}  // namespace laban::reference

@@ -1,16 +1,19 @@
 // The classifier: y = x w^T + bias. Its output, the logits, has the master type.
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
-using namespace reference;
+namespace laban::reference {
 
-void ReferenceBackend::run(const LinearForward& op, Scratch) {
+template <>
+size_t scratch_bytes(const LinearForward&) {
+  return 0;
+}
+template <>
+void run(const LinearForward& op, Scratch) {
   with_float_type(op.x.dtype, [&]<class T>() {
     using M = MasterOf<T>;
     const int64_t rows = op.x.shape.n, in = op.x.shape.c, out = op.w.shape.n;
     const T *x = op.x.as<T>(), *w = op.w.as<T>();
-    const M* bias = optional<M>(op.bias);
+    const M* bias = op.bias.as_or_null<M>();
     M* y = op.y.as<M>();
     for (int64_t n = 0; n < rows; ++n)
       for (int64_t o = 0; o < out; ++o)
@@ -18,7 +21,12 @@ void ReferenceBackend::run(const LinearForward& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const LinearBackwardData& op, Scratch) {
+template <>
+size_t scratch_bytes(const LinearBackwardData&) {
+  return 0;
+}
+template <>
+void run(const LinearBackwardData& op, Scratch) {
   with_float_type(op.dx.dtype, [&]<class T>() {
     const int64_t rows = op.dx.shape.n, in = op.dx.shape.c, out = op.w.shape.n;
     const auto* dy = op.dy.as<MasterOf<T>>();
@@ -33,13 +41,18 @@ void ReferenceBackend::run(const LinearBackwardData& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const LinearBackwardWeights& op, Scratch) {
+template <>
+size_t scratch_bytes(const LinearBackwardWeights&) {
+  return 0;
+}
+template <>
+void run(const LinearBackwardWeights& op, Scratch) {
   with_float_type(op.x.dtype, [&]<class T>() {
     using M = MasterOf<T>;
     const int64_t rows = op.x.shape.n, in = op.x.shape.c, out = op.dw.shape.n;
     const T* x = op.x.as<T>();
     const M* dy = op.dy.as<M>();
-    M *dw = op.dw.as<M>(), *dbias = optional<M>(op.dbias);
+    M *dw = op.dw.as<M>(), *dbias = op.dbias.as_or_null<M>();
     for (int64_t o = 0; o < out; ++o) {
       for (int64_t i = 0; i < in; ++i) {
         double sum = 0;
@@ -53,4 +66,4 @@ void ReferenceBackend::run(const LinearBackwardWeights& op, Scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

@@ -1,9 +1,10 @@
-// What the reference's loops share: element types, conversion on load and store, sums over contiguous runs.
+// What the reference's loops have in common: element types, conversion on load and store, sums over contiguous
+// runs.
 #pragma once
 
 #include <type_traits>
 
-#include "core/backend.h"
+#include "reference/ops.h"
 
 namespace laban::reference {
 
@@ -60,12 +61,6 @@ void with_master_type(DType dtype, Body&& body) {
     default:
       require(false, "ReferenceBackend: a parameter, statistic or loss must be f64 or f32");
   }
-}
-
-/// The elements of a tensor that an op may lack: null where it is empty.
-template <class T>
-T* optional(const Tensor& tensor) {
-  return tensor ? tensor.as<T>() : nullptr;
 }
 
 /// sum_i a[i]*b[i]. Eight partial sums, so that the compiler may use a vector register without reordering

@@ -3,12 +3,9 @@
 
 #include "math/softmax.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
+namespace laban::reference {
 namespace {
-using namespace reference;
-
 template <class M>
 SoftmaxRow<double> softmax_row(const M* logits, int64_t classes) {
   double max = logits[0], sum = 0;
@@ -19,18 +16,23 @@ SoftmaxRow<double> softmax_row(const M* logits, int64_t classes) {
 
 }  // namespace
 
-void ReferenceBackend::run(const SoftmaxCrossEntropy& op, Scratch) {
+template <>
+size_t scratch_bytes(const SoftmaxCrossEntropy&) {
+  return 0;
+}
+template <>
+void run(const SoftmaxCrossEntropy& op, Scratch) {
   with_master_type(op.logits.dtype, [&]<class M>() {
     const int64_t rows = op.logits.shape.n, classes = op.logits.shape.c;
     const int32_t* labels = op.labels.as<int32_t>();
-    const int32_t* others = optional<int32_t>(op.other_labels);
-    const M* shares = optional<M>(op.share);
-    M *loss = op.loss.as<M>(), *dlogits = optional<M>(op.dlogits);
+    const int32_t* others = op.other_labels.as_or_null<int32_t>();
+    const M* fractions = op.fraction.as_or_null<M>();
+    M *loss = op.loss.as<M>(), *dlogits = op.dlogits.as_or_null<M>();
     for (int64_t n = 0; n < rows; ++n) {
       const M* z = op.logits.as<M>() + n * classes;
       const SoftmaxRow<double> row = softmax_row(z, classes);
-      const SmoothedTarget<double> target(labels[n], others ? others[n] : labels[n], shares ? shares[n] : 1,
-                                          classes, op.smoothing);
+      const SmoothedTarget<double> target(labels[n], others ? others[n] : labels[n],
+                                          fractions ? fractions[n] : 1, classes, op.smoothing);
       double sum = 0;
       for (int64_t k = 0; k < classes; ++k) {
         const double q = target(k);
@@ -42,7 +44,12 @@ void ReferenceBackend::run(const SoftmaxCrossEntropy& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const Softmax& op, Scratch) {
+template <>
+size_t scratch_bytes(const Softmax&) {
+  return 0;
+}
+template <>
+void run(const Softmax& op, Scratch) {
   with_master_type(op.logits.dtype, [&]<class M>() {
     const int64_t rows = op.logits.shape.n, classes = op.logits.shape.c;
     for (int64_t n = 0; n < rows; ++n) {
@@ -54,4 +61,4 @@ void ReferenceBackend::run(const Softmax& op, Scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

@@ -4,7 +4,7 @@
 
 #include "reference/reference_backend.h"
 
-namespace laban {
+namespace laban::reference {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
@@ -26,12 +26,10 @@ class HostMemory : public Memory {
 
 }  // namespace
 
-std::unique_ptr<Memory> ReferenceBackend::allocate(size_t bytes) {
-  return std::make_unique<HostMemory>(bytes);
-}
+std::unique_ptr<Memory> OnHost::allocate(size_t bytes) { return std::make_unique<HostMemory>(bytes); }
 
-void ReferenceBackend::upload(const Tensor& to, const void* from) { std::memcpy(to.data, from, to.bytes()); }
+void OnHost::upload(const Tensor& to, const void* from) { std::memcpy(to.data, from, to.bytes()); }
 
-void ReferenceBackend::download(void* to, const Tensor& from) { std::memcpy(to, from.data, from.bytes()); }
+void OnHost::download(void* to, const Tensor& from) { std::memcpy(to, from.data, from.bytes()); }
 
-}  // namespace laban
+}  // namespace laban::reference

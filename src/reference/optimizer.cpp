@@ -3,12 +3,9 @@
 
 #include "math/moving_average.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
+namespace laban::reference {
 namespace {
-using namespace reference;
-
 /// False: a NaN or infinite gradient, which must not reach the weights.
 bool may_update(const OptimizerCommon& common) {
   return !common.norm_squared || is_finite(*common.norm_squared.as<double>());
@@ -26,7 +23,7 @@ void for_each_weight(const OptimizerCommon& common, MakeUpdate&& make_update, Ap
   const double lr = common.control.as<double>()[0], scale = gradient_scale(common);
   M* weights = common.weights.as<M>();
   const M* grads = common.grads.as<M>();
-  BFloat16* working = optional<BFloat16>(common.working);
+  BFloat16* working = common.working.as_or_null<BFloat16>();
   for (const ParameterSegment& segment : common.segments) {
     const auto update = make_update(lr * segment.lr_scale, segment.weight_decay);
     for (int64_t i = segment.begin; i < segment.end; ++i) {
@@ -38,7 +35,12 @@ void for_each_weight(const OptimizerCommon& common, MakeUpdate&& make_update, Ap
 
 }  // namespace
 
-void ReferenceBackend::run(const SgdStep& op, Scratch) {
+template <>
+size_t scratch_bytes(const SgdStep&) {
+  return 0;
+}
+template <>
+void run(const SgdStep& op, Scratch) {
   if (!may_update(op.common)) return;
   const bool first_step = op.common.control.as<double>()[1] == 1;
   with_master_type(op.common.weights.dtype, [&]<class M>() {
@@ -57,7 +59,12 @@ void ReferenceBackend::run(const SgdStep& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const AdamStep& op, Scratch) {
+template <>
+size_t scratch_bytes(const AdamStep&) {
+  return 0;
+}
+template <>
+void run(const AdamStep& op, Scratch) {
   if (!may_update(op.common)) return;
   const double step = op.common.control.as<double>()[1];
   with_master_type(op.common.weights.dtype, [&]<class M>() {
@@ -77,7 +84,12 @@ void ReferenceBackend::run(const AdamStep& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const MovingAverage& op, Scratch) {
+template <>
+size_t scratch_bytes(const MovingAverage&) {
+  return 0;
+}
+template <>
+void run(const MovingAverage& op, Scratch) {
   with_master_type(op.average.dtype, [&]<class M>() {
     M* average = op.average.as<M>();
     const M* values = op.values.as<M>();
@@ -86,11 +98,16 @@ void ReferenceBackend::run(const MovingAverage& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const SumOfSquares& op, Scratch) {
+template <>
+size_t scratch_bytes(const SumOfSquares&) {
+  return 0;
+}
+template <>
+void run(const SumOfSquares& op, Scratch) {
   with_float_type(op.x.dtype, [&]<class T>() {
     const T* x = op.x.as<T>();
     *op.result.as<double>() = dot(x, x, op.x.count());
   });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

@@ -2,19 +2,16 @@
 #include "math/pool.h"
 #include "math/window.h"
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
+namespace laban::reference {
 namespace {
-using namespace reference;
-
 template <class T>
 void max_forward(const MaxPoolForward& op) {
   const Shape &xs = op.x.shape, &ys = op.y.shape;
   const auto& [kernel, stride, padding] = op.window;
   const T* x = op.x.as<T>();
   T* y = op.y.as<T>();
-  uint8_t* taps = optional<uint8_t>(op.taps);
+  uint8_t* taps = op.taps.as_or_null<uint8_t>();
   for (int64_t n = 0; n < ys.n; ++n)
     for (int64_t to = 0; to < ys.t; ++to)
       for (int64_t ho = 0; ho < ys.h; ++ho)
@@ -99,24 +96,40 @@ void average_backward(const GlobalAvgPoolBackward& op) {
 
 }  // namespace
 
-void ReferenceBackend::run(const MaxPoolForward& op, Scratch) {
+template <>
+size_t scratch_bytes(const MaxPoolForward&) {
+  return 0;
+}
+template <>
+void run(const MaxPoolForward& op, Scratch) {
   with_float_type(op.x.dtype, [&]<class T>() { max_forward<T>(op); });
 }
 
-size_t ReferenceBackend::scratch_for(const MaxPoolBackward& op) { return accumulator_bytes(op.dx.shape.c); }
-void ReferenceBackend::run(const MaxPoolBackward& op, Scratch scratch) {
+template <>
+size_t scratch_bytes(const MaxPoolBackward& op) {
+  return accumulator_bytes(op.dx.shape.c);
+}
+template <>
+void run(const MaxPoolBackward& op, Scratch scratch) {
   with_float_type(op.dx.dtype, [&]<class T>() { max_backward<T>(op, scratch); });
 }
 
-size_t ReferenceBackend::scratch_for(const GlobalAvgPoolForward& op) {
+template <>
+size_t scratch_bytes(const GlobalAvgPoolForward& op) {
   return accumulator_bytes(op.x.shape.c);
 }
-void ReferenceBackend::run(const GlobalAvgPoolForward& op, Scratch scratch) {
+template <>
+void run(const GlobalAvgPoolForward& op, Scratch scratch) {
   with_float_type(op.x.dtype, [&]<class T>() { average_forward<T>(op, scratch); });
 }
 
-void ReferenceBackend::run(const GlobalAvgPoolBackward& op, Scratch) {
+template <>
+size_t scratch_bytes(const GlobalAvgPoolBackward&) {
+  return 0;
+}
+template <>
+void run(const GlobalAvgPoolBackward& op, Scratch) {
   with_float_type(op.dx.dtype, [&]<class T>() { average_backward<T>(op); });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

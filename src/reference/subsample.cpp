@@ -1,11 +1,14 @@
 // The parameter-free shortcut: every stride-th place, and zeros for the channels that x does not have.
 #include "reference/loops.h"
-#include "reference/reference_backend.h"
 
-namespace laban {
-using namespace reference;
+namespace laban::reference {
 
-void ReferenceBackend::run(const SubsampleForward& op, Scratch) {
+template <>
+size_t scratch_bytes(const SubsampleForward&) {
+  return 0;
+}
+template <>
+void run(const SubsampleForward& op, Scratch) {
   with_float_type(op.x.dtype, [&]<class T>() {
     const Shape &xs = op.x.shape, &ys = op.y.shape;
     const T* x = op.x.as<T>();
@@ -21,7 +24,12 @@ void ReferenceBackend::run(const SubsampleForward& op, Scratch) {
   });
 }
 
-void ReferenceBackend::run(const SubsampleBackward& op, Scratch) {
+template <>
+size_t scratch_bytes(const SubsampleBackward&) {
+  return 0;
+}
+template <>
+void run(const SubsampleBackward& op, Scratch) {
   with_float_type(op.dx.dtype, [&]<class T>() {
     const Shape &xs = op.dx.shape, &ys = op.dy.shape;
     const auto [st, sh, sw] = op.stride;
@@ -39,4 +47,4 @@ void ReferenceBackend::run(const SubsampleBackward& op, Scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::reference

@@ -10,9 +10,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "laban.checkpoint.1";
-constexpr const char* kTraining = "training.";  // before the names of weights that have an average
+constexpr const char* kTraining = "training.";  // prefix of the names of weights that have an average
 
-/// A field of the state by its JSON name; saving and loading go over the same list.
+/// Visits the state's fields by their JSON names; used for both saving and loading.
 template <class State, class Visit>
 void for_each_field(State& state, Visit visit) {
   visit("epoch", state.epoch);
@@ -33,7 +33,7 @@ std::string state_name(const Optimizer::State& state, const Parameter& parameter
   return "optimizer." + state.name + "." + parameter.name;
 }
 
-/// Tensors on their way into a file, in the masters' type.
+/// Tensors to be written to a file, in the master dtype.
 class Outgoing {
  public:
   explicit Outgoing(DType dtype) : type_(element_type_of(dtype)) {}
@@ -105,7 +105,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
     const auto found = metadata.find(key);
     if (found == metadata.end())
       throw FileError(path.string(),
-                      text("is a safetensors file, but no checkpoint of laban: it has no '", key, "'"));
+                      text("is a safetensors file, but not a laban checkpoint: it has no '", key, "'"));
     return found->second;
   };
   if (text_of("format") != kFormat)
@@ -115,7 +115,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
                     text("It was written by laban ", text_of("version"), "; use that version."));
   file_.verify_checksum();
 
-  // From here on the file is as laban wrote it; what does not fit comes from another version.
+  // From here on, the file is as laban wrote it; any mismatch is due to a different version.
   const auto damaged = [&](const std::string& what) { throw FileError(path.string(), what); };
   info_.version = text_of("version");
   info_.dataset = text_of("dataset");
@@ -124,7 +124,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
   } catch (const UsageError& error) {
     throw FileError(
         path.string(),
-        text("its config does not suit this version of laban (", LABAN_VERSION, "): ", error.what()),
+        text("its config is not valid in this version of laban (", LABAN_VERSION, "): ", error.what()),
         text("It was written by laban ", info_.version, "."));
   }
   forget_files_to_write(info_.config);

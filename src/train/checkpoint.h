@@ -1,15 +1,15 @@
-// Checkpoints: everything that a run needs to go on as if it had never stopped, in one safetensors file.
+// Checkpoints: everything that a run needs to continue as if it had never stopped, in one safetensors file.
 //
-// Tensors: parameters, running statistics and num_batches_tracked by torchvision's names in PyTorch's layout,
-// and the optimizer's state as "optimizer.<kind of state>.<parameter>". f32 (f64 in an f64 run), so nothing
-// is rounded; counts are I64. In a run that averages its weights (train.ema), the names of the model hold the
-// averages, which are what to use, and "training.<name>" the weights and statistics with which training goes
-// on. Metadata, all text:
+// Tensors: parameters, running statistics and num_batches_tracked under torchvision's names in PyTorch's
+// layout, and the optimizer's state as "optimizer.<kind of state>.<parameter>". f32 (f64 in an f64 run), so
+// nothing is rounded; counts are I64. In a run that averages its weights (train.ema), the model's names hold
+// the averages, which are meant for use, and "training.<name>" holds the weights and statistics with which
+// training continues. Metadata, all text:
 //   format   "laban.checkpoint.1"       version  laban's
 //   config   the run's TOML             model    its name           classes  a JSON list
-//   state    JSON: where the run stands (TrainingState), the seed, the sampler's position
+//   state    JSON: the state of the run (TrainingState), the seed, the sampler's position
 //   dataset  fingerprint of the list of clips, labels and splits
-//   sha256   checksum over everything (core/safetensors.h)
+//   sha256   checksum of everything (core/safetensors.h)
 #pragma once
 
 #include <cstdint>
@@ -27,19 +27,19 @@
 
 namespace laban {
 
-/// Where a run stands. Together with the weights, the optimizer's state and the config it determines
+/// The state of a run. Together with the weights, the optimizer's state and the config, it determines
 /// everything that follows.
 struct TrainingState {
   int64_t epoch = 0;        // finished epochs
   int64_t batch = 0;        // batches of the current epoch that have been used: the sampler's position
-  int64_t step = 0;         // updates of the weights so far
-  int64_t batches_run = 0;  // in all epochs; chooses dropout's masks
+  int64_t step = 0;         // weight updates so far
+  int64_t batches_run = 0;  // in all epochs; determines the dropout masks
 
-  // Sums over the current epoch so far.
+  // Running totals of the current epoch.
   double loss_sum = 0;
   int64_t clips = 0, correct = 0;
 
-  double seconds = 0;                        // of training so far, before interruptions too
+  double seconds = 0;                        // of training so far, including before interruptions
   double best_accuracy = -1, best_loss = 0;  // on the validation clips; -1: not measured yet
   int64_t best_epoch = 0;
   uint64_t metrics_bytes =
@@ -56,16 +56,15 @@ struct CheckpointInfo {
   std::string dataset;  // fingerprint
 };
 
-/// A digest of names, labels and splits of a dataset's clips and of the files that were left out, after the
-/// number of clips: "135 clips, 3f2a...". Training on another list would not continue a run but begin
-/// another.
+/// The number of a dataset's clips, and a digest of their names, labels and splits and of the files that were
+/// left out: "135 clips, 3f2a...". Training on a different list would not be a continuation of the run.
 std::string fingerprint(const Dataset& dataset, const std::vector<BadFile>& left_out);
 
-/// Replaces `path` in one step. `info.version` is filled in. `average`: null in a run without one.
+/// Replaces `path` atomically. `info.version` is filled in. `average`: null in a run without one.
 void save_checkpoint(const std::filesystem::path& path, const ParameterStore& store,
                      const Optimizer& optimizer, const WeightAverage* average, const CheckpointInfo& info);
 
-/// An opened checkpoint: its checksum and metadata have been verified. Everything throws FileError, saying
+/// An open checkpoint whose checksum and metadata have been verified. All functions throw FileError saying
 /// what is wrong.
 class Checkpoint {
  public:
@@ -73,12 +72,12 @@ class Checkpoint {
 
   const std::filesystem::path& path() const { return file_.path(); }
   const CheckpointInfo& info() const { return info_; }
-  /// Weights and statistics to use: the averages, where the run makes some. The store must be of the same
-  /// model and number of classes.
+  /// Loads the weights and statistics meant for use: the averages, if the run makes any. The store must be
+  /// for the same model and number of classes.
   void load_weights(ParameterStore& store) const;
   /// The optimizer's state as well.
   void load_optimizer(ParameterStore& store, Optimizer& optimizer) const;
-  /// The weights and statistics with which a run that makes averages goes on.
+  /// The weights and statistics with which a run that makes averages continues.
   void load_training_weights(ParameterStore& store) const;
 
  private:

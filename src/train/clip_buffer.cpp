@@ -7,11 +7,11 @@
 namespace laban {
 namespace {
 
-/// Makes sure of room for `bytes`.
+/// Ensures a capacity of `bytes`.
 template <class Allocate>
 std::byte* room(std::unique_ptr<Memory>& memory, size_t bytes, Allocate allocate) {
   if (!memory || memory->bytes() < bytes) {
-    memory.reset();  // first, so that both need not fit at once
+    memory.reset();  // first, so that both need not fit at the same time
     memory = allocate(bytes);
   }
   return static_cast<std::byte*>(memory->data());
@@ -41,15 +41,15 @@ void ClipBuffer::begin_pixels(Place& place, const Batch& batch) {
   backend_.begin_upload(pixels, staging);
 }
 
-/// All clips' frames in one piece of the backend's memory: first where each lies and how it is seen, then the
-/// bytes, clip after clip.
+/// All clips' frames in one block of the backend's memory: first their placements, then their bytes, clip by
+/// clip.
 void ClipBuffer::begin_frames(Place& place, const Batch& batch) {
   const Shape placements = placements_shape(batch.shape.n * batch.shape.t);
   int64_t count = 0;
   for (const PlacedClip& clip : batch.placed) count += static_cast<int64_t>(clip.bytes.size());
   const auto bytes_at = static_cast<size_t>(placements.count()), all = bytes_at + static_cast<size_t>(count);
   const size_t copied = batch.staged ? bytes_at : all;
-  // Batches differ a little in size: with some to spare, hardly any after the first needs new room.
+  // Batches differ a little in size: with some headroom, hardly any after the first needs a reallocation.
   std::byte* const staging =
       room(place.staging, copied, [&](size_t n) { return backend_.allocate_staging(n + n / 4); });
   std::byte* const uploaded =

@@ -55,7 +55,7 @@ BatchMix draw_mix(const MixSettings& settings, int64_t clips, int64_t height, in
       const double u = rng.uniform(), v = rng.uniform();
       mix.boxes[i] = box_for(share, height, width, u, v);
       mix.blends.push_back(1);
-      mix.shares.push_back(share_outside(mix.boxes[i], height, width));
+      mix.shares.push_back(fraction_outside(mix.boxes[i], height, width));
     } else {
       mix.blends.push_back(share);
       mix.shares.push_back(share);

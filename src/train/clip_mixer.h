@@ -1,4 +1,4 @@
-// Mixup and cutmix: every clip of a batch is mixed with another one of it (math/mix.h).
+// Mixup and cutmix: every clip of a batch is mixed with another one from the batch (math/mix.h).
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 namespace laban {
 
 struct MixSettings {
-  /// Of the Beta(alpha, alpha) distributions from which shares are drawn; 0: not this one. With both, a coin
-  /// decides for every batch.
+  /// The alphas of the Beta(alpha, alpha) distributions from which fractions are drawn; 0: off. With both,
+  /// each batch uses one of them at random.
   double mixup = 0, cutmix = 0;
   bool any() const { return mixup > 0 || cutmix > 0; }
   bool operator==(const MixSettings&) const = default;
@@ -21,17 +21,17 @@ struct MixSettings {
 /// How the clips of one batch are mixed.
 struct BatchMix {
   std::vector<int32_t> partners;
-  std::vector<double> blends;  // the share of the clip's own pixels where there is no box
+  std::vector<double> blends;  // the fraction of the clip's own pixels, if there is no box
   std::vector<MixBox> boxes;
   std::vector<double> shares;  // of the clip's own class
 };
 
-/// Draws: a pure function of the seed, the epoch and the batch's number in it. Partners are a permutation, so
-/// that every clip is shown as often as before.
+/// A pure function of the seed, the epoch and the batch's number in it. Partners are a permutation, so every
+/// clip appears as often as before.
 BatchMix draw_mix(const MixSettings& settings, int64_t clips, int64_t height, int64_t width, uint64_t seed,
                   int64_t epoch, int64_t batch);
 
-/// Beta(a, b) for a, b > 0, by way of two Gamma variates (Marsaglia & Tsang, ACM Trans. Math. Softw. 2000).
+/// Beta(a, b) for a, b > 0, from two Gamma variates (Marsaglia & Tsang, ACM Trans. Math. Softw. 2000).
 double draw_beta(Rng& rng, double a, double b);
 
 /// Mixes batches in the backend's memory.
@@ -40,11 +40,11 @@ class ClipMixer {
   ClipMixer(Backend& backend, const MixSettings& settings) : backend_(backend), settings_(settings) {}
 
   bool mixes() const { return settings_.any(); }
-  /// `clips` as ClipBuffer brings them. The result and labels() are valid until the next call, which may come
-  /// when the ops that read the result have been sent.
+  /// `clips` as returned by ClipBuffer. The result and labels() are valid until the next call, which may be
+  /// made once the ops that read the result have been enqueued.
   Tensor mix(const Tensor& clips, std::span<const int32_t> labels, uint64_t seed, int64_t epoch,
              int64_t batch);
-  /// The second labels and shares of the batch just mixed; empty where the settings mix nothing.
+  /// The second labels and fractions of the batch just mixed; empty if mixing is off.
   LabelMix labels() const { return {other_labels_, drawn_.shares}; }
 
  private:

@@ -7,19 +7,19 @@
 namespace laban {
 namespace {
 
-/// One segment for every run of parameters that share their settings; none for frozen ones, whose memory no
-/// update touches. A segment reaches up to the next parameter's beginning: the alignment gaps between
-/// parameters hold zeros, and zeros stay zero under every update.
+/// One segment for every run of parameters with the same settings; none for frozen ones, whose memory is not
+/// touched by updates. A segment extends to the next parameter's beginning: the alignment gaps between
+/// parameters are zero, and remain zero under every update.
 std::vector<ParameterSegment> make_segments(const ParameterStore& store, const OptimizerSettings& settings) {
   for (const auto& [beginning, scale] : settings.lr_scales) {
     const bool used = std::ranges::any_of(store.list().parameters,
                                           [&](const Parameter* p) { return p->name.starts_with(beginning); });
     if (!used)
-      throw UsageError(text("lr_scales names '", beginning, "', but no parameter's name begins so"),
+      throw UsageError(text("lr_scales has '", beginning, "', but no parameter's name begins with that"),
                        "`laban describe MODEL` lists the layers.");
   }
   std::vector<ParameterSegment> segments;
-  bool open = false;  // the last segment has no end yet
+  bool open = false;  // the last segment has not ended yet
   const auto close = [&](int64_t end) {
     if (open) segments.back().end = end;
     open = false;

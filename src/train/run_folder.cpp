@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A link counts, wherever it leads.
+/// A link counts, wherever it points.
 bool is_there(const fs::path& file) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(file, ignored));
@@ -48,8 +48,8 @@ bool RunFolder::has_not_begun() const { return is_there(config()) && !has_run();
 
 void RunFolder::require_free(bool overwrite) const {
   if (has_run() && !overwrite)
-    throw UsageError(text(path.string(), " already holds a run"),
-                     text("Go on with it by `laban train --resume ", path.string(),
+    throw UsageError(text(path.string(), " already contains a run"),
+                     text("Continue it with `laban train --resume ", path.string(),
                           "`, replace it with --overwrite, or choose another --run."));
 }
 
@@ -58,7 +58,8 @@ void RunFolder::create(bool overwrite) const {
   std::error_code code;
   fs::create_directories(path, code);
   if (code || !fs::is_directory(path))
-    throw FileError(path.string(), text("cannot be made: ", code ? code.message() : "a file is in the way"),
+    throw FileError(path.string(),
+                    text("cannot create the folder: ", code ? code.message() : "a file of that name exists"),
                     "Choose another folder with --run.");
   const FolderUse replacing(path, FolderUse::Kind::replace);
   for (const fs::path& file : {config(), metrics(), data(), last(), best()}) fs::remove(file, code);
@@ -80,7 +81,7 @@ HeldRun hold_unused_folder(const fs::path& base, std::string_view activity) {
     if (folder.has_run()) continue;
     try {
       HeldRun held{folder, FolderLock(folder.path, activity)};
-      if (!folder.has_run()) return held;  // nobody was quicker
+      if (!folder.has_run()) return held;  // no other process was faster
     } catch (const FolderInUse&) {
     }
   }

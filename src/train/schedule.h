@@ -1,7 +1,7 @@
 // The learning rate as a pure function of the step.
 //
 // Warm-up, for step s < W:      lr = base * (start + (1 - start) * s / W)
-// afterwards, T steps in all:
+// afterwards, for T steps in total:
 //   constant                    lr = base
 //   step                        lr = base * gamma^(milestones <= s)
 //   cosine                      lr = last + (base - last) * (1 + cos(pi * (s - W) / (T - W))) / 2

@@ -1,5 +1,5 @@
-// Memory of a backend's for the batches that a loader makes: what workers decode into it travels from there,
-// without another copy on the host.
+// A backend's memory for the loader's batches: what workers decode into it is uploaded from there, without
+// another copy on the host.
 #pragma once
 
 #include <map>
@@ -12,14 +12,14 @@
 
 namespace laban {
 
-/// Backend::allocate_staging() for containers, from any thread. Must outlive what is allocated from it, and
+/// Backend::allocate_staging() for containers; thread-safe. Must outlive what is allocated from it, and
 /// `backend` must outlive it.
 class StagingMemory : public std::pmr::memory_resource {
  public:
   explicit StagingMemory(Backend& backend) : backend_(backend) {}
 
-  /// Makes a loader's batches what this backend takes fastest: decoded frames, in its own memory, where it is
-  /// a device of its own; pixels on the heap otherwise.
+  /// Makes a loader deliver batches in the form that this backend processes fastest: decoded frames in its
+  /// own memory if it is a separate device; otherwise pixels on the heap.
   void serve(LoaderSettings& settings) {
     const bool device = backend_.device() != Device::cpu;
     settings.placed = device;

@@ -21,14 +21,14 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The training clips, if they suffice.
+/// The training clips, if there are enough.
 std::vector<int> training_items(const Config& config, const Dataset& dataset) {
   std::vector<int> items = dataset.of(Split::train);
   if (items.empty())
     throw UsageError(text(dataset.root.string(), " has no training clips"),
-                     "Its split.csv (or its folder `train`) must name some.");
+                     "Add some to its split.csv (or its folder `train`).");
   if (static_cast<int64_t>(items.size()) < config.train.batch)
-    throw UsageError(text("a batch is ", config.train.batch, " clips, but ", dataset.root.string(),
+    throw UsageError(text("a batch has ", config.train.batch, " clips, but ", dataset.root.string(),
                           " has only ", items.size(), " training clips"),
                      text("Use --batch ", items.size(), " or less."));
   return items;
@@ -39,8 +39,9 @@ std::optional<Features> open_features(const Config& config) {
   if (path.empty()) return std::nullopt;
   Features features = read_features(path);
   if (features.config.clip != config.clip)
-    throw UsageError(text("the clips of ", path, " were made with other settings of [clip] than this run's"),
-                     "Run `laban features` with the same settings, or leave them out here.");
+    throw UsageError(
+        text("the features in ", path, " were made with different [clip] settings than this run's"),
+        "Run `laban features` with the same settings, or omit them here.");
   return features;
 }
 
@@ -53,8 +54,8 @@ std::unique_ptr<BatchSource> make_source(const std::optional<Features>& features
           settings.batch, {settings.seed, settings.shuffle, settings.balance}, settings.drop_last});
 }
 
-/// The parameters, once it is settled which of them learn.
-ParameterStore& learning_parameters(Network& network, const Config& config) {
+/// The parameters, after freezing.
+ParameterStore& frozen_as_configured(Network& network, const Config& config) {
   network.freeze(freeze_settings(config));
   return network.store();
 }
@@ -63,7 +64,7 @@ ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
   return model_spec(config, static_cast<int64_t>(dataset.classes.size()));
 }
 
-/// The config's, with somebody who hears how far the files have been looked through.
+/// The config's settings, plus progress reports on checking the files.
 LoaderSettings watched(const Config& config, Split split, StagingMemory& staging, TrainingObserver& observer,
                        const std::atomic<bool>& stop) {
   const bool training = split == Split::train;
@@ -83,8 +84,7 @@ TrainingDiverged::TrainingDiverged(int64_t step, std::string place, std::vector<
                                    const std::string& what)
     : Error(text(what, " in step ", step, "; first in ", place, "; clips of the batch: ", join(files)),
             "A smaller --lr, a longer --warmup-epochs or --clip-norm 1 usually helps. The run's "
-            "last.safetensors holds "
-            "the weights from before."),
+            "last.safetensors has the weights from before."),
       step_(step),
       place_(std::move(place)),
       files_(std::move(files)) {}
@@ -99,7 +99,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       stop_(stop),
       staging_(backend),
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
-      optimizer_(learning_parameters(network_, config_), config_.optimizer),
+      optimizer_(frozen_as_configured(network_, config_), config_.optimizer),
       features_(open_features(config_)),
       loader_(make_source(features_, dataset, training_items(config_, dataset),
                           watched(config_, Split::train, staging_, observer, stop))),
@@ -112,7 +112,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
   const int size = config_.clip.transform.crop;
   network_.output_shape({config_.train.batch, 3, config_.clip.sampler.frames, size, size});
   if (batches_per_epoch_ == 0)
-    throw UsageError(text("a batch is ", config_.train.batch, " clips, but only ", loader_->clips(),
+    throw UsageError(text("a batch has ", config_.train.batch, " clips, but only ", loader_->clips(),
                           " training clips can be read"),
                      "Use a smaller --batch.");
   std::vector<int> validation_items = dataset.of(Split::val);
@@ -123,8 +123,8 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
   network_.store().initialize(config_.train.seed);
   if (config_.train.patience > 0 && !validation_)
     throw UsageError(text("train.patience is ", config_.train.patience, ", but ", dataset.root.string(),
-                          " has no validation clips by which to tell whether the network still improves"),
-                     "Leave --patience out, or give the dataset a validation split.");
+                          " has no validation clips to show whether the network still improves"),
+                     "Omit --patience, or give the dataset a validation split.");
   if (config_.train.ema > 0) average_ = std::make_unique<WeightAverage>(network_.store(), config_.train.ema);
 }
 
@@ -132,14 +132,14 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   const CheckpointInfo& info = checkpoint.info();
   if (info.classes != dataset_.classes || info.dataset != fingerprint_)
     throw Error(
-        text("the clips of ", dataset_.root.string(), " are no longer those that the run began with (",
+        text("the clips in ", dataset_.root.string(), " have changed since the run began (",
              info.dataset.substr(0, info.dataset.find(',')), " then, ", dataset_.items.size(), " now)"),
-        "To go on, put the dataset back as it was; or begin a new run.");
+        "Restore the dataset to continue, or start a new run.");
   checkpoint.load_weights(network_.store());
   checkpoint.load_optimizer(network_.store(), optimizer_);
   state_ = info.state;
   if (average_) {
-    average_->start();  // the averages are in the weights' place
+    average_->start();  // the checkpoint has the averages under the weights' names
     checkpoint.load_training_weights(network_.store());
   }
 }
@@ -147,19 +147,19 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 TrainingResult Trainer::run() {
   if (features_ && backbone_digest(network_.store()) != features_->backbone)
     throw UsageError(
-        text(config_.finetune.features, " holds the features of another network, or of other weights of it"),
-        "Start from the weights that `laban features` was given: --weights.");
+        text(config_.finetune.features, " has features from a different network or different weights"),
+        "Start from the weights that were used for `laban features`: --weights.");
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
   if (!validation_)
-    observer_.on_note("There are no validation clips: accuracy is known for the training clips only.");
+    observer_.on_note("There are no validation clips, so only training accuracy is available.");
   record_data();
   for (const BatchSource* loader : {loader_.get(), validation_.get()})
     if (loader)
       for (const BadFile& bad : loader->bad_files()) observer_.on_note("left out: " + bad.reason);
   if (state_.step == 0) {
     if (average_) average_->start();
-    save(folder_.last());  // so that even the first epoch can be resumed
+    save(folder_.last());  // so that the run can be resumed even in the first epoch
   }
   if (state_.batch < batches_per_epoch_)
     loader_->start(state_.epoch, state_.batch, /*one_epoch=*/false);
@@ -183,7 +183,7 @@ TrainingResult Trainer::run() {
       if (stop_) return {true, state_};
     }
     if (!finish_epoch()) {
-      save(folder_.last());  // before validation, which is done anew
+      save(folder_.last());  // before validation, which a resumed run repeats
       return {true, state_};
     }
     if (stop_) break;
@@ -226,8 +226,8 @@ StepReport Trainer::train_step() {
             "Trainer: batches out of order");
     items.insert(items.end(), batch->items.begin(), batch->items.end());
     const Tensor pixels = enqueue(*batch, batches);
-    // The update follows at once, and refuses gradients that are not finite: so the device is waited for only
-    // when all of the step's work is on its way.
+    // The update follows immediately, and ignores gradients that are not finite; so the host waits for the
+    // device only when all of the step's work has been enqueued.
     if (i + 1 == batches) {
       optimizer_.step(report.lr);
       if (average_) average_->update(report.step);
@@ -256,7 +256,7 @@ StepReport Trainer::train_step() {
   return report;
 }
 
-/// The next batch in order, on its way into the backend's memory.
+/// The next batch in order; its upload to the backend's memory has started.
 std::shared_ptr<const Batch> Trainer::next_batch() {
   if (upcoming_) return std::move(upcoming_);
   auto batch = loader_->next();
@@ -264,18 +264,18 @@ std::shared_ptr<const Batch> Trainer::next_batch() {
   return batch;
 }
 
-/// Has the batch after the current one decoded and sent on its way, while the device computes.
+/// Decodes the batch after the current one and starts its upload, while the device computes.
 void Trainer::fetch_upcoming() {
   const bool last = state_.epoch + 1 == config_.train.epochs && state_.batch + 1 == batches_per_epoch_;
   if (last || stop_) return;
   try {
     upcoming_ = next_batch();
   } catch (const Canceled&) {
-    return;  // the step in hand is finished first
+    return;  // the current step is finished first
   }
 }
 
-/// Sends forward and backward of a batch on their way. Returns where its clips are.
+/// Enqueues forward and backward of a batch. Returns its clips.
 Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
   const LossSettings loss{config_.train.label_smoothing, 1.0 / (static_cast<double>(batch.labels.size()) *
                                                                 static_cast<double>(batches_of_step))};
@@ -291,7 +291,7 @@ Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
   return pixels;
 }
 
-/// Waits for the losses of the batch that enqueue() sent off.
+/// Waits for the losses of the batch passed to enqueue().
 void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct) {
   const auto n = batch.labels.size(), classes = dataset_.classes.size();
   losses_.resize(n);
@@ -304,14 +304,14 @@ void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& 
           network_.find_non_finite(pixels, config_.train.seed, static_cast<uint64_t>(state_.batches_run)),
           batch.items);
     loss_sum += losses_[i];
-    // Of a mixed clip, the class with the larger share counts.
+    // For a mixed clip, the class with the larger fraction counts.
     const LabelMix mix = mixer_.labels();
     const int32_t label = mix.empty() || mix.share[i] >= 0.5 ? batch.labels[i] : mix.other_labels[i];
     correct += top(std::span(logits_).subspan(i * classes, classes), 1).front() == label;
   }
 }
 
-/// Validation, the epoch's row and checkpoints; false where the stop flag broke off the validation.
+/// Validation, the epoch's row and checkpoints; false if the stop flag interrupted validation.
 bool Trainer::finish_epoch() {
   const auto start = Clock::now();
   EpochReport report;
@@ -326,7 +326,7 @@ bool Trainer::finish_epoch() {
     const Evaluation evaluation = summarize(*classified, dataset_, dataset_.classes);
     report.val_loss = evaluation.loss;
     report.val_accuracy = evaluation.accuracy;
-    // Few validation clips make ties likely; the smaller loss decides them.
+    // With few validation clips, ties are likely; the lower loss decides.
     report.best =
         std::pair(evaluation.accuracy, -evaluation.loss) > std::pair(state_.best_accuracy, -state_.best_loss);
     if (report.best) {
@@ -350,8 +350,8 @@ bool Trainer::finish_epoch() {
   state_.batch = 0;
   state_.loss_sum = 0;
   state_.clips = state_.correct = 0;
-  // The best first: were it second, a kill between the two would leave a last checkpoint that remembers a
-  // best result whose file was never written.
+  // The best first: otherwise, a kill between the two would leave a last checkpoint that refers to a best
+  // result whose file was never written.
   if (report.best) save(folder_.best());
   save(folder_.last());
   observer_.on_epoch(report);
@@ -364,8 +364,8 @@ void Trainer::save(const std::filesystem::path& path) {
                   {LABAN_VERSION, config_, dataset_.classes, state_, fingerprint_});
 }
 
-/// Backward runs from the last layer to the first, so the last parameter with a bad gradient is where it
-/// began.
+/// Backward runs from the last layer to the first, so the last parameter with a bad gradient is where the
+/// problem began.
 std::string Trainer::non_finite_gradient() {
   const ParameterStore& store = network_.store();
   const auto& parameters = store.list().parameters;

@@ -23,23 +23,23 @@
 
 namespace laban {
 
-/// Hears how a run goes. The library itself prints nothing.
+/// Is notified of a run's progress. The library itself prints nothing.
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
-  /// Before the first step: how many are behind (of a resumed run) and how many there will be in all.
+  /// Before the first step: the number of steps done (by a resumed run) and the total.
   virtual void on_start(int64_t /*steps_done*/, int64_t /*steps_total*/) {}
   virtual void on_step(const StepReport&) {}
-  /// Before on_start, where bad files are to be left out: how many of a split's files have been looked
-  /// through. From any thread, one call at a time.
+  /// Before on_start, if bad files are to be left out: how many of a split's files have been checked. From
+  /// any thread, one call at a time.
   virtual void on_check(const std::string& /*split*/, int64_t /*files_done*/, int64_t /*files_total*/) {}
   virtual void on_validation(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
   virtual void on_epoch(const EpochReport&) {}
-  /// Something the user should know: no validation clips, a file left out, ...
+  /// Information for the user: no validation clips, a file left out, ...
   virtual void on_note(const std::string& /*sentence*/) {}
 };
 
-/// The loss or a gradient became NaN or infinite. The weights are those before the step.
+/// The loss or a gradient became NaN or infinite. The weights are those from before the step.
 class TrainingDiverged : public Error {
  public:
   TrainingDiverged(int64_t step, std::string place, std::vector<std::string> files, const std::string& what);
@@ -59,23 +59,23 @@ struct TrainingResult {
   bool ended_early = false;  // out of patience
 };
 
-/// True where train.patience epochs have gone by since the best one, and there would be more to come. An
-/// epoch is better than another where its validation accuracy is higher, or equal with a smaller loss.
+/// True if train.patience epochs have passed since the best one, and there would be more to come. An epoch is
+/// better than another if its validation accuracy is higher, or equal with a lower loss.
 bool out_of_patience(const Config& config, const TrainingState& state);
 
 class Trainer {
  public:
-  /// Prepares a new run, its first weights drawn from the config's seed. `config` must be resolve()d and
-  /// `dataset` opened; `folder` must exist. Throws UsageError where the dataset is too small for the batch or
-  /// a clip too small for the model.
+  /// Prepares a new run, with weights initialized from the config's seed. `config` must be resolve()d and
+  /// `dataset` opened; `folder` must exist. Throws UsageError if the dataset is too small for the batch or a
+  /// clip too small for the model.
   Trainer(Backend& backend, Config config, const Dataset& dataset, RunFolder folder,
           TrainingObserver& observer, const std::atomic<bool>& stop);
 
-  /// Goes on from a checkpoint instead. Throws Error where the dataset is not the one that it was made with.
+  /// Continues from a checkpoint instead. Throws Error if it was made with a different dataset.
   void resume(const Checkpoint& checkpoint);
 
   /// Trains until the last epoch or until the stop flag is set, which ends the run after the current step.
-  /// Throws TrainingDiverged, and FileError for a clip that fails where the config says stop.
+  /// Throws TrainingDiverged, and FileError for a clip that fails if the policy is to stop.
   TrainingResult run();
 
   Network& network() { return network_; }
@@ -103,13 +103,13 @@ class Trainer {
   TrainingObserver& observer_;
   const std::atomic<bool>& stop_;
 
-  StagingMemory staging_;  // what batches are made in; goes after all of them
+  StagingMemory staging_;  // the memory of batches; outlives all of them
   Network network_;
   Optimizer optimizer_;
-  std::unique_ptr<WeightAverage> average_;  // none where the config wants none
-  std::optional<Features> features_;        // in place of clips, where the config says so
+  std::unique_ptr<WeightAverage> average_;  // null if not configured
+  std::optional<Features> features_;        // instead of clips, if configured
   std::unique_ptr<BatchSource> loader_;
-  std::unique_ptr<BatchSource> validation_;  // none where there are no validation clips
+  std::unique_ptr<BatchSource> validation_;  // null if there are no validation clips
   ClipBuffer buffer_;
   ClipMixer mixer_;
   std::string fingerprint_;

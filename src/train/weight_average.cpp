@@ -39,7 +39,7 @@ void WeightAverage::update(int64_t t) {
     store_.backend().run(MovingAverage{statistics_, store_.statistics(), decay}, {});
 }
 
-/// By way of the host: once an epoch, and on every backend alike.
+/// Goes through the host: it happens once per epoch, and works on every backend.
 void WeightAverage::exchange() {
   Backend& backend = store_.backend();
   for (const auto& [mine, theirs] :

@@ -1,5 +1,5 @@
 // An exponential moving average of a network's weights and running statistics: it usually classifies better
-// than the last weights do, because it does not follow the noise of single steps.
+// than the last weights, because it averages out the noise of single steps.
 #pragma once
 
 #include <memory>
@@ -10,19 +10,19 @@ namespace laban {
 
 class WeightAverage {
  public:
-  /// `decay` in (0, 1): of late updates; math/moving_average.h has the formula. Call start() next.
+  /// `decay` in (0, 1), reached after some updates; math/moving_average.h has the formula. Call start() next.
   WeightAverage(ParameterStore& store, double decay);
 
-  /// Begins anew with the weights and statistics as they are.
+  /// Restarts from the current weights and statistics.
   void start();
   /// Update `t` = 1, 2, ..., after the optimizer's t-th step.
   void update(int64_t t);
 
-  /// Laid out as the store's weights and statistics.
+  /// Laid out like the store's weights and statistics.
   Tensor weights() const { return weights_; }
   Tensor statistics() const { return statistics_; }
 
-  /// As long as it lives, the network computes with the averages; what it learned waits here.
+  /// While it exists, the network computes with the averages; the raw weights are kept here.
   class InUse {
    public:
     explicit InUse(WeightAverage& average) : average_(average) { average_.exchange(); }

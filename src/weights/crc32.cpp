@@ -5,8 +5,8 @@
 namespace laban {
 namespace {
 
-/// table[k][b]: the remainder of byte b followed by k zero bytes. Eight of them let eight bytes be taken at a
-/// time ("slicing by 8"): a file of weights is hundreds of megabytes.
+/// table[k][b]: the remainder of byte b followed by k zero bytes. With eight tables, eight bytes are
+/// processed at a time ("slicing by 8"): weight files have hundreds of megabytes.
 constexpr auto kTables = [] {
   std::array<std::array<uint32_t, 256>, 8> tables{};
   for (uint32_t byte = 0; byte < 256; ++byte) {

@@ -1,4 +1,4 @@
-// CRC-32 as zip files use it (polynomial 0xEDB88320, reflected).
+// CRC-32 as used in zip files (polynomial 0xEDB88320, reflected).
 #pragma once
 
 #include <cstddef>

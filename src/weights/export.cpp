@@ -18,10 +18,10 @@ std::vector<ExportedTensor> export_state(Network& network, ElementType type, Key
   const auto add = [&](const std::string& name, std::vector<int64_t> shape,
                        const std::vector<double>& values) {
     if (const auto at = first_overflow(type, values))
-      throw Error(text("tensor '", name, "' holds ", values[*at], ", which ", name_of(type),
-                       " cannot: it would become infinite"),
-                  type == ElementType::f16 ? "Write it with --dtype bf16 or f32, which reach further."
-                                           : "Write it with --dtype f64, which reaches further.");
+      throw Error(text("tensor '", name, "' contains ", values[*at], ", which is out of range for ",
+                       name_of(type), ": it would become infinite"),
+                  type == ElementType::f16 ? "Use --dtype bf16 or f32, which have a larger range."
+                                           : "Use --dtype f64, which has a larger range.");
     state.push_back({from_own_key(name, style), type, std::move(shape),
                      std::vector<std::byte>(values.size() * size_of(type))});
     encode(type, values, state.back().bytes.data());
@@ -29,7 +29,7 @@ std::vector<ExportedTensor> export_state(Network& network, ElementType type, Key
   constexpr std::string_view bias = ".bias";
   for (const Parameter* p : store.list().parameters) {
     add(p->name, torch_shape(*p), store.read(store.weights(), *p));
-    // PyTorch lists a batch norm's buffers behind its parameters, the last of which is the bias.
+    // PyTorch lists a batch norm's buffers after its parameters, the last of which is the bias.
     if (!p->name.ends_with(bias)) continue;
     const std::string layer = p->name.substr(0, p->name.size() - bias.size());
     for (const char* buffer : {".running_mean", ".running_var"})

@@ -1,4 +1,4 @@
-// From a network into files of weights that other programs load.
+// Writes a network's weights to files that other programs load.
 #pragma once
 
 #include <cstddef>
@@ -22,20 +22,20 @@ struct ExportedTensor {
   std::vector<std::byte> bytes;
 };
 
-/// Everything that a strict load_state_dict wants, in the order of PyTorch's state_dict(): parameters,
-/// running statistics and num_batches_tracked (I64). `type`: of the floating-point tensors. Throws Error
-/// where a value is beyond what `type` holds.
+/// Everything that a strict load_state_dict expects, in the order of PyTorch's state_dict(): parameters,
+/// running statistics and num_batches_tracked (I64). `type` is that of the floating-point tensors. Throws
+/// Error if a value is out of range for `type`.
 std::vector<ExportedTensor> export_state(Network& network, ElementType type, KeyStyle style);
 
-/// A safetensors file with a checksum. Throws FileError where it cannot be written.
+/// Writes a safetensors file with a checksum. Throws FileError if it cannot be written.
 void write_safetensors_state(const std::filesystem::path& path, std::span<const ExportedTensor> state,
                              const std::map<std::string, std::string>& metadata);
-/// What torch.save(OrderedDict(state), path) writes, in the zip format of PyTorch 1.6 and later. Throws as
-/// ZipWriter does.
+/// Writes what torch.save(OrderedDict(state), path) writes, in the zip format of PyTorch 1.6 and later.
+/// Throws like ZipWriter.
 void write_torch_file(const std::filesystem::path& path, std::span<const ExportedTensor> state);
-/// The network in evaluation as an ONNX model of opset 17, in f32: input `clips` (N, 3, T, H, W; all but the
-/// 3 free), output `logits` (N, classes). `metadata` becomes its metadata_props. Throws FileError where it
-/// cannot be written, Error where it would be larger than the format's 2 GiB.
+/// Writes the network in evaluation mode as an ONNX model with opset 17, in f32: input `clips` (N, 3, T, H,
+/// W; all dynamic except the 3), output `logits` (N, classes). `metadata` becomes its metadata_props. Throws
+/// FileError if it cannot be written, Error if it would exceed the format's 2 GiB.
 void write_onnx(const std::filesystem::path& path, Network& network,
                 const std::map<std::string, std::string>& metadata);
 

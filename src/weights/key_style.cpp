@@ -8,9 +8,10 @@ namespace laban {
 namespace {
 
 constexpr std::array<std::string_view, 2> kWrappers{"module.", "_orig_mod."};
-constexpr const char* kAverages = "n_averaged";  // PyTorch's AveragedModel counts beside its "module."
+constexpr const char* kAverages =
+    "n_averaged";  // a counter that PyTorch's AveragedModel stores next to "module."
 
-/// "layer3.11." -> 9 characters, 0 where the name does not begin so.
+/// The length of a prefix such as "layer3.11." without the last dot; 0 if there is none.
 size_t block_prefix(std::string_view name) {
   constexpr std::string_view layer = "layer";
   if (!name.starts_with(layer)) return 0;
@@ -24,7 +25,7 @@ size_t block_prefix(std::string_view name) {
   return at;
 }
 
-/// Replaces `from` at the beginning of `text` and returns true, or does nothing.
+/// Replaces the prefix `from` of `text` and returns true, or does nothing.
 bool replace_front(std::string& text, std::string_view from, std::string_view to) {
   if (!text.starts_with(from)) return false;
   text.replace(0, from.size(), to);

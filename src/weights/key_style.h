@@ -1,4 +1,4 @@
-// Who calls the same tensor what.
+// The naming schemes of different programs.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace laban {
 
-/// laban's names are those of torchvision's VideoResNet, which VMZ's PyTorch weights have as well. Hara et
-/// al. name the same tensors differently:
+/// laban uses the names of torchvision's VideoResNet, as do VMZ's PyTorch weights. Hara et al. name the same
+/// tensors differently:
 ///
 ///   torchvision                     Hara
 ///   stem.0, stem.1                  conv1, bn1
@@ -21,15 +21,15 @@ enum class KeyStyle { torchvision, hara };
 
 /// From the names of the tensors.
 KeyStyle key_style_of(const StateDict& state);
-/// What the program of a model's authors expects.
+/// The naming scheme expected by the program of a model's authors.
 KeyStyle public_key_style(const ModelSpec& spec);
 
-/// A name in laban's own style, and back; names that the style does not know stay as they are.
+/// Converts a name to laban's own style, and back; names unknown to the style are unchanged.
 std::string to_own_key(std::string_view name, KeyStyle style);
 std::string from_own_key(std::string_view name, KeyStyle style);
 
-/// The tensors under laban's own names: prefixes that wrappers put in front of every name ("module." of
-/// DataParallel, "_orig_mod." of torch.compile) are taken off, and other styles translated.
+/// The tensors under laban's own names: prefixes that wrappers add to every name ("module." from
+/// DataParallel, "_orig_mod." from torch.compile) are removed, and other styles are translated.
 StateDict with_own_keys(const StateDict& state);
 
 }  // namespace laban

@@ -42,7 +42,8 @@ struct Mismatch {
     if (!missing.empty()) all += text("\n  missing in the file (", missing.size(), "):", list_of(missing));
     if (!unexpected.empty())
       all += text("\n  in the file, but not in the model (", unexpected.size(), "):", list_of(unexpected));
-    if (!misshapen.empty()) all += text("\n  of another shape (", misshapen.size(), "):", list_of(misshapen));
+    if (!misshapen.empty())
+      all += text("\n  of a different shape (", misshapen.size(), "):", list_of(misshapen));
     return all;
   }
 };
@@ -71,7 +72,7 @@ std::optional<int64_t> head_classes(const StateDict& state) {
   return head->second.shape[0];
 }
 
-/// The last layer reads as many features, but tells apart another number of classes; or there is none.
+/// Whether the last layer has the same inputs, but a different number of classes; or is missing.
 bool head_differs(const StateDict& state, const std::map<std::string, std::vector<int64_t>>& wanted) {
   const auto weight = state.tensors().find("fc.weight"), bias = state.tensors().find("fc.bias");
   if (weight == state.tensors().end() && bias == state.tensors().end()) return true;
@@ -88,7 +89,7 @@ std::string advice(const StateDict& state) {
   return "The file fits: " + join(models, "; or ") + ".";
 }
 
-/// Whether the network keeps its own last layer; throws where the rest, or all of it, does not fit.
+/// Whether the network keeps its own last layer; throws if the rest, or everything, does not fit.
 bool checked_own_head(const StateDict& state, const std::map<std::string, std::vector<int64_t>>& wanted,
                       const ModelSpec& spec, HeadPolicy policy) {
   const bool own_head = policy == HeadPolicy::keep_own && head_differs(state, wanted);
@@ -105,19 +106,19 @@ std::vector<double> finite_values(const StateDict& state, const std::string& nam
   if (const ElementType type = state.tensors().at(name).type; !is_floating(type))
     throw FileError(
         state.path().string(),
-        text("tensor '", name, "' is ", name_of(type), ", but weights are floating-point numbers"),
-        "Quantized weights must be turned back into F32 by the program that made them.");
+        text("tensor '", name, "' is ", name_of(type), ", but weights must be floating-point numbers"),
+        "Quantized weights must be converted back to F32 by the program that made them.");
   std::vector<double> values = state.values(name);
-  // As f32, which is what networks compute in: a weight beyond its range is as bad.
+  // Checked as f32, in which networks compute: a weight out of its range is just as bad.
   const auto bad =
       std::ranges::count_if(values, [](double v) { return !std::isfinite(static_cast<float>(v)); });
   if (bad > 0)
     throw FileError(
         state.path().string(),
-        text("tensor '", name, "' holds NaN or infinite values (", bad, " of ", values.size(), ")"),
-        "A network with them answers nothing; take weights from before they appeared.");
+        text("tensor '", name, "' contains NaN or infinite values (", bad, " of ", values.size(), ")"),
+        "A network cannot work with these; use weights from before they appeared.");
   if (name.ends_with(".running_var") && std::ranges::any_of(values, [](double v) { return v < 0; }))
-    throw FileError(state.path().string(), text("tensor '", name, "' holds a negative variance"));
+    throw FileError(state.path().string(), text("tensor '", name, "' contains a negative variance"));
   return values;
 }
 
@@ -156,8 +157,8 @@ int64_t classes_of(const StateDict& state) {
   const auto classes = head_classes(with_own_keys(state));
   if (!classes || *classes < 1)
     throw FileError(state.path().string(),
-                    "holds no last layer (fc.weight), so its number of classes is not known",
-                    "Is it a state dict of one of laban's models?");
+                    "has no last layer (fc.weight), so its number of classes is unknown",
+                    "Check that it is a state dict of one of laban's models.");
   return *classes;
 }
 
@@ -180,7 +181,7 @@ LoadedWeights load_weights(Network& network, const StateDict& file, HeadPolicy p
   loaded.file_classes = head_classes(state);
   loaded.own_head = checked_own_head(state, wanted, network.spec(), policy);
 
-  // All of it is read before any of it is written: a file that fails half-way leaves the network as it was.
+  // Everything is read before anything is written: a file that fails halfway leaves the network unchanged.
   const auto is_own = [&](const std::string& name) { return loaded.own_head && name.starts_with(kHead); };
   std::map<std::string, std::vector<double>> values;
   for (const auto& [name, shape] : wanted)

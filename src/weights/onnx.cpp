@@ -1,6 +1,6 @@
 // ONNX: the network's trace as a graph of the format's operators. A file is one protobuf message; the dozen
-// fields that are needed are written with protobuf.h, by their numbers in onnx.proto, so that neither a copy
-// of that file nor protobuf's compiler and library are.
+// fields that are needed are written with protobuf.h, by their numbers in onnx.proto, so neither a copy of
+// that file nor protobuf's compiler and library is required.
 #include <limits>
 
 #include "core/error.h"
@@ -37,7 +37,7 @@ Message initializer(const std::string& name, int64_t type, const std::vector<int
   return tensor.number(2, type).bytes(8, name).bytes(9, data);
 }
 
-/// An input or output. A dimension is a number, or a name where it is free.
+/// An input or output. A dimension is a number, or a name if it is dynamic.
 struct Dimension {
   int64_t size = 0;
   std::string name = {};
@@ -135,7 +135,7 @@ class GraphWriter {
     return name;
   }
 
-  /// Every stride-th element, then zeros behind the channels that there are.
+  /// Every stride-th element, then zeros in the additional channels.
   void write_subsample(const GraphNode& node, const std::string& input, const std::string& output) {
     const auto& stride = node.window.stride;
     const std::string name = node.name, taken = output + ".taken";
@@ -161,13 +161,14 @@ void write_onnx(const std::filesystem::path& path, Network& network,
   for (size_t i = 0; i < graph.size(); ++i) writer.write(i);
   size_t bytes = 0;
   for (const ExportedTensor& t : export_state(network, ElementType::f32, KeyStyle::torchvision)) {
-    if (t.type != ElementType::f32) continue;  // a count, which no operator reads
+    if (t.type != ElementType::f32) continue;  // a count, which no operator uses
     const std::string_view data(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
     writer.add_initializer(initializer(t.name, kFloat, t.shape, data));
     bytes += data.size();
   }
   if (bytes > std::numeric_limits<int32_t>::max())
-    throw Error(text(network.spec().name, " takes ", bytes, " bytes, more than the 2 GiB of an ONNX file"));
+    throw Error(
+        text(network.spec().name, " needs ", bytes, " bytes, more than the 2 GiB limit of ONNX files"));
 
   Message model;
   model.number(1, kIrVersion).bytes(2, "laban");

@@ -1,5 +1,5 @@
 // Just enough of protobuf's wire format to write messages. Each field is a key, (number << 3) | wire type,
-// and a value: a varint (7 bits a byte, the lowest first), 4 bytes, or a length and so many bytes.
+// and a value: a varint (7 bits per byte, lowest first), 4 bytes, or a length followed by that many bytes.
 #pragma once
 
 #include <cstdint>

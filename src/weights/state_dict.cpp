@@ -35,7 +35,7 @@ StateDict::StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors
     : file_(std::move(file)), tensors_(std::move(tensors)), metadata_(std::move(metadata)) {
   for (const auto& [name, tensor] : tensors_)
     if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
-      throw FileError(file_.path.string(), "holds a tensor whose name has control characters");
+      throw FileError(file_.path.string(), "contains a tensor whose name has control characters");
 }
 
 StateDict StateDict::read(const std::filesystem::path& path) { return read(map_file(path)); }
@@ -54,7 +54,7 @@ std::vector<double> StateDict::values(const std::string& name) const {
   const StoredTensor& tensor = tensors_.at(name);
   if (!is_readable(tensor.type))
     throw FileError(path().string(),
-                    text("tensor '", name, "' is ", name_of(tensor.type), ", which laban does not read"));
+                    text("tensor '", name, "' is ", name_of(tensor.type), ", which is not supported"));
   const size_t size = size_of(tensor.type);
   size_t count = 1;
   for (const int64_t extent : tensor.shape) count *= static_cast<size_t>(extent);
@@ -64,7 +64,7 @@ std::vector<double> StateDict::values(const std::string& name) const {
     decode(tensor.type, tensor.first, values);
     return values;
   }
-  // Counts through the indices, the last one fastest, like an odometer.
+  // Iterates over the indices like an odometer, the last one fastest.
   std::vector<int64_t> index(tensor.shape.size(), 0);
   const std::byte* at = tensor.first;
   for (double& value : values) {

@@ -1,4 +1,4 @@
-// Named tensors out of a file of weights, whatever its format.
+// Named tensors from a weight file of any format.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,24 @@
 
 namespace laban {
 
-/// A tensor where it lies in the mapped file. All its elements are within the file, and (where none is 0) its
-/// extents multiply to no more than the file could hold, a little number aside (torch_file.cpp).
+/// A tensor in the mapped file. All its elements are within the file, and (if none is 0) the product of its
+/// extents is no larger than the file could hold, or is small (torch_file.cpp).
 struct StoredTensor {
   ElementType type = ElementType::f32;
   std::vector<int64_t> shape;        // empty: a scalar
   std::vector<int64_t> strides;      // elements, as many as `shape`; never negative
-  const std::byte* first = nullptr;  // element; null where there is none
+  const std::byte* first = nullptr;  // element; null if there is none
 };
 
 class StateDict {
  public:
-  /// `file` keeps what the tensors point to.
-  /// Throws FileError where a name has control characters: names end up on terminals.
+  /// `file` keeps the tensors' data alive. Throws FileError if a name has control characters, as names are
+  /// printed on terminals.
   StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors,
             std::map<std::string, std::string> metadata = {});
 
-  /// Reads a safetensors file (a checkpoint of laban as well, whose optimizer's state is left out) or what
-  /// torch.save wrote; the contents decide which, not the name. Throws FileError for anything else.
+  /// Reads a safetensors file (including laban's checkpoints, ignoring the optimizer state) or a torch.save
+  /// file; the format is detected from the contents, not the name. Throws FileError for anything else.
   static StateDict read(const std::filesystem::path& path);
   static StateDict read(FileBytes file);
 
@@ -38,10 +38,11 @@ class StateDict {
   /// Of safetensors files.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  /// All elements of a tensor in row-major order, widened. Throws FileError where its type cannot be read.
+  /// All elements of a tensor in row-major order, widened to double. Throws FileError if its type is not
+  /// supported.
   std::vector<double> values(const std::string& name) const;
 
-  /// The same tensors but for one, which need not be there.
+  /// The same tensors without one, which need not exist.
   StateDict without(const std::string& name) const;
   /// The same tensors under other names. `rename` must not map two names to one.
   template <class Rename>

@@ -27,8 +27,8 @@ bool begins_with(Bytes bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
 }
 
-/// How many bytes the first pickle of an old file takes: the number 0x1950a86a20f9469cfc6c. 0 where the file
-/// begins otherwise.
+/// The size of an old file's first pickle, which contains the number 0x1950a86a20f9469cfc6c. 0 if the file
+/// begins differently.
 size_t old_magic(Bytes bytes) {
   constexpr std::string_view number{"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 13};
   constexpr size_t protocol = 2, frame = 9;  // bytes of opcode and operand; frames from protocol 4 on
@@ -37,7 +37,7 @@ size_t old_magic(Bytes bytes) {
       return begin + number.size();
   return 0;
 }
-/// The same number as protocols 0 and 1 write it.
+/// The same number as written by protocols 0 and 1.
 constexpr std::string_view kTextMagic = "L119547037146038801333356L\n.";
 
 bool is_tar(Bytes bytes) { return bytes.size() > 262 && begins_with(bytes.subspan(257), "ustar"); }
@@ -45,19 +45,19 @@ bool is_tar(Bytes bytes) { return bytes.size() > 262 && begins_with(bytes.subspa
 /// The bytes of the storages, by key.
 using Storages = std::map<std::string, Bytes, std::less<>>;
 
-/// How many elements a tensor may have: as many as the file could hold of its type, and in small files still
-/// these. A tensor that is stored plainly never has more, but one whose strides are 0 takes no room in the
-/// file, however large it is; whoever reads it must not need much more memory than the file's own size.
+/// A tensor may have as many elements as would fit in the file, and always at least this many. An ordinary
+/// tensor never has more, but one with strides of 0 takes no space in the file, however large it is; reading
+/// it must not need much more memory than the file's size.
 constexpr int64_t kAlwaysAllowed = 65536;
 
-/// Where the tensor lies in its storage's bytes; throws where it reaches beyond them.
+/// Locates the tensor in its storage; throws if it extends beyond it.
 StoredTensor stored(const TensorView& view, const Storages& storages, const FileBytes& file,
                     const std::string& name) {
   const auto fail = [&](const std::string& what) {
     throw FileError(file.path.string(), text("tensor '", name, "' ", what));
   };
   const auto found = storages.find(view.storage.key);
-  if (found == storages.end()) fail(text("lies in the storage '", view.storage.key, "', which is missing"));
+  if (found == storages.end()) fail(text("is in the storage '", view.storage.key, "', which is missing"));
   const Bytes bytes = found->second;
   const auto held = static_cast<int64_t>(bytes.size() / size_of(view.storage.type));
   if (view.shape.size() != view.strides.size())
@@ -79,7 +79,7 @@ StoredTensor stored(const TensorView& view, const Storages& storages, const File
   }
   if (bad) fail("has an impossible shape, offset or stride");
   if (empty) return tensor;
-  if (last >= held) fail(text("reaches to element ", last, " of its storage, which has ", held));
+  if (last >= held) fail(text("extends to element ", last, " of its storage, which has ", held));
   if (count > kAlwaysAllowed && static_cast<uint64_t>(count) > file.bytes.size() / size_of(tensor.type))
     fail(text("has ", count, " elements, more than the file could hold"));
   tensor.first = bytes.data() + static_cast<size_t>(first) * size_of(tensor.type);
@@ -91,13 +91,13 @@ class Finder {
  public:
   Finder(const Heap& heap, const FileBytes& file) : heap_(heap), file_(file) {}
 
-  /// The tensors by name; other values beside them (an epoch, say) are left out.
+  /// The tensors by name; other values (such as an epoch) are ignored.
   std::map<std::string, const TensorView*> find(Ref saved) const {
     const Dict* dict = heap_.get<Dict>(saved);
-    if (heap_.get<TensorView>(saved)) fail("holds a single tensor, not a state dict");
-    if (!dict) fail("holds no dictionary of tensors");
-    // A checkpoint may have tensors of its own beside the state dict (a best accuracy, a random state), so
-    // those say nothing before its usual places have been looked into.
+    if (heap_.get<TensorView>(saved)) fail("contains a single tensor, not a state dict");
+    if (!dict) fail("contains no dictionary of tensors");
+    // A checkpoint may have other tensors next to the state dict (a best accuracy, a random state), so look
+    // in the usual places first.
     const Dict* inner = nullptr;
     for (const char* key : {"state_dict", "model_state_dict", "model"})
       if (Ref value = 0; !inner && heap_.find(*dict, key, value)) {
@@ -106,8 +106,8 @@ class Finder {
       }
     if (!inner && !has_tensors(*dict))
       fail(
-          text("holds no state dict, neither itself nor as 'state_dict', 'model_state_dict' or 'model'; it "
-               "has: ",
+          text("contains no state dict, neither directly nor as 'state_dict', 'model_state_dict' or 'model'; "
+               "it has: ",
                keys(*dict)));
     if (inner) dict = inner;
     std::map<std::string, const TensorView*> tensors;
@@ -115,7 +115,7 @@ class Finder {
       const Text* name = heap_.get<Text>(key);
       const TensorView* tensor = heap_.get<TensorView>(value);
       if (name && tensor && !tensors.emplace(name->value, tensor).second)
-        fail(text("holds two tensors called '", name->value, "'"));
+        fail(text("contains two tensors named '", name->value, "'"));
     }
     return tensors;
   }
@@ -158,8 +158,7 @@ StateDict read_zip(FileBytes file) {
       root = name.substr(0, name.size() - 8);
   const ZipReader::Entry* program = root.empty() ? nullptr : zip.find(root + "data.pkl");
   if (!program)
-    throw FileError(file.path.string(),
-                    "is a zip file, but not one that torch.save wrote: it has no data.pkl");
+    throw FileError(file.path.string(), "is a zip file, but not from torch.save: it has no data.pkl");
   if (zip.find(root + "constants.pkl"))
     throw FileError(file.path.string(), "is a TorchScript program, not a state dict",
                     "With Python: torch.save(torch.jit.load(\"it.pt\").state_dict(), \"weights.pt\").");
@@ -167,7 +166,7 @@ StateDict read_zip(FileBytes file) {
   if (const auto* order = zip.find(root + "byteorder")) {
     zip.verify(root + "byteorder", *order);
     if (!begins_with(order->bytes, "little"))
-      throw FileError(file.path.string(), "was written on a big-endian machine, which laban does not read");
+      throw FileError(file.path.string(), "was written on a big-endian machine, which is not supported");
   }
 
   Heap heap;
@@ -183,7 +182,7 @@ StateDict read_zip(FileBytes file) {
   return assemble(std::move(file), heap, saved, storages);
 }
 
-/// Types of the storages that a heap mentions, by key.
+/// The types of a heap's storages, by key.
 std::map<std::string_view, ElementType> storage_types(const Heap& heap) {
   std::map<std::string_view, ElementType> types;
   for (Ref ref = 0; ref < heap.size(); ++ref)
@@ -199,13 +198,13 @@ StateDict read_old(FileBytes file) {
   Heap heap;
   const Ref version = pickle::load(rest, heap, file.path);
   if (const auto* number = heap.get<int64_t>(version); !number || *number != 1001)
-    fail("was saved in a version of PyTorch's old format that laban does not know", kSaveAnew);
+    fail("was saved in an unknown version of PyTorch's old format", kSaveAnew);
   const Ref machine = pickle::load(rest, heap, file.path);
   Ref little = 0;
   const Dict* facts = heap.get<Dict>(machine);
   if (facts && heap.find(*facts, "little_endian", little) && heap.get<bool>(little) &&
       !*heap.get<bool>(little))
-    fail("was written on a big-endian machine, which laban does not read");
+    fail("was written on a big-endian machine, which is not supported");
   const Ref saved = pickle::load(rest, heap, file.path);
   const Ref keys = pickle::load(rest, heap, file.path);
   const List* list = heap.get<List>(keys);
@@ -216,7 +215,7 @@ StateDict read_old(FileBytes file) {
   for (const Ref ref : list->items) {
     const Text* key = heap.get<Text>(ref);
     const auto type = key ? types.find(key->value) : types.end();
-    if (type == types.end()) fail("is damaged: its list of storages names one that no tensor uses");
+    if (type == types.end()) fail("is damaged: its list of storages contains one that no tensor uses");
     uint64_t elements = 0;
     if (rest.size() < sizeof(elements)) fail("is truncated: a storage is missing");
     std::memcpy(&elements, rest.data(), sizeof(elements));
@@ -225,11 +224,11 @@ StateDict read_old(FileBytes file) {
     if (elements > rest.size() / size)
       fail(text("is truncated: a storage of ", elements, " elements should follow, but only ", rest.size(),
                 " bytes do"),
-           "Copy it anew from where it came from.");
+           "Download or copy it again.");
     storages[std::string(key->value)] = rest.first(elements * size);
     rest = rest.subspan(elements * size);
   }
-  if (!rest.empty()) fail(text("is damaged: ", rest.size(), " bytes follow behind its last storage"));
+  if (!rest.empty()) fail(text("is damaged: ", rest.size(), " bytes follow its last storage"));
   return assemble(std::move(file), heap, saved, storages);
 }
 
@@ -237,7 +236,7 @@ StateDict read_old(FileBytes file) {
 
 bool is_torch_file(const FileBytes& file) {
   // 0x80 begins any pickle from protocol 2 on. As the length of a safetensors header it would be odd, but
-  // possible; then a '{' stands at byte 8.
+  // possible; then there is a '{' at byte 8.
   const Bytes bytes = file.bytes;
   const bool is_pickle = begins_with(bytes, "\x80") && !(bytes.size() > 8 && bytes[8] == std::byte{'{'});
   return ZipReader::recognizes(bytes) || is_pickle || is_tar(bytes) || begins_with(bytes, kTextMagic);
@@ -247,14 +246,13 @@ StateDict read_torch_file(FileBytes file) {
   if (ZipReader::recognizes(file.bytes)) return read_zip(std::move(file));
   if (is_tar(file.bytes))
     throw FileError(file.path.string(),
-                    "was saved by a very old PyTorch, as a tar archive, which laban does not read",
-                    kSaveAnew);
+                    "was saved by a very old PyTorch, as a tar archive, which is not supported", kSaveAnew);
   if (begins_with(file.bytes, kTextMagic))
-    throw FileError(file.path.string(), "was saved with pickle protocol 0 or 1, which laban does not read",
+    throw FileError(file.path.string(), "was saved with pickle protocol 0 or 1, which is not supported",
                     kSaveAnew);
   if (old_magic(file.bytes) > 0) return read_old(std::move(file));
-  throw FileError(file.path.string(), "is a Python pickle, but not one that torch.save wrote",
-                  "laban reads what torch.save(model.state_dict(), ...) writes, and safetensors files.");
+  throw FileError(file.path.string(), "is a Python pickle, but not from torch.save",
+                  "laban reads files from torch.save(model.state_dict(), ...), and safetensors files.");
 }
 
 }  // namespace laban

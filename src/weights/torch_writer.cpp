@@ -8,8 +8,7 @@
 namespace laban {
 namespace {
 
-/// Writes protocol 2, the one that torch.save uses. Nothing is put into the memo: nothing occurs twice but
-/// short names.
+/// Writes protocol 2, as torch.save does. The memo is not used: only short names occur more than once.
 class PickleWriter {
  public:
   PickleWriter() { out_ = "\x80\x02"; }
@@ -94,7 +93,7 @@ void write_tensor(PickleWriter& pickle, const ExportedTensor& tensor, const std:
   pickle.text("cpu");
   pickle.whole(static_cast<int64_t>(tensor.bytes.size() / size_of(tensor.type)));
   pickle.op('t');
-  pickle.op('Q');  // the tuple is a persistent id: the storage itself lies elsewhere in the zip file
+  pickle.op('Q');  // the tuple is a persistent id: the storage itself is elsewhere in the zip file
   pickle.whole(0);
   pickle.tuple(tensor.shape);
   pickle.tuple(contiguous_strides(tensor.shape));

@@ -30,7 +30,7 @@ void append(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
-/// Takes a 64-bit number out of an entry's extra fields, where the 32-bit one says that it is there.
+/// Reads a 64-bit number from an entry's extra fields if the 32-bit one refers to it.
 class Zip64Fields {
  public:
   explicit Zip64Fields(std::span<const std::byte> extra) {
@@ -65,7 +65,7 @@ ZipReader::ZipReader(FileBytes file) : file_(std::move(file)) {
   const std::span<const std::byte> bytes = file_.bytes;
   const auto damaged = [&](const std::string& what) {
     throw FileError(file_.path.string(), "is a truncated or damaged zip file: " + what,
-                    "Copy it anew from where it came from.");
+                    "Download or copy it again.");
   };
   if (bytes.size() < kEndBytes) damaged("it has no directory");
   const size_t last = bytes.size() - kEndBytes;
@@ -85,7 +85,7 @@ ZipReader::ZipReader(FileBytes file) : file_(std::move(file)) {
   if (end >= kEnd64LocatorBytes && number_at<uint32_t>(bytes, end - kEnd64LocatorBytes) == kEnd64Locator) {
     const auto at = number_at<uint64_t>(bytes, end - kEnd64LocatorBytes + 8);
     if (at > bytes.size() || bytes.size() - at < kEnd64Bytes || number_at<uint32_t>(bytes, at) != kEnd64)
-      damaged("its 64-bit directory is not where it should be");
+      damaged("its 64-bit directory is not at the expected position");
     count = number_at<uint64_t>(bytes, at + 32);
     size = number_at<uint64_t>(bytes, at + 40);
     begin = number_at<uint64_t>(bytes, at + 48);
@@ -123,12 +123,12 @@ void ZipReader::read_directory(uint64_t begin, uint64_t size, uint64_t count) {
         !wide.resolve(number_at<uint32_t>(directory, at + 42), local))
       damaged("lacks its 64-bit sizes");
     if (method == 0 && packed != unpacked) damaged("has two sizes");
-    // What an entry takes ends before the directory begins.
+    // Entries end before the directory begins.
     if (local > begin || begin - local < kLocalBytes || number_at<uint32_t>(bytes, local) != kLocal)
       damaged("is not where the directory says");
     const uint64_t data =
         local + kLocalBytes + number_at<uint16_t>(bytes, local + 26) + number_at<uint16_t>(bytes, local + 28);
-    if (data > begin || begin - data < packed) damaged("reaches beyond the file's data");
+    if (data > begin || begin - data < packed) damaged("extends beyond the file's data");
     const Entry entry{bytes.subspan(data, packed), number_at<uint32_t>(directory, at + 16), method != 0};
     if (!entries_.emplace(std::move(name), entry).second)
       fail(text("is a damaged zip file: two entries have the same name, number ", i + 1, " again"));
@@ -143,13 +143,13 @@ const ZipReader::Entry* ZipReader::find(std::string_view name) const {
 
 void ZipReader::verify(const std::string& name, const Entry& entry) const {
   if (entry.compressed)
-    throw FileError(
-        file_.path.string(), text("has a compressed entry ('", name, "'), where torch.save compresses none"),
-        "Unpack it and pack it again without compression (zip -0), or save it anew with torch.save.");
+    throw FileError(file_.path.string(),
+                    text("has a compressed entry ('", name, "'), but torch.save does not compress"),
+                    "Repack it without compression (zip -0), or save it again with torch.save.");
   if (crc32(entry.bytes) != entry.crc)
     throw FileError(file_.path.string(),
-                    text("is damaged: the bytes of entry '", name, "' do not have its checksum"),
-                    "Copy it anew from where it came from.");
+                    text("is damaged: the checksum of entry '", name, "' does not match"),
+                    "Download or copy it again.");
 }
 
 void ZipWriter::add(const std::string& name, std::span<const std::byte> bytes) {
@@ -158,12 +158,12 @@ void ZipWriter::add(const std::string& name, std::span<const std::byte> bytes) {
   const size_t padding = (kAlignment - (start + header) % kAlignment) % kAlignment;
   if (bytes.size() >= kIn64 || start + header + padding + bytes.size() >= kIn64 ||
       count_ == std::numeric_limits<uint16_t>::max())
-    throw Error("the weights take more than 4 GiB, which a .pt file written by laban cannot hold",
+    throw Error("the weights need more than 4 GiB, the limit of .pt files written by laban",
                 "Write a .safetensors file instead.");
   const auto size = static_cast<uint32_t>(bytes.size());
   const uint32_t crc = crc32(bytes);
 
-  // What the local header and the directory have in common, from "version needed" to the name's length.
+  // Common to the local header and the directory, from "version needed" to the name's length.
   std::string common;
   append<uint16_t>(common, 20);      // version 2.0
   append<uint16_t>(common, 0x0800);  // names are UTF-8

@@ -1,10 +1,10 @@
 // The part of the zip format that PyTorch's files use: entries stored as they are, without compression.
 //
 //   for each entry   a local header, the name, padding, the bytes
-//   the directory    for each entry its name, size, checksum and where its local header is
-//   the end          where the directory is
+//   the directory    for each entry its name, size, checksum and the position of its local header
+//   the end          the position of the directory
 //
-// The directory is what counts; of a local header only the length is used.
+// The directory is authoritative; only the length of a local header is used.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,13 @@
 
 namespace laban {
 
-/// A zip file opened for reading. Throws FileError where it is damaged, or has entries that are compressed,
-/// encrypted, named twice or not within the file.
+/// A zip file opened for reading. Throws FileError if it is damaged, or has entries that are compressed,
+/// encrypted, duplicated or not within the file.
 class ZipReader {
  public:
   struct Entry {
     std::span<const std::byte> bytes;
-    uint32_t crc = 0;  // of what was stored
+    uint32_t crc = 0;  // of the contents
     bool compressed = false;
   };
 
@@ -34,10 +34,10 @@ class ZipReader {
 
   static bool recognizes(std::span<const std::byte> bytes);
   const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
-  /// Null where there is no such entry.
+  /// Null if there is no such entry.
   const Entry* find(std::string_view name) const;
-  /// Throws FileError where the entry is compressed, or its bytes do not have its checksum: to be called
-  /// before they are believed.
+  /// Throws FileError if the entry is compressed, or its checksum does not match: to be called before its
+  /// bytes are used.
   void verify(const std::string& name, const Entry& entry) const;
 
  private:
@@ -47,13 +47,13 @@ class ZipReader {
   std::map<std::string, Entry, std::less<>> entries_;
 };
 
-/// Writes a zip file of less than 4 GiB; finish() puts it in place in one step. Throws FileError where it
-/// cannot be written, Error where it would become too large.
+/// Writes a zip file of less than 4 GiB; finish() puts it in place atomically. Throws FileError if it cannot
+/// be written, Error if it would become too large.
 class ZipWriter {
  public:
   explicit ZipWriter(std::filesystem::path path) : file_(std::move(path)) {}
 
-  /// The entry's bytes begin at a multiple of 64, as PyTorch likes to map them.
+  /// The entry's bytes begin at a multiple of 64, as in PyTorch, for memory mapping.
   void add(const std::string& name, std::span<const std::byte> bytes);
   void finish();
 

@@ -1,4 +1,4 @@
-// The arena: what a dry run plans, that running passes replay it, and that misuse is refused.
+// The arena: a dry run's plan, its replay in later passes, and that misuse is an error.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -138,8 +138,8 @@ TEST_CASE("every running pass gets the planned places") {
   arena.begin_pass();
   pass();
   CHECK(seen == first);
-  CHECK(arena.peak_bytes() ==
-        4032 + 128);  // 1000 floats and 10 doubles; what came later fits where the floats were
+  // 1000 floats and 10 doubles; what came later fits where the floats were.
+  CHECK(arena.peak_bytes() == 4032 + 128);
 }
 
 TEST_CASE("a pass that differs from the plan is refused") {

@@ -64,8 +64,8 @@ TEST_CASE("known values") {
   CHECK(BFloat16(3.14159265f).bits == 0x4049);                        // 3.140625
   CHECK(BFloat16(std::numeric_limits<float>::max()).bits == 0x7f80);  // rounds to infinity
   CHECK(BFloat16(std::numeric_limits<float>::infinity()).bits == 0x7f80);
-  CHECK(BFloat16(std::bit_cast<float>(0x7f800001u)).bits ==
-        0x7fc0);  // a NaN whose upper half alone is infinity
+  // A NaN whose upper half alone is infinity.
+  CHECK(BFloat16(std::bit_cast<float>(0x7f800001u)).bits == 0x7fc0);
 }
 
 TEST_CASE("dtypes know their size, name and master") {

@@ -173,10 +173,12 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   const auto path = folder.path / "bad.safetensors";
   CHECK_THROWS_WITH_AS(SafetensorsFile(folder.path / "none"), doctest::Contains("does not exist"), FileError);
   CHECK_THROWS_WITH_AS(SafetensorsFile(folder.path), doctest::Contains("is not a file"), FileError);
-  CHECK(says(complaint(path, ""), "0 bytes long"));
+  for (const std::string& foreign : {std::string(), std::string("1234567"), std::string("12345678"),
+                                     std::string("\0\0\0 ftypisom", 12), std::string(1000, 'x')})
+    CHECK(says(complaint(path, foreign), "is not a safetensors or PyTorch file"));
   CHECK(says(complaint(path, "PK\x03\x04, a zip file as PyTorch writes it"),
              "torch.save writes, not a safetensors file"));
-  CHECK(says(complaint(path, file_of("[1, 2]", "")), "not a JSON object"));
+  CHECK(says(complaint(path, file_of("{1, 2}", "")), "not a JSON object"));
   CHECK(says(complaint(path, file_of("{\"a\": 1}", "")), "tensor 'a'"));
   CHECK(says(complaint(path, file_of(R"({"__metadata__":{"a":1}})", "")), "metadata 'a' is not text"));
   const auto one = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
@@ -211,7 +213,8 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
   CHECK(says(complaint(path, file_of("{} {}", "")), "not a JSON object"));
   CHECK(says(complaint(path, file_of(std::string("{}\0\0", 4), "")), "byte 2 of 4 is zero"));
   CHECK(says(complaint(path, file_of(std::string("{}  \0{\"a\":1}", 12), "")), "byte 4 of 12 is zero"));
-  CHECK(says(complaint(path, file_of(std::string(100'000, '['), "")), "not a JSON object"));
+  CHECK(
+      says(complaint(path, file_of("{\"a\":" + std::string(100'000, '['), "")), "damaged header at tensor"));
   CHECK(says(complaint(path, one("\"F32\"", "[4]", "[0,16]")),
              "16 bytes of tensors are promised, 8 are there"));
   CHECK(says(complaint(path, one("\"F32\"", "[1]", "[0,4]")), "4 bytes more"));

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,29 @@ TEST_CASE("join and append put separators between, never at an end") {
   append(list, "one");
   append(list, "two", " or ");
   CHECK(list == "one or two");
+}
+
+TEST_CASE("words for a shell: the shell itself reads them as they were") {
+  CHECK(shell_word("runs/my-run_1.2") == "runs/my-run_1.2");
+  for (const char* word :
+       {"", "two words", "it's", "$HOME", "a\\b", "*", "-x", "two\nlines", "ダンス", "~", "#1"}) {
+    CAPTURE(word);
+    const std::string line = "printf %s " + shell_word(word);
+    FILE* const shell = popen(line.c_str(), "r");
+    REQUIRE(shell);
+    char got[64] = {};
+    const size_t size = std::fread(got, 1, sizeof(got) - 1, shell);
+    CHECK(pclose(shell) == 0);
+    CHECK(std::string(got, size) == word);
+  }
+}
+
+TEST_CASE("what stands between commas; characters are no bytes") {
+  CHECK(split_at_commas("").empty());
+  CHECK(split_at_commas("a") == std::vector<std::string>{"a"});
+  CHECK(split_at_commas("a,,b,") == std::vector<std::string>{"a", "", "b", ""});
+  CHECK(characters("ダンス") == 3);
+  CHECK(characters("") == 0);
 }
 
 TEST_CASE("percent has one form") {

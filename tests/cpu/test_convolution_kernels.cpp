@@ -1,5 +1,5 @@
-// The convolution kernels of src/cpu on their own: on geometries that CpuBackend would not give them (too few
-// tiles to pay, a few channels), against the reference in f64, with poisoned outputs and scratch.
+// The convolution kernels of src/cpu in isolation: on geometries for which CpuBackend would not use them (too
+// few tiles or channels), against the reference in f64, with poisoned outputs and scratch.
 #include <doctest/doctest.h>
 
 #include <cmath>

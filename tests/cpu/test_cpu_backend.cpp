@@ -1,5 +1,5 @@
-// What CpuBackend promises beside right results: packed weights that are never stale, and the same bits every
-// time.
+// CpuBackend's guarantees beyond correct results: packed weights are never stale, and results are
+// bit-identical every time.
 #include "cpu/cpu_backend.h"
 
 #include <doctest/doctest.h>

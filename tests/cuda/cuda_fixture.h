@@ -1,7 +1,7 @@
-// What the tests of src/cuda share: a card that is only described, and whether cuDNN can be loaded here.
+// What the tests of src/cuda share: a GPU that is only described, and whether cuDNN can be loaded here.
 #pragma once
 
-#include "cuda/conv/cudnn_graph.h"
+#include "cuda/conv/cudnn_plan.h"
 
 namespace laban::test {
 

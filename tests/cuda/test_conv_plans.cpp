@@ -41,35 +41,49 @@ bool has(const std::string& message, const char* part) { return message.find(par
 
 }  // namespace
 
-TEST_CASE("a plan file gives back what was remembered, for this card and problem alone") {
+TEST_CASE("a plan file gives back what was remembered, for this GPU and problem alone") {
   const TemporaryFile file;
   const PlanRecord record{{62, {{2, 5}, {13, 1}, {27, 7}}}, 0.125};
   ConvProblem other = kProblem;
   other.deterministic = false;
   {
-    PlanFile plans(file.path(), "card A, cuDNN 9.19.0");
+    PlanFile plans(file.path(), "GPU A, cuDNN 9.19.0");
     CHECK(plans.complaint() == "");
     CHECK_FALSE(plans.find(kProblem).has_value());
     plans.remember(kProblem, record);
     CHECK(plans.complaint() == "");
   }
-  PlanFile again(file.path(), "card A, cuDNN 9.19.0");
+  PlanFile again(file.path(), "GPU A, cuDNN 9.19.0");
   REQUIRE(again.find(kProblem).has_value());
   CHECK(again.find(kProblem)->choice == record.choice);
   CHECK(again.find(kProblem)->milliseconds == record.milliseconds);
   CHECK_FALSE(again.find(other).has_value());
 
-  PlanFile elsewhere(file.path(), "card B, cuDNN 9.19.0");
+  PlanFile elsewhere(file.path(), "GPU B, cuDNN 9.19.0");
   CHECK_FALSE(elsewhere.find(kProblem).has_value());
   elsewhere.remember(kProblem, {{7, {}}, 1});
-  CHECK(PlanFile(file.path(), "card A, cuDNN 9.19.0").find(kProblem)->choice == record.choice);
+  CHECK(PlanFile(file.path(), "GPU A, cuDNN 9.19.0").find(kProblem)->choice == record.choice);
+}
+
+TEST_CASE("a plan file of an earlier version, which called GPUs cards, is read") {
+  const TemporaryFile file;
+  const PlanRecord record{{62, {{2, 5}}}, 0.125};
+  PlanFile(file.path(), "A").remember(kProblem, record);
+  std::string content = read_file(file.path());
+  const size_t at = content.find("\"gpus\"");
+  REQUIRE(at != std::string::npos);
+  write_file(file.path(), content.replace(at, 6, "\"cards\""));
+  const PlanFile earlier(file.path(), "A");
+  CHECK(earlier.complaint() == "");
+  REQUIRE(earlier.find(kProblem).has_value());
+  CHECK(earlier.find(kProblem)->choice == record.choice);
 }
 
 TEST_CASE("a plan file that cannot be used is complained of, and replaced") {
   const TemporaryFile file;
   std::filesystem::create_directories(file.path().parent_path());
   for (const char* content : {"{ not json", "[1, 2]", R"({"format": "something else"})",
-                              R"({"format": "laban cuDNN plans, version 1", "cards": {"c": {"p": {}}}})"}) {
+                              R"({"format": "laban cuDNN plans, version 1", "gpus": {"c": {"p": {}}}})"}) {
     CAPTURE(content);
     write_file(file.path(), content);
     PlanFile plans(file.path(), "c");
@@ -95,7 +109,7 @@ TEST_CASE("the fastest engine wins, and is not searched for again") {
   EngineChoice slowest, winner;
   {
     // The clock runs down: each engine is faster than the one before.
-    ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"), .timer = [&](const ConvProblem& problem) {
+    ConvPlans plans(h200(), {.file = PlanFile(file.path(), "GPU"), .timer = [&](const ConvProblem& problem) {
                                CHECK(problem == kProblem);
                                return [&](const Plan& plan) {
                                  if (calls == 0) slowest = plan.choice();
@@ -111,7 +125,7 @@ TEST_CASE("the fastest engine wins, and is not searched for again") {
     CHECK(&plans.get(kProblem) == &plan);
   }
   const int searched = calls;
-  ConvPlans again(h200(), {.file = PlanFile(file.path(), "card"),
+  ConvPlans again(h200(), {.file = PlanFile(file.path(), "GPU"),
                            .timer = timer_of([&](const Plan&) { return ++calls; })});
   const ConvPlan& plan = again.get(kProblem);
   CHECK(plan.plan.choice() == winner);
@@ -125,10 +139,10 @@ TEST_CASE("what was found by timing is not used where nobody asks for timing") {
   ConvPlans heuristics(h200(), {});
   const EngineChoice first = heuristics.get(kProblem).plan.choice();
   double last = 100;  // the clock runs down: the last engine wins
-  ConvPlans timed(h200(), {.file = PlanFile(file.path(), "card"),
+  ConvPlans timed(h200(), {.file = PlanFile(file.path(), "GPU"),
                            .timer = timer_of([&](const Plan&) { return last -= 1; })});
   REQUIRE_FALSE(timed.get(kProblem).plan.choice() == first);
-  ConvPlans untimed(h200(), {.file = PlanFile(file.path(), "card"), .timer = {}});
+  ConvPlans untimed(h200(), {.file = PlanFile(file.path(), "GPU"), .timer = {}});
   CHECK(untimed.get(kProblem).plan.choice() == first);
 }
 
@@ -149,7 +163,7 @@ TEST_CASE(
 
 TEST_CASE("in bf16 the first engine has tensor cores wherever one has") {
   if (!cudnn_can_load()) return;
-  // For this one cuDNN's model of the card begins with an engine that has none.
+  // For this one cuDNN's model of the GPU begins with an engine that has none.
   const ConvGeometry strided{{128, 64, 1, 56, 56}, {128, 128, 1, 28, 28}, {{1, 1, 1}, {1, 2, 2}, {0, 0, 0}}};
   for (const ConvGeometry& geometry : {kGeometry, strided}) {
     ConvPlans plans(h200(), {});
@@ -183,9 +197,9 @@ TEST_CASE("engines that cannot be run are passed over; with none timed, the heur
 TEST_CASE("a remembered engine that this cuDNN does not have is searched for anew") {
   if (!cudnn_can_load()) return;
   const TemporaryFile file;
-  PlanFile(file.path(), "card").remember(kProblem, {{99999, {{2, 5}}}, 0.1});
+  PlanFile(file.path(), "GPU").remember(kProblem, {{99999, {{2, 5}}}, 0.1});
   const auto timer = timer_of([](const Plan&) { return 1.0; });
-  ConvPlans plans(h200(), {.file = PlanFile(file.path(), "card"), .timer = timer});
+  ConvPlans plans(h200(), {.file = PlanFile(file.path(), "GPU"), .timer = timer});
   CHECK(plans.get(kProblem).plan.choice().engine != 99999);
 
   // Nor is one taken that may not serve: tensor cores for f32.
@@ -230,7 +244,7 @@ TEST_CASE("a convolution that cuDNN cannot do is named") {
   }
 }
 
-TEST_CASE("a description of a card that is none is refused") {
+TEST_CASE("a description of a GPU that is none is refused") {
   for (const char* json : {"", "{", "[]", "{}", R"({"deviceName": 3})"}) {
     CAPTURE(json);
     CHECK_THROWS_AS(DeviceProperties::from_json(json), Error);

@@ -42,24 +42,6 @@ Convolutions convolutions(Convolutions::Settings settings) {
 
 }  // namespace
 
-TEST_CASE("scratch is cut at multiples of 256 bytes, wherever it begins") {
-  CHECK(ScratchCutter::bytes_for({0, 0}) == 0);
-  const size_t bytes = ScratchCutter::bytes_for({100, 0, 300});
-  std::vector<std::byte> memory(bytes + 64);
-  for (const size_t offset : {0, 16, 63}) {
-    ScratchCutter cutter(Scratch{memory.data() + offset, bytes});
-    auto* first = static_cast<std::byte*>(cutter.take(100));
-    CHECK(cutter.take(0) == nullptr);
-    auto* second = static_cast<std::byte*>(cutter.take(300));
-    CHECK(reinterpret_cast<uintptr_t>(first) % 256 == 0);
-    CHECK(reinterpret_cast<uintptr_t>(second) % 256 == 0);
-    CHECK(first >= memory.data() + offset);
-    CHECK(second >= first + 100);
-    CHECK(second + 300 <= memory.data() + offset + bytes);
-    CHECK_THROWS(cutter.take(257));  // what is left is less than two lines, wherever the first began
-  }
-}
-
 TEST_CASE("bf16 gradients of weights: rounded in scratch unless exact ones are wanted") {
   if (!cudnn_can_load()) return;
   const size_t rounded_gradient = 64 * 64 * 27 * 2;
@@ -105,7 +87,7 @@ TEST_CASE("bf16: a stem of 3 channels padded to 8 is unfolded, forward and for i
 }
 
 TEST_CASE("a pointwise convolution is a matrix product, in all three passes") {
-  // No plan is asked for: on a card that cuDNN knows nothing of there is none.
+  // No plan is asked for: on a GPU that cuDNN knows nothing of there is none.
   if (!cudnn_can_load()) return;
   Convolutions all = convolutions({});
   const size_t product = ScratchCutter::bytes_for({kProductWorkspace});

@@ -1,5 +1,5 @@
 // Every convolution of every model, in every precision and direction, has an engine in cuDNN for an H200, and
-// a plan that can be made: asked of cuDNN itself, without a card, from the card's description
+// a plan that can be made: asked of cuDNN itself, without a GPU, from the GPU's description
 // (h200-device.json).
 #include <doctest/doctest.h>
 
@@ -112,7 +112,7 @@ TEST_CASE("f32 never meets a tensor core, TF32 does; what changes from run to ru
   CHECK_FALSE(any(MathMode::bf16, false, &EngineNotes::rounds_sums));
 }
 
-TEST_CASE("fused graphs have engines: gradients added in f32, and statistics of batch normalization") {
+TEST_CASE("fused graphs have engines: gradients added in f32") {
   if (!cudnn_can_load()) return;
   const DeviceProperties device = h200();
   std::set<CollectedConv> convolutions = of_model("r3d_18", DType::bf16);
@@ -124,15 +124,9 @@ TEST_CASE("fused graphs have engines: gradients added in f32, and statistics of 
     CAPTURE(geometry.x);
     CAPTURE(geometry.y);
     CAPTURE(geometry.window);
-    const auto count = [&](ConvPass pass, ConvEpilogue epilogue, bool deterministic) {
-      const ConvGraph graph({pass, geometry, MathMode::bf16, epilogue, deterministic}, device);
-      return engines(graph, device, Search::quick).size();
-    };
-    if (conv.pass == CollectedConv::Pass::weights)
-      CHECK(count(ConvPass::weights, ConvEpilogue::accumulate, true) > 0);
-    if (conv.pass == CollectedConv::Pass::forward) {
-      CHECK(count(ConvPass::forward, ConvEpilogue::statistics, false) > 0);
-      CHECK(count(ConvPass::forward, ConvEpilogue::statistics, true) > 0);
-    }
+    if (conv.pass != CollectedConv::Pass::weights) continue;
+    const ConvGraph graph({ConvPass::weights, geometry, MathMode::bf16, ConvEpilogue::accumulate, true},
+                          device);
+    CHECK(!engines(graph, device, Search::quick).empty());
   }
 }

@@ -36,7 +36,8 @@ struct MadeVideo {
 
 /// Encodes a video whose every frame tells its number; the file's extension says the container.
 void make_video(const std::filesystem::path& file, const MadeVideo& how);
-/// A transport stream with a hole of 64 GiB at its end, in which libav looks for a packet, minutes long.
+/// A video with a hole of 64 GiB at its end, in which libav looks for a packet, minutes long, where the file
+/// is called .ts or .h264 (which needs libx264).
 void make_endless_video(const std::filesystem::path& file);
 /// A second of silence in WAV.
 void make_sound(const std::filesystem::path& file);

@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a packet store; as one of its records, whose checksums would otherwise stop
-// whatever the fuzzer makes of it. A record that is accepted is then used on a video, which it need not fit.
+// libFuzzer target: any bytes as a video index store, and as one of its records (whose checksums would
+// otherwise reject any mutation). An accepted record is then used on a video that it need not match.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a safetensors file. They are accepted or refused with a FileError.
+// libFuzzer target: any bytes as a safetensors file. They are accepted or rejected with a FileError.
 #include <cstddef>
 #include <cstdint>
 

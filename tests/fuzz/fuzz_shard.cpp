@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a shard of a cache; as a shard's table, whose checksum would otherwise stop
-// whatever the fuzzer makes of it; and as the one frame of a shard that is whole.
+// libFuzzer target: any bytes as a shard of a cache, as a shard's table (whose checksum would otherwise
+// reject any mutation), and as the only frame of a valid shard.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a file of torch.save, and as the pickle within one (whose checksum would
-// otherwise stop whatever the fuzzer makes of it). They are accepted or refused with a FileError.
+// libFuzzer target: any bytes as a torch.save file, and as the pickle inside one (whose checksum would
+// otherwise reject any mutation). They are accepted or rejected with a FileError.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a video file. It is indexed and frames are read, or refused with a
-// FileError. libav itself is not instrumented here: what is looked for is what laban does with what it says.
+// libFuzzer target: any bytes as a video file. It is indexed and frames are read, or it is rejected with a
+// FileError. libav itself is not instrumented: the target is laban's handling of its output.
 #include <cstddef>
 #include <cstdint>
 

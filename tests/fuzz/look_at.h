@@ -1,4 +1,4 @@
-// What a fuzz target does with frames that were accepted: looks at all of them that a network would see.
+// What a fuzz target does with accepted frames: reads everything that a network would see.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Bytes as a file that has a path and lies in memory: what the readers of src/data open.
+// Bytes as an in-memory file with a path, which the readers of src/data can open.
 #pragma once
 
 #include <sys/mman.h>

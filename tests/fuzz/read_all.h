@@ -1,4 +1,4 @@
-// What a fuzz target does with a state dict that was accepted: looks at all of it.
+// What a fuzz target does with an accepted state dict: reads all of it.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Every op on the card against the reference in f64, over the table of op cases.
+// Every op on the GPU against the reference in f64, over the table of op cases.
 #include <doctest/doctest.h>
 
 #include "support/gpu.h"
@@ -10,7 +10,7 @@ using namespace laban::test;
 
 namespace {
 
-/// What arithmetic on the card may add to the rounding of stored results, in units of the result's rms. Sums
+/// What arithmetic on the GPU may add to the rounding of stored results, in units of the result's rms. Sums
 /// are f32 everywhere; convolutions of the table add up to 6,000 products.
 constexpr double kF32Slack = 2e-5;
 /// TF32 keeps 10 bits of fraction: each factor is off by up to 2^-11, or 2^-10 where the rest is cut off, a
@@ -29,40 +29,40 @@ double bf16_slack(std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("on the card: every op in f32") {
+TEST_CASE("on the GPU: every op in f32") {
   if (const auto backend = gpu()) check_ops("", *backend, DType::f32, kF32Slack);
 }
 
-TEST_CASE("on the card: every op in bf16") {
+TEST_CASE("on the GPU: every op in bf16") {
   if (const auto backend = gpu()) check_ops("", *backend, DType::bf16, bf16_slack);
 }
 
-TEST_CASE("on the card: batch norm's backward tells from x what its forward's ReLU let through") {
+TEST_CASE("on the GPU: batch norm's backward tells from x what its forward's ReLU let through") {
   const auto backend = gpu();
   if (!backend) return;
   check_relu_mask(*backend, DType::f32);
   check_relu_mask(*backend, DType::bf16);
 }
 
-TEST_CASE("on the card: convolutions and matrix products in TF32") {
+TEST_CASE("on the GPU: convolutions and matrix products in TF32") {
   const auto backend = gpu({.tf32 = true});
   if (!backend) return;
   check_ops("conv", *backend, DType::f32, kTf32Slack);
   check_ops("linear", *backend, DType::f32, kTf32Slack);
 }
 
-TEST_CASE("on the card: every op in memory that the host shares") {
+TEST_CASE("on the GPU: every op in memory that the host shares") {
   if (const auto backend = gpu({.managed = true})) check_ops("", *backend, DType::f32, kF32Slack);
 }
 
-TEST_CASE("on the card: convolutions whose plans were chosen by time") {
+TEST_CASE("on the GPU: convolutions whose plans were chosen by time") {
   if (const auto backend = gpu({.autotune = true})) {
     check_ops("conv", *backend, DType::f32, kF32Slack);
     check_ops("conv", *backend, DType::bf16, bf16_slack);
   }
 }
 
-TEST_CASE("on the card: bf16 gradients of weights that are never rounded") {
+TEST_CASE("on the GPU: bf16 gradients of weights that are never rounded") {
   const auto backend = gpu({.exact_weights = true});
   if (!backend) return;
   // Channels in multiples of 8, as cuDNN's fused addition wants them; cuDNN adds in place.

@@ -1,4 +1,4 @@
-// Whole networks on the card: gradients, twenty steps, recorded and not, and the same bits again.
+// Whole networks on the GPU: gradients, twenty steps, recorded and not, and bit-identical repetition.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -123,7 +123,7 @@ double distance(const std::vector<double>& a, const std::vector<double>& b) {
 
 }  // namespace
 
-TEST_CASE("on the card: gradients of every layer and family are the reference's") {
+TEST_CASE("on the GPU: gradients of every layer and family are the reference's") {
   const auto cuda = gpu({.managed = true});
   if (!cuda) return;
   ReferenceBackend reference;
@@ -136,7 +136,7 @@ TEST_CASE("on the card: gradients of every layer and family are the reference's"
       }
 }
 
-TEST_CASE("on the card: twenty steps beside the reference's") {
+TEST_CASE("on the GPU: twenty steps beside the reference's") {
   const auto cuda = gpu();
   if (!cuda) return;
   const auto tf32 = gpu({.tf32 = true});
@@ -144,7 +144,7 @@ TEST_CASE("on the card: twenty steps beside the reference's") {
   const Run exact = train(reference, DType::f64), single = train(*cuda, DType::f32);
   const Run tensor_cores = train(*tf32, DType::f32), half = train(*cuda, DType::bf16);
   // What rounding costs is told by the reference: in bf16 it rounds at the same places, in f32 it is made as
-  // inexact as a card may be.
+  // inexact as a GPU may be.
   InexactReference inexact(kF32Noise);
   const Run single_reference = train(inexact, DType::f32), half_reference = train(reference, DType::bf16);
   const double moved = distance(exact.before, exact.weights);
@@ -167,7 +167,7 @@ TEST_CASE("on the card: twenty steps beside the reference's") {
   CHECK(distance(half.losses, exact.losses) < 3 * bf16_loss_cost);
 }
 
-TEST_CASE("on the card: the same bits in every run, recorded or not") {
+TEST_CASE("on the GPU: the same bits in every run, recorded or not") {
   const auto recorded = gpu();
   if (!recorded) return;
   const auto plain = gpu({.graph = false});
@@ -182,7 +182,7 @@ TEST_CASE("on the card: the same bits in every run, recorded or not") {
   }
 }
 
-TEST_CASE("on the card: an upload beside the ops arrives before those that wait for it") {
+TEST_CASE("on the GPU: an upload beside the ops arrives before those that wait for it") {
   const auto cuda = gpu();
   if (!cuda) return;
   const Shape shape = Shape::vector(1 << 22);
@@ -203,7 +203,7 @@ TEST_CASE("on the card: an upload beside the ops arrives before those that wait 
   }
 }
 
-TEST_CASE("on the card: a batch that does not fit is refused with the one that does") {
+TEST_CASE("on the GPU: a batch that does not fit is refused with the one that does") {
   const auto cuda = gpu();
   if (!cuda) return;
   Network network(*cuda, DType::f32, model_by_name("r2plus1d_18", 400));

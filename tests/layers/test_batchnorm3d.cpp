@@ -1,4 +1,4 @@
-// Batch statistics, running statistics and modes, against numbers worked out by hand.
+// Batch statistics, running statistics and modes, against values computed by hand.
 #include <doctest/doctest.h>
 
 #include <cmath>

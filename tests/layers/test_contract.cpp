@@ -224,9 +224,9 @@ TEST_CASE("a residual block's backward works in dy's place where it may") {
 
 TEST_CASE("inputs that do not fit are refused with the layer's name") {
   const Conv3d conv("layer1.0.conv1", {.in = 4, .out = 3, .window = {{3, 3, 3}, {1, 1, 1}, {0, 1, 1}}});
-  CHECK_THROWS_WITH_AS(conv.output_shape({1, 5, 4, 4, 4}),
-                       doctest::Contains("layer1.0.conv1: the convolution takes 4 channels, its input has 5"),
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      conv.output_shape({1, 5, 4, 4, 4}),
+      doctest::Contains("layer1.0.conv1: the convolution takes 4 channels, but its input has 5"), Error);
   CHECK_THROWS_WITH_AS(conv.output_shape({1, 4, 2, 4, 4}), doctest::Contains("2 frames of 4x4"), Error);
   CHECK(conv.output_shape({1, 4, 3, 4, 4}) == Shape{1, 3, 1, 4, 4});
   const MaxPool3d pool("maxpool", Window{{1, 3, 3}, {1, 2, 2}, {0, 0, 0}});

@@ -1,5 +1,4 @@
-// A backend under observation: a sound one passes with its errors told, one with a mistake is stopped by
-// name.
+// CheckBackend: a correct backend passes and its errors are reported; a faulty one is stopped, naming the op.
 #include "reference/check_backend.h"
 
 #include <doctest/doctest.h>
@@ -144,7 +143,7 @@ TEST_CASE("a sound backend agrees with the reference in every op of a step") {
       CAPTURE(op);
       REQUIRE(checked.contains(op));
       CHECK(checked.at(op).runs > 0);
-      CHECK(checked.at(op).share <= 1);
+      CHECK(checked.at(op).fraction <= 1);
     }
     CHECK(checked.at("conv.forward").error > 0);  // rounded otherwise than f64
     const int64_t runs = checked.at("conv.forward").runs;
@@ -187,7 +186,7 @@ TEST_CASE("where little remains of a long sum, its rounding is no mistake") {
   backend.prepare(op);
   std::vector<std::byte> scratch(backend.scratch_bytes(op));
   check.run(op, {scratch.data(), scratch.size()});
-  CHECK(check.checked().at("conv.backward_weights").share < 0.5);
+  CHECK(check.checked().at("conv.backward_weights").fraction < 0.5);
   CHECK(check.checked().at("conv.backward_weights").error > 0.01);
 
   dw.assign(dw.size(), 0);
@@ -207,7 +206,7 @@ TEST_CASE("factors cut to tf32 are a mistake, unless tf32 was asked for") {
     step<float>(network, check);
     return check.checked().at("conv.forward");
   };
-  CHECK(worst(true).share < 0.5);
+  CHECK(worst(true).fraction < 0.5);
   CHECK(worst(true).error > 1e-5);
   CHECK_THROWS_WITH_AS(worst(false), doctest::Contains("op conv.forward"), Error);
 }

@@ -1,4 +1,5 @@
-// What is frozen stays as it is, gets no gradient and costs no backward pass; all else learns as before.
+// Frozen layers do not change, get no gradients and cost no backward pass; everything else is trained as
+// before.
 #include "models/freeze.h"
 
 #include <doctest/doctest.h>
@@ -175,7 +176,7 @@ TEST_CASE("freezing can be taken back") {
 
 TEST_CASE("names that no layer has, and freezing everything, are errors") {
   Rig rig({});
-  CHECK_THROWS_WITH_AS(rig.network.freeze({.layers = {"layer"}}), Contains("no layer is called 'layer'"),
+  CHECK_THROWS_WITH_AS(rig.network.freeze({.layers = {"layer"}}), Contains("cannot freeze 'layer'"),
                        UsageError);
   CHECK_THROWS_WITH_AS(rig.network.freeze({.layers = {"fc.weight"}}), Contains("fc.weight"), UsageError);
   CHECK_THROWS_WITH_AS(rig.network.freeze({.layers = {""}}), Contains("''"), UsageError);

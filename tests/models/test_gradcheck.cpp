@@ -1,4 +1,4 @@
-// The table of `laban gradcheck`, and the proof that it would notice: a wrong backward for every layer.
+// The table of `laban gradcheck`, and proof that it detects mistakes: a wrong backward pass for every layer.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -242,7 +242,7 @@ TEST_CASE("padded channels are invisible: same results, and the padding stays ze
     CHECK(b.planned_bytes(kClips, Mode::train) > a.planned_bytes(kClips, Mode::train));
     CHECK_THROWS_WITH_AS(
         b.train_step({.clips = Tensor(padded_values.data(), {2, 5, 4, 12, 14}), .labels = batch.labels}),
-        doctest::Contains("takes 3 channels, its input has 5"), Error);
+        doctest::Contains("takes 3 channels, but its input has 5"), Error);
   }
 }
 
@@ -385,8 +385,8 @@ TEST_CASE("clips and labels that do not fit are refused in words") {
   const auto step = [&](Batch<float>& batch) {
     network.train_step({.clips = batch.tensor(), .labels = batch.labels, .losses = losses});
   };
-  CHECK_THROWS_WITH_AS(step(gray),
-                       doctest::Contains("stem.0: the convolution takes 3 channels, its input has 1"), Error);
+  CHECK_THROWS_WITH_AS(
+      step(gray), doctest::Contains("stem.0: the convolution takes 3 channels, but its input has 1"), Error);
   CHECK_THROWS_WITH_AS(step(empty), doctest::Contains("does not fit an input of 0 frames of 8x8"), Error);
   good.labels = {0, 5};
   CHECK_THROWS_WITH_AS(step(good), doctest::Contains("clip 1 of the batch has the label 5"), Error);

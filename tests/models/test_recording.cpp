@@ -1,4 +1,4 @@
-// A network on a backend that records: replayed steps are the steps.
+// A network on a backend that records: replayed steps equal unrecorded ones.
 #include <doctest/doctest.h>
 
 #include "models/families.h"

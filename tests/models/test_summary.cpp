@@ -1,4 +1,4 @@
-// The receptive field against a definition that knows no formula: which inputs change an output?
+// The receptive field against a definition without formulas: which inputs change an output?
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// laban bench roofline: its sums against totals that are known otherwise.
+// laban bench roofline: its totals against independently known ones.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -220,7 +220,7 @@ TEST_CASE("a run that was ended before its first checkpoint is started anew by t
   const Result resumed = laban_with({"train", "--resume", bench.run.path.string()});
   CHECK(resumed.code == 2);
   CHECK_MESSAGE(resumed.says("had not begun to train"), resumed.said);
-  CHECK(resumed.says("The same `laban train` command that began it starts it anew"));
+  CHECK(resumed.says("The same `laban train` command starts it again"));
   const Result anew = laban_with(bench.train(bench.run));
   CHECK_MESSAGE(anew.code == 0, anew.said);
   bench.is_as_undisturbed(bench.run);
@@ -228,8 +228,8 @@ TEST_CASE("a run that was ended before its first checkpoint is started anew by t
   // What is more than that is kept: rows of steps, or a config that no run wrote.
   fs::remove(bench.run.last());
   fs::remove(bench.run.best());
-  CHECK(laban_with(bench.train(bench.run)).says("already holds a run"));
+  CHECK(laban_with(bench.train(bench.run)).says("already contains a run"));
   fs::remove(bench.run.metrics());
   write_file(bench.run.config(), "[train]\nepochs = 1\n");
-  CHECK(laban_with(bench.train(bench.run)).says("already holds a run"));
+  CHECK(laban_with(bench.train(bench.run)).says("already contains a run"));
 }

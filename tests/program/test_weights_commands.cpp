@@ -1,4 +1,4 @@
-// Commands that take files of weights, run as a person or a script would.
+// Commands that take weight files, run as a person or a script would.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -147,7 +147,7 @@ TEST_CASE("a checkpoint's config is taken like notes, and one that cannot be rea
   files.write_weights({{"format", "laban.checkpoint.9"}, {"config", "[future]\nx = 1\n"}});
   const Result left = files.forward("--model r3d_tiny");
   CHECK_MESSAGE(left.code == 0, left.said);
-  CHECK(says(left.said, "does not suit this version of laban"));
+  CHECK(says(left.said, "is not valid in this version of laban"));
 }
 
 TEST_CASE("forward leaves its input and its weights as they are") {

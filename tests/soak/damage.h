@@ -1,4 +1,4 @@
-// Ways in which files come to harm: on bad disks, in broken transfers, by programs that wrote half of them.
+// Ways in which files get damaged: by bad disks, broken transfers, programs that wrote only half of them.
 #pragma once
 
 #include <string>

@@ -1,10 +1,10 @@
 // laban_soak: damages clips in thousands of ways and uses each as training would, in child processes. Exits
-// with 1 where one crashed, hung, or threw what is no FileError; its file is then kept.
-#include <CLI/CLI.hpp>
+// with 1 if one crashed, hung, or threw anything but a FileError; its file is then kept.
 #include <algorithm>
 #include <cstdio>
 #include <string>
 
+#include "command_line/parse.h"
 #include "core/error.h"
 #include "data/made_clips.h"
 #include "soak/workers.h"
@@ -31,19 +31,25 @@ int main(int argc, char** argv) {
   soak::Plan plan;
   std::string clips = LABAN_SOURCE_DIR "/../shared/clips", keep;
   uint64_t largest = 1 << 20;
-  CLI::App app{"damages clips in thousands of ways, and uses each as training would"};
-  app.add_option("--files", plan.files, "how many")->check(CLI::Range(1, 100'000'000))->capture_default_str();
-  app.add_option("--first", plan.first, "number of the first, to see one again")->capture_default_str();
-  app.add_option("--seed", plan.seed)->capture_default_str();
-  app.add_option("--workers", plan.workers, "processes at once")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_option("--patience", plan.patience, "seconds that a file may take")->capture_default_str();
-  app.add_option("--clips", clips, "folder of clips; where there is none, some are made")
-      ->capture_default_str();
-  app.add_option("--largest", largest, "bytes of a clip, at most")->capture_default_str();
-  app.add_option("--keep", keep, "folder for the files that were findings");
-  CLI11_PARSE(app, argc, argv);
+  tools::Command program("laban_soak", "damage clips in thousands of ways, and use each as training would");
+  program.add("--files", plan.files, "number of damaged files").range(1, 100'000'000);
+  program.add("--first", plan.first, "number of the first, to see one again");
+  program.add("--seed", plan.seed, "random seed");
+  program.add("--workers", plan.workers, "processes").range(1, 64);
+  program.add("--patience", plan.patience, "seconds that a file may take");
+  program.add("--clips", clips, "folder of clips; if there is none, some are made")
+      .path(tools::PathKind::folder);
+  program.add("--largest", largest, "bytes of a clip, at most");
+  program.add("--keep", keep, "folder for the files that were findings").path(tools::PathKind::folder);
+  bool asked = false;
+  program.action([&] { asked = true; });
+  try {
+    tools::run_command_line(program, "", {argv + 1, argv + argc});
+  } catch (const UsageError& error) {
+    std::fprintf(stderr, "laban_soak: %s\n", error.what());
+    return 2;
+  }
+  if (!asked) return 0;  // help
 
   const test::Folder scratch("soak");
   plan.scratch = scratch.path();

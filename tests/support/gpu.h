@@ -1,4 +1,4 @@
-// What the tests that need a card share.
+// Shared by the tests that need a GPU.
 #pragma once
 
 #include <cstdio>
@@ -12,7 +12,7 @@
 
 namespace laban::test {
 
-/// The backend, or nothing (said once) where this machine has no usable card. LABAN_GPU_REQUIRED=1 makes that
+/// The backend, or nothing (said once) where this machine has no usable GPU. LABAN_GPU_REQUIRED=1 makes that
 /// an error: on a machine that has one, a test that skips would be a test that cannot fail.
 inline std::unique_ptr<Backend> gpu(const CudaSettings& settings = {}) {
   static std::optional<std::string> missing;

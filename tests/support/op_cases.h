@@ -1,11 +1,12 @@
 // One table of op cases, for the tests of every backend. Each case runs on a backend under test and, with the
 // same numbers, on ReferenceBackend in f64; what comes back is how far each written tensor is off.
 //
-//   TEST_CASE("convolutions agree with the reference in f64") { check_ops("conv", backend, DType::f32, 2e-6);
+//   TEST_CASE("convolutions agree with the reference in f64") {
+//     check_ops("conv", backend, DType::f32, 2e-6);
 //   }
 //
-// Names are "<op>: <what is particular>", for instance "conv.forward: 1x7x7 s1x2x2 p0x3x3, 2x3x13x15x3 ->
-// 45".
+// Names are "<op>: <what is particular>", for instance
+// "conv.forward: 1x7x7 s1x2x2 p0x3x3, 2x3x13x15x3 -> 45".
 #pragma once
 
 #include <functional>

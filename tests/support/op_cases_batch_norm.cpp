@@ -120,8 +120,8 @@ void add_batch_norm(std::vector<OpCase>& table) {
   for (const Shape& shape : kShapes)
     for (const Form& form : kForms) add_train(table, shape, form, true, 0);
   add_train(table, kShapes[1], kForms[1], false, 0);
-  add_train(table, kShapes[2], kForms[3], true,
-            8);  // a variance from E[x^2] - E[x]^2 in f32 shows its cancellation
+  // A variance from E[x^2] - E[x]^2 in f32 shows its cancellation.
+  add_train(table, kShapes[2], kForms[3], true, 8);
   for (const Shape& shape : kShapes)
     for (const Form& form : kForms) add_infer(table, shape, form);
   for (const bool frozen : {false, true})

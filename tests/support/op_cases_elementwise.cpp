@@ -165,17 +165,18 @@ void add_subsample(std::vector<OpCase>& table, const Shape& x, int64_t channels,
 void add_mix(std::vector<OpCase>& table, int64_t channels, int64_t height, int64_t width) {
   const Shape shape{4, channels, 2, height, width};
   const auto bottom = static_cast<double>(height), right = static_cast<double>(width);
-  table.push_back({text("mix_clips: ", shape), [=](OpRig& rig) {
-                     MixClips op;
-                     op.x = rig.in("x", shape, rig.compute(), normal());
-                     op.y = rig.out("y", shape, rig.compute());
-                     op.partner = rig.in("partner", Shape::vector(4), DType::i32, sequence({3, 0, 2, 1}));
-                     op.share = rig.in("share", Shape::vector(4), rig.master(), sequence({0.3, 1, 0.75, 1}));
-                     op.box = rig.in("box", Shape::matrix(4, 4), DType::i32,
-                                     sequence({0, 0, 0, 0, 1, 2, bottom - 1, right, 0, 0, 0, right, 0, 0,
-                                               bottom, right}));
-                     rig.run(op);
-                   }});
+  table.push_back(
+      {text("mix_clips: ", shape), [=](OpRig& rig) {
+         MixClips op;
+         op.x = rig.in("x", shape, rig.compute(), normal());
+         op.y = rig.out("y", shape, rig.compute());
+         op.partner = rig.in("partner", Shape::vector(4), DType::i32, sequence({3, 0, 2, 1}));
+         op.fraction = rig.in("fraction", Shape::vector(4), rig.master(), sequence({0.3, 1, 0.75, 1}));
+         op.box =
+             rig.in("box", Shape::matrix(4, 4), DType::i32,
+                    sequence({0, 0, 0, 0, 1, 2, bottom - 1, right, 0, 0, 0, right, 0, 0, bottom, right}));
+         rig.run(op);
+       }});
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ void add_mixed_loss(std::vector<OpCase>& table, int64_t rows, int64_t classes, d
          op.logits = rig.in("logits", Shape::matrix(rows, classes), rig.master(), normal(2));
          op.labels = rig.in("labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
          op.other_labels = rig.in("other labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
-         op.share = rig.in("share", Shape::vector(rows), rig.master(), uniform(0, 1));
+         op.fraction = rig.in("fraction", Shape::vector(rows), rig.master(), uniform(0, 1));
          op.loss = rig.out("loss", Shape::vector(rows), rig.master());
          op.dlogits = rig.out("dlogits", Shape::matrix(rows, classes), rig.master());
          op.smoothing = smoothing;

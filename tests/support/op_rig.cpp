@@ -12,8 +12,8 @@ constexpr size_t kGuard = 256;  // a multiple of every alignment that a backend 
 constexpr std::byte kPoison{0xFF};
 
 bool is_float(DType dtype) { return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::bf16; }
-Tensor whole(Backend& backend, Memory& memory,
-             size_t bytes) {  // a backend may round allocations up: not memory.bytes()
+/// `bytes` is not memory.bytes(): a backend may round allocations up.
+Tensor whole(Backend& backend, Memory& memory, size_t bytes) {
   return Tensor(memory.data(), DType::u8, Shape::vector(static_cast<int64_t>(bytes)), backend.device());
 }
 

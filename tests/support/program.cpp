@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,33 @@ ProgramResult laban_with(const std::vector<std::string>& arguments, const std::s
   result.out = read_file(out);
   result.said = read_file(said);
   return result;
+}
+
+std::string laban_on_terminal(const std::vector<std::string>& arguments, unsigned short columns,
+                              const std::string& program) {
+  std::vector<std::string> words = arguments;
+  words.insert(words.begin(), program);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  winsize size{};
+  size.ws_row = 25;
+  size.ws_col = columns;
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::execv(program.c_str(), argv.data());
+    ::_exit(127);
+  }
+  std::string screen;
+  char buffer[4096];
+  for (ssize_t got; (got = ::read(terminal, buffer, sizeof(buffer))) > 0;)  // EIO when the program has ended
+    screen.append(buffer, static_cast<size_t>(got));
+  ::close(terminal);
+  const int code = wait_for(child);
+  CHECK_MESSAGE(code == 0, screen);
+  return screen;
 }
 
 std::vector<std::string> words(const std::string& line) {

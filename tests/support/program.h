@@ -19,6 +19,9 @@ struct ProgramResult {
 /// Runs it to its end. No shell stands between: arguments may have any characters.
 ProgramResult laban_with(const std::vector<std::string>& arguments,
                          const std::string& program = LABAN_PROGRAM);
+/// What it writes on a terminal with so many columns, stdout and stderr together, until it ends.
+std::string laban_on_terminal(const std::vector<std::string>& arguments, unsigned short columns,
+                              const std::string& program = LABAN_PROGRAM);
 /// What is between the blanks of a line.
 std::vector<std::string> words(const std::string& line);
 

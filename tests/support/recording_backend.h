@@ -5,25 +5,21 @@
 #include <functional>
 #include <vector>
 
-#include "core/backend_decorator.h"
 #include "reference/reference_backend.h"
 
 namespace laban::test {
 
 using OpCalls = std::vector<std::function<void()>>;
 
-/// One level of inheritance an op, as in core/backend_decorator.h.
-template <class List>
-class Records;
-template <>
-class Records<decorator::OpList<>> : public ReferenceBackend {
+class Recorder : public ReferenceBackend {
  protected:
   OpCalls* recording_ = nullptr;
 };
-template <class Op, class... Rest>
-class Records<decorator::OpList<Op, Rest...>> : public Records<decorator::OpList<Rest...>> {
+
+template <class Below, class Op>
+class RecordsOp : public Below {
  public:
-  using Records<decorator::OpList<Rest...>>::run;
+  using Below::run;
   void run(const Op& op, Scratch scratch) override {
     if (this->recording_)
       this->recording_->push_back([this, op, scratch] { ReferenceBackend::run(op, scratch); });
@@ -32,7 +28,7 @@ class Records<decorator::OpList<Op, Rest...>> : public Records<decorator::OpList
   }
 };
 
-class RecordingBackend : public Records<decorator::AllOps> {
+class RecordingBackend : public Chain<RecordsOp, Recorder, AllOps> {
  public:
   void upload(const Tensor& to, const void* from) override {
     require(!recording_, "RecordingBackend: an upload while recording");

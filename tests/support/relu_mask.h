@@ -1,4 +1,5 @@
-// Backward may tell from x what the ReLU let through (BatchNormBackward::beta): to the last bit what y says.
+// Backward may derive the ReLU mask from x (BatchNormBackward::beta): it must agree exactly with the one from
+// y.
 #pragma once
 
 #include "core/backend.h"

@@ -1,4 +1,4 @@
-// A folder that goes when the test does.
+// A folder that is removed at the end of the test.
 #pragma once
 
 #include <unistd.h>

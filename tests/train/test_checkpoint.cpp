@@ -149,7 +149,7 @@ TEST_CASE("files that are no checkpoint of this network say why") {
   const TensorToSave tensor{"fc.bias", ElementType::f32, {1}, &one};
 
   write_safetensors(path, std::span(&tensor, 1), {{"format", "pt"}});
-  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("no checkpoint of laban"), FileError);
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("not a laban checkpoint"), FileError);
   write_safetensors(path, std::span(&tensor, 1), {{"format", "laban.checkpoint.9"}, {"version", "7.0"}});
   CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("laban.checkpoint.9"), FileError);
 

@@ -1,4 +1,4 @@
-// Batches on their way into a backend: as pixels, and as frames whose pixels the backend makes.
+// Uploading batches to a backend: as pixels, and as frames that the backend converts to pixels.
 #include "train/clip_buffer.h"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// Mixup and cutmix: what is drawn, what becomes of the pixels, what the loss then is.
+// Mixup and cutmix: the random draws, the resulting pixels, and the loss.
 #include "train/clip_mixer.h"
 
 #include <doctest/doctest.h>
@@ -90,13 +90,13 @@ TEST_CASE("boxes have the area that is asked for, where they lie inside") {
   CHECK(box.bottom == 75);
   CHECK(box.left == 15);
   CHECK(box.right == 45);
-  CHECK(share_outside(box, 100, 60) == 0.75);
+  CHECK(fraction_outside(box, 100, 60) == 0.75);
   const MixBox corner = box_for(0.75, 100, 60, 0, 0.999);  // three quarters of it lie outside
   CHECK(corner.top == 0);
   CHECK(corner.bottom == 25);
   CHECK(corner.right == 60);
-  CHECK(share_outside(box_for(1, 100, 60, 0.3, 0.3), 100, 60) == 1);
-  CHECK(share_outside(box_for(0, 100, 60, 0.5, 0.5), 100, 60) == 0);
+  CHECK(fraction_outside(box_for(1, 100, 60, 0.3, 0.3), 100, 60) == 1);
+  CHECK(fraction_outside(box_for(0, 100, 60, 0.5, 0.5), 100, 60) == 0);
 }
 
 TEST_CASE("mixed pixels are those of the formula") {

@@ -1,4 +1,4 @@
-// Fine-tuning: what is frozen, averaged, stopped, balanced does what docs/finetuning.md says.
+// Fine-tuning: freezing, averaging, early stopping and balancing do what docs/finetuning.md says.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Expected values of PyTorch and torchvision: tests/golden, written by tools/torch/compare_torch.py --golden.
+// Expected values from PyTorch and torchvision: tests/golden, written by tools/torch/compare_torch.py
+// --golden.
 #pragma once
 
 #include <filesystem>

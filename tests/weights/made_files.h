@@ -1,4 +1,4 @@
-// Files of weights put together by hand, byte by byte, so that they can be wrong in every way.
+// Weight files assembled by hand, byte by byte, so that they can be wrong in every way.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Weights out of networks: what PyTorch's strict loading wants, in every format and precision.
+// Exporting weights: what PyTorch's strict loading expects, in every format and precision.
 #include "weights/export.h"
 
 #include <doctest/doctest.h>
@@ -92,10 +92,11 @@ TEST_CASE("a value that the type cannot hold is an error, not an infinity") {
     }
   };
   CHECK(said(65519, ElementType::f16).empty());  // rounds to 65504, the largest
-  CHECK(says(said(65520, ElementType::f16), "tensor 'layer2.0.conv1.1.running_var' holds 65520, which F16"));
+  CHECK(says(said(65520, ElementType::f16),
+             "tensor 'layer2.0.conv1.1.running_var' contains 65520, which is out of range for F16"));
   CHECK(says(said(1e6, ElementType::f16), "--dtype bf16 or f32"));
   CHECK(said(1e6, ElementType::bf16).empty());
-  CHECK(says(said(3.4e38, ElementType::bf16), "BF16 cannot"));
+  CHECK(says(said(3.4e38, ElementType::bf16), "out of range for BF16"));
   CHECK(said(3.4e38, ElementType::f32).empty());
   CHECK(says(said(1e39, ElementType::f32), "--dtype f64"));
   CHECK(said(1e39, ElementType::f64).empty());

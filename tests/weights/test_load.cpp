@@ -1,4 +1,4 @@
-// Weights into networks: names, shapes, the last layer, and values that cannot be.
+// Loading weights into networks: names, shapes, the last layer, and invalid values.
 #include "weights/load.h"
 
 #include <doctest/doctest.h>
@@ -148,7 +148,7 @@ TEST_CASE("a mismatch lists what is missing, unexpected and misshapen, and names
 
   const Saved other(model_by_name("mc3_tiny", 3));
   const std::string advice = complaint(other, model_by_name("r3d_tiny", 3));
-  CHECK(says(advice, "of another shape ("));
+  CHECK(says(advice, "of a different shape ("));
   CHECK(says(advice, "The file fits: --model mc3_tiny."));
   const Saved many(model_by_name("r2plus1d_tiny", 3));
   CHECK(says(complaint(many, model_by_name("r3d_tiny", 3)), "more\n"));
@@ -215,10 +215,10 @@ TEST_CASE("NaN, infinite weights and negative variances are refused by name") {
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(),
                   kInfinity = std::numeric_limits<float>::infinity();
   CHECK(says(with("layer1.0.conv1.0.weight", kNaN),
-             "tensor 'layer1.0.conv1.0.weight' holds NaN or infinite values (1 of 432)"));
-  CHECK(says(with("fc.bias", -kInfinity), "tensor 'fc.bias' holds NaN"));
-  CHECK(says(with("stem.1.running_mean", kNaN), "tensor 'stem.1.running_mean' holds NaN"));
-  CHECK(says(with("stem.1.running_var", -1e-3f), "tensor 'stem.1.running_var' holds a negative variance"));
+             "tensor 'layer1.0.conv1.0.weight' contains NaN or infinite values (1 of 432)"));
+  CHECK(says(with("fc.bias", -kInfinity), "tensor 'fc.bias' contains NaN"));
+  CHECK(says(with("stem.1.running_mean", kNaN), "tensor 'stem.1.running_mean' contains NaN"));
+  CHECK(says(with("stem.1.running_var", -1e-3f), "tensor 'stem.1.running_var' contains a negative variance"));
   CHECK(with("stem.1.running_mean", -1e-3f).empty());
 }
 
@@ -230,7 +230,7 @@ TEST_CASE("weights that are whole numbers are refused, counts of batches are not
     });
     return complaint(saved, small_spec("r3d_18"));
   };
-  CHECK(says(with("fc.bias"), "tensor 'fc.bias' is I32, but weights are floating-point numbers"));
+  CHECK(says(with("fc.bias"), "tensor 'fc.bias' is I32, but weights must be floating-point numbers"));
   CHECK(says(with("stem.1.running_var"), "tensor 'stem.1.running_var' is I32"));
 }
 
@@ -283,6 +283,6 @@ TEST_CASE("types that are no numbers for weights are refused") {
   const std::string file =
       test::safetensors_of(R"({"fc.weight":{"dtype":"F8_E4M3","shape":[2,1],"data_offsets":[0,2]}})", "ab");
   const StateDict state = StateDict::read(test::in_memory(file));
-  CHECK_THROWS_WITH_AS(state.values("fc.weight"), doctest::Contains("F8_E4M3, which laban does not read"),
+  CHECK_THROWS_WITH_AS(state.values("fc.weight"), doctest::Contains("F8_E4M3, which is not supported"),
                        FileError);
 }

@@ -1,5 +1,4 @@
-// ONNX files, read back field by field. (That onnxruntime computes the same from them is checked by
-// tools/check_export.py, where it is installed.)
+// ONNX files, read back field by field.
 #include <doctest/doctest.h>
 
 #include <cstring>

@@ -1,4 +1,4 @@
-// The restricted pickle reader: what it builds, and what it refuses.
+// The restricted pickle reader: what it builds, and what it rejects.
 #include "weights/pickle.h"
 
 #include <doctest/doctest.h>

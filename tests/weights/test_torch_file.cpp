@@ -1,4 +1,4 @@
-// Files of torch.save: what PyTorch itself wrote (tests/golden), and what a hostile hand can make of them.
+// torch.save files: from PyTorch itself (tests/golden), and maliciously modified ones.
 #include "weights/torch_file.h"
 
 #include <doctest/doctest.h>
@@ -113,11 +113,11 @@ TEST_CASE("tensors that reach beyond their storage are refused by name") {
   CHECK(with(test::tensor("FloatStorage", "0", 4, 3, {1}, {1})).empty());
   CHECK(with(test::tensor("FloatStorage", "0", 4, 4, {0}, {1})).empty());
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {5}, {1})),
-             "tensor 'w' reaches to element 4 of its storage, which has 4"));
-  CHECK(says(with(test::tensor("FloatStorage", "0", 400, 3, {2}, {1})), "reaches to element 4"));
+             "tensor 'w' extends to element 4 of its storage, which has 4"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 400, 3, {2}, {1})), "extends to element 4"));
   CHECK(says(with(test::tensor("DoubleStorage", "0", 4, 0, {3}, {1})),
-             "reaches to element 2 of its storage, which has 2"));
-  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {2, 2}, {3, 1})), "reaches to element 4"));
+             "extends to element 2 of its storage, which has 2"));
+  CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {2, 2}, {3, 1})), "extends to element 4"));
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, -1, {1}, {1})), "impossible shape, offset or stride"));
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, 3, {2}, {-1})), "impossible shape, offset or stride"));
   CHECK(says(with(test::tensor("FloatStorage", "0", 4, 0, {-2}, {1})), "impossible shape, offset or stride"));
@@ -162,12 +162,12 @@ TEST_CASE("foreign, old and damaged files say what they are") {
   CHECK(says(complaint(test::zip_of({{"m/data.pkl", test::kPickle + "}."}, {"m/byteorder", "big"}})),
              "big-endian"));
   CHECK(says(complaint(std::string(257, '\0') + "ustar" + std::string(1000, '\0')), "tar archive"));
-  CHECK(says(complaint("\x80\x04N."), "not one that torch.save wrote"));
+  CHECK(says(complaint("\x80\x04N."), "not from torch.save"));
   const std::string one = state_of(test::tensor("FloatStorage", "0", 1, 0, {1}, {1}));
   const std::string keys = "](" + test::text("0") + "e",
                     data = test::bytes_of<uint64_t>(1) + "\x01\x02\x03\x04";
   CHECK(complaint(test::torch_old(one, keys, data)).empty());
-  CHECK(says(complaint(test::torch_old(one, keys, data + "x")), "1 bytes follow behind its last storage"));
+  CHECK(says(complaint(test::torch_old(one, keys, data + "x")), "1 bytes follow its last storage"));
   CHECK(says(complaint(test::torch_old(one, keys, test::bytes_of<uint64_t>(~0ull) + data)), "is truncated"));
   CHECK(says(complaint(test::torch_old(one, "K\x01", data)), "list of its storages is missing"));
   CHECK(says(complaint(test::torch_old(one, "](" + test::text("9") + "e", data)), "one that no tensor uses"));

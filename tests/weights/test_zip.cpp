@@ -1,4 +1,4 @@
-// Zip files: checksums, what is written is read, and every kind of damage.
+// Zip files: checksums, round trips, and every kind of damage.
 #include "weights/zip.h"
 
 #include <doctest/doctest.h>
@@ -115,8 +115,8 @@ TEST_CASE("zip files that PyTorch never writes are refused by what is wrong with
   CHECK(says(with(directory + 42, test::bytes_of<uint32_t>(7)), "not where the directory says"));
   CHECK(says(with(directory + 42, test::bytes_of<uint32_t>(1 << 30)), "not where the directory says"));
   CHECK(says(with(directory + 46, "b"), "same name"));
-  CHECK(says(with(28, test::bytes_of<uint16_t>(60000)), "reaches beyond the file's data"));
-  CHECK(says(with(31, "S"), "entry 'a' do not have its checksum"));
+  CHECK(says(with(28, test::bytes_of<uint16_t>(60000)), "extends beyond the file's data"));
+  CHECK(says(with(31, "S"), "the checksum of entry 'a' does not match"));
   CHECK(says(with(end + 10, test::bytes_of<uint16_t>(3)), "should list 3 entries"));
   CHECK(says(with(end + 16, test::bytes_of<uint32_t>(1 << 30)), "not within the file"));
   CHECK(says(with(directory + 20, test::bytes_of<uint32_t>(0xffffffff)), "lacks its 64-bit sizes"));

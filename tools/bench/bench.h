@@ -1,20 +1,20 @@
 // What `laban bench` measures: full training steps, on random clips.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "command_line/command.h"
 #include "core/backend.h"
 #include "models/freeze.h"
 
 namespace laban::tools {
 
 struct BenchSettings {
-  std::string model = "r2plus1d_18", device = "cpu", precision = "f32";
+  std::string model = "r2plus1d_18", device = "auto", precision = "f32";
   int64_t frames = 8, size = 112, batch = 2, classes = 400, threads = 0;
   int64_t steps = 0;  // 0: as many as fit into `seconds`
   double seconds = 10;
@@ -53,16 +53,20 @@ struct Peaks {
   /// the time it took: 1 on the roofline (Williams, Waterman, Patterson 2009).
   double share(const OpTime& time) const;
 };
+/// An op's row in a table: "conv.forward" or, where `by_shape`, its geometry behind that, if it tells one.
+inline std::string row_name(std::string_view op, const OpCost& cost, bool by_shape) {
+  return by_shape && !cost.geometry.empty() ? text(op, ": ", cost.geometry) : std::string(op);
+}
 /// Sums over the measured steps, by the op's name ("conv.forward") or, where `by_shape`, by name and
 /// geometry.
 std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step,
                                         Peaks& peaks);
 
 /// Adds `bench load` (bench_load.h).
-void add_bench_load(CLI::App& bench);
+void add_bench_load(Command& bench);
 /// Adds `bench roofline`: the least time that a step can take, from its ops' bytes and arithmetic alone.
-void add_bench_roofline(CLI::App& bench);
+void add_bench_roofline(Command& bench);
 /// Adds `bench ladder`: the rungs of the kernel ladder, on a GPU.
-void add_bench_ladder(CLI::App& bench);
+void add_bench_ladder(Command& bench);
 
 }  // namespace laban::tools

@@ -1,5 +1,4 @@
 // laban bench ladder: one memory-bound kernel from naive to final, each rung timed (docs/kernel-ladder.md).
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -28,7 +27,7 @@ void run(const Options& options) {
   const LadderTimes times = time_ladder(options.gpu, shape, dtype);
   const double peak = times.copy_gbyte_per_second;
   if (options.json) {
-    nlohmann::ordered_json out = {{"card", times.card},
+    nlohmann::ordered_json out = {{"gpu", times.gpu},
                                   {"shape_nthwc", {shape.n, shape.t, shape.h, shape.w, shape.c}},
                                   {"precision", options.precision},
                                   {"gbyte", times.gbyte},
@@ -41,8 +40,8 @@ void run(const Options& options) {
     std::printf("%s\n", out.dump().c_str());
     return;
   }
-  std::printf("%s: batch norm + residual + ReLU over %s of %s, three tensors of %.3f GB\n",
-              times.card.c_str(), text(shape).c_str(), options.precision.c_str(), times.gbyte / 3);
+  std::printf("%s: batch norm + residual + ReLU over %s of %s, three tensors of %.3f GB\n", times.gpu.c_str(),
+              text(shape).c_str(), options.precision.c_str(), times.gbyte / 3);
   std::printf("a copy: %.0f GB/s\n\n%9s %9s %9s  %s\n", peak, "us", "GB/s", "roofline", "rung");
   for (const LadderTimes::Rung& rung : times.rungs)
     std::printf("%9.1f %9.0f %8.0f%%  %s\n", 1e6 * rung.seconds, rung.gbyte / rung.seconds,
@@ -51,23 +50,22 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_bench_ladder(CLI::App& bench) {
+void add_bench_ladder(Command& bench) {
   auto options = std::make_shared<Options>();
-  CLI::App* ladder = bench.add_subcommand(
-      "ladder", "cuda: time one memory-bound kernel, from the naive one to the one that is used");
-  const auto extent = [&](const char* name, int64_t& value, const char* what) {
-    ladder->add_option(name, value, what)->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  Command& ladder = bench.subcommand(
+      "ladder", "cuda: time one memory-bound kernel, from the naive version to the final one");
+  const auto extent = [&](const char* flag, int64_t& value, const char* what) {
+    ladder.add(flag, value, what).range(1, 1 << 20);
   };
-  extent("--batch", options->batch, "clips");
+  extent("--batch", options->batch, "clips per batch");
   extent("--channels", options->channels, "channels");
-  extent("--frames", options->frames, "frames of a clip");
-  extent("--size", options->size, "rows and columns of a frame");
-  ladder->add_option("--gpu", options->gpu, "which card, as nvidia-smi counts")->capture_default_str();
-  ladder->add_option("--precision", options->precision, "f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  ladder->add_flag("--json", options->json, "one JSON object instead of text");
-  ladder->callback([options] { run(*options); });
+  extent("--frames", options->frames, "frames per clip");
+  extent("--size", options->size, "width and height of a frame");
+  ladder.add("--gpu", options->gpu, "CUDA device index, as in nvidia-smi").range(0, 1023);
+  ladder.add("--precision", options->precision, "data type").choices({"f32", "bf16"});
+  ladder.add("--json", options->json, "print one JSON object instead of text");
+  ladder.example("laban bench ladder --precision bf16");
+  ladder.action([options] { run(*options); });
 }
 
 }  // namespace laban::tools

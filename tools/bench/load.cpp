@@ -166,31 +166,28 @@ LoadResult bench_load(const Dataset& dataset, const std::vector<int>& items, Loa
   return result;
 }
 
-void add_bench_load(CLI::App& bench) {
+void add_bench_load(Command& bench) {
   auto options = std::make_shared<Options>();
-  CLI::App* load = bench.add_subcommand(
-      "load", "time the making of clips from a dataset's files: decoding, scaling, augmentation");
-  load->add_option("data", options->data, "the dataset's folder, or a list of clips")->required();
-  load->add_option("--segments", options->segments, "places in the video from which a clip takes frames")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  load->add_option("--clips", options->clips, "how many clips to make [each clip of the split once]")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  load->add_option("--split", options->split, "all, train, val or test")
-      ->check(CLI::IsMember({"all", "train", "val", "test"}))
-      ->capture_default_str();
-  load->add_option("--mode", options->mode, "train (random clips) or test (the middle ones)")
-      ->check(CLI::IsMember({"train", "test"}))
-      ->capture_default_str();
-  load->add_flag("--hash", options->hash, "a checksum of all that was made, to compare runs");
-  load->add_flag("--json", options->json, "one JSON object instead of text");
+  Command& load =
+      bench.subcommand("load", "time clip loading from a dataset's files: decoding, scaling, augmentation");
+  load.add("DATA,--data", options->data, "dataset folder, or a list of clips").path(PathKind::any).required();
+  load.add("--segments", options->segments, "segments of the video from which a clip takes frames")
+      .range(1, 4096);
+  load.add("--clips", options->clips, "number of clips to load")
+      .range(int64_t{1}, int64_t{1} << 40)
+      .shown_default("every clip of the split once");
+  load.add("--split", options->split, "split to load").choices({"all", "train", "val", "test"});
+  load.add("--mode", options->mode, "train: random clips; test: the middle ones").choices({"train", "test"});
+  load.add("--hash", options->hash, "print a checksum of all clips, to compare runs");
+  load.add("--json", options->json, "print one JSON object instead of text");
   std::vector<std::string> flags =
       flags_with(Role::dataset | Role::loading | Role::sampling | Role::picture | Role::augmentation);
   std::erase(flags, "frames");       // --segments says it
   std::erase(flags, "on-bad-file");  // always left out
   flags.insert(flags.end(), {"batch", "seed"});
-  options->flags.add_to(*load, flags);
-  load->callback([options] { run(*options); });
+  options->flags.add_to(load, flags);
+  load.example("laban bench load clips").example("laban bench load clips --clips 500 --workers 4 --json");
+  load.action([options] { run(*options); });
 }
 
 }  // namespace laban::tools

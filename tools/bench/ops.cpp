@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "bench/bench.h"
-#include "bench/op_cost.h"
 #include "core/backend_decorator.h"
 #include "core/rng.h"
 
@@ -14,7 +13,11 @@ namespace {
 struct Ledger {
   bool by_shape = false;
   std::unique_ptr<OpClock> clock;
-  std::vector<OpCost> costs;  // of the ops since the last settle(); two marks each
+  struct Run {
+    std::string_view name;
+    OpCost cost;
+  };
+  std::vector<Run> ops;  // since the last settle(); two marks each
   std::map<std::string, OpTime> times;
   std::vector<double> steps;  // seconds of each that counts, from its first op to the end of its last
 
@@ -22,39 +25,36 @@ struct Ledger {
   void settle(bool counts) {
     const std::vector<double> moments = clock->take();
     if (counts) steps.push_back(moments.back());
-    for (size_t i = 0; counts && i < costs.size(); ++i) {
-      const OpCost& cost = costs[i];
-      OpTime& time = times[by_shape && !cost.geometry.empty() ? cost.name + ": " + cost.geometry : cost.name];
+    for (size_t i = 0; counts && i < ops.size(); ++i) {
+      const OpCost& cost = ops[i].cost;
+      OpTime& time = times[row_name(ops[i].name, cost, by_shape)];
       ++time.runs;
       time.seconds += moments[2 * i + 1] - moments[2 * i];
       time.gflop += cost.gflop;
       time.gbyte += cost.gbyte;
     }
-    costs.clear();
+    ops.clear();
   }
 };
 
-// One level of inheritance an op, as in core/backend_decorator.h.
-template <class List>
-class Timers;
-template <>
-class Timers<decorator::OpList<>> : public BackendDecorator {
+class TimedBackend : public BackendDecorator {
  public:
-  Timers(Backend& inner, Ledger& ledger) : BackendDecorator(inner), ledger_(ledger) {}
+  TimedBackend(Backend& inner, Ledger& ledger) : BackendDecorator(inner), ledger_(ledger) {}
 
  protected:
   Ledger& ledger_;
 };
-template <class Op, class... Rest>
-class Timers<decorator::OpList<Op, Rest...>> : public Timers<decorator::OpList<Rest...>> {
+
+template <class Below, class Op>
+class TimesOp : public Below {
  public:
-  using Timers<decorator::OpList<Rest...>>::Timers;
-  using Timers<decorator::OpList<Rest...>>::run;
+  using Below::Below;
+  using Below::run;
   void run(const Op& op, Scratch scratch) override {
     this->ledger_.clock->mark();
     this->inner().run(op, scratch);
     this->ledger_.clock->mark();
-    this->ledger_.costs.push_back(cost_of(op));
+    this->ledger_.ops.push_back({Op::kName, op.cost()});
   }
 };
 
@@ -110,7 +110,7 @@ Peaks measure_peaks(Backend& backend, const BenchSettings& settings) {
     std::vector<std::unique_ptr<Memory>> owners;
     const Shape shape = Shape::vector((gpu ? int64_t{1} << 30 : int64_t{1} << 26) / 4);
     const Cast copy{make(owners, shape, DType::f32), make(owners, shape, DType::f32)};
-    peaks.gbyte_per_second = cost_of(copy).gbyte / fastest(backend, copy);
+    peaks.gbyte_per_second = copy.cost().gbyte / fastest(backend, copy);
   }
   std::vector<std::unique_ptr<Memory>> owners;
   const int64_t channels = gpu ? 4096 : 512, side = gpu ? 64 : 16;
@@ -120,7 +120,7 @@ Peaks measure_peaks(Backend& backend, const BenchSettings& settings) {
                             .bias = {},
                             .y = make(owners, shape, compute),
                             .window = {}};
-  peaks.gflop_per_second = cost_of(product).gflop / fastest(backend, product);
+  peaks.gflop_per_second = product.cost().gflop / fastest(backend, product);
   return peaks;
 }
 
@@ -140,7 +140,7 @@ std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_s
       [&](Backend& backend) -> std::unique_ptr<Backend> {
         peaks = measure_peaks(backend, settings);
         ledger.clock = backend.clock();
-        return std::make_unique<Timers<decorator::AllOps>>(backend, ledger);
+        return std::make_unique<Chain<TimesOp, TimedBackend, AllOps>>(backend, ledger);
       },
       [&](int64_t number) { ledger.settle(/*counts=*/number > 0); });
   ledger.settle(/*counts=*/true);

@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/bench.h"
-#include "bench/op_cost.h"
 #include "core/backend_decorator.h"
 #include "core/error.h"
 
@@ -47,20 +46,18 @@ class Unbacked : public Memory {
 
 struct Row {
   int64_t runs = 0;
-  double gbyte = 0, gflop = 0, seconds = 0,
-         arithmetic_bound = 0;  // seconds of the ops that arithmetic bounds
+  double gbyte = 0, gflop = 0, seconds = 0;
+  double arithmetic_bound = 0;  // seconds of the ops that arithmetic bounds
 };
 
 class Walk {
  public:
   explicit Walk(const Options& options) : options_(options) {}
-  void book(const OpCost& cost) {
+  void book(std::string_view name, const OpCost& cost) {
     const double moving = cost.gbyte / options_.bandwidth,
                  computing = 1e-3 * cost.gflop / options_.arithmetic;
     const double seconds = std::max(moving, computing) + 1e-6 * options_.gap;
-    for (Row* row :
-         {&rows_[options_.by_shape && !cost.geometry.empty() ? cost.name + ": " + cost.geometry : cost.name],
-          &total_}) {
+    for (Row* row : {&rows_[row_name(name, cost, options_.by_shape)], &total_}) {
       ++row->runs;
       row->gbyte += cost.gbyte, row->gflop += cost.gflop, row->seconds += seconds;
       if (computing > moving) row->arithmetic_bound += seconds;
@@ -76,13 +73,10 @@ class Walk {
   Row total_;
 };
 
-/// Computes nothing and writes every op down.
-template <class List>
-class Walker;
-template <>
-class Walker<decorator::OpList<>> : public BackendDecorator {
+/// Tensors without memory, copies that do nothing.
+class UnbackedBackend : public BackendDecorator {
  public:
-  Walker(Backend& inner, Walk& walk, int64_t channel_multiple)
+  UnbackedBackend(Backend& inner, Walk& walk, int64_t channel_multiple)
       : BackendDecorator(inner), walk_(walk), channel_multiple_(channel_multiple) {}
 
   int64_t channel_multiple(DType) const override { return channel_multiple_; }
@@ -99,12 +93,13 @@ class Walker<decorator::OpList<>> : public BackendDecorator {
  private:
   int64_t channel_multiple_;
 };
-template <class Op, class... Rest>
-class Walker<decorator::OpList<Op, Rest...>> : public Walker<decorator::OpList<Rest...>> {
+/// Computes nothing and writes every op down.
+template <class Below, class Op>
+class BooksOp : public Below {
  public:
-  using Walker<decorator::OpList<Rest...>>::Walker;
-  using Walker<decorator::OpList<Rest...>>::run;
-  void run(const Op& op, Scratch) override { this->walk_.book(cost_of(op)); }
+  using Below::Below;
+  using Below::run;
+  void run(const Op& op, Scratch) override { this->walk_.book(Op::kName, op.cost()); }
 };
 
 /// What the H200 for which the defaults stand does in bf16 (docs/measurements/gpu-predictions.md).
@@ -113,8 +108,9 @@ constexpr double kBf16Teraflops = 790;
 void run(Options options) {
   if (options.arithmetic <= 0) {
     if (options.bench.precision != "bf16")
-      throw UsageError(text("how fast the machine computes in ", options.bench.precision, " is not said"),
-                       "Say it: --tflops.");
+      throw UsageError(
+          text("--precision ", options.bench.precision, " needs --tflops: the speed of the machine in it"),
+          "Only bf16 has a default.");
     options.arithmetic = kBf16Teraflops;
   }
   Walk walk(options);
@@ -124,7 +120,7 @@ void run(Options options) {
   const StepResult step = bench_step(
       options.bench,
       [&](Backend& backend) -> std::unique_ptr<Backend> {
-        return std::make_unique<Walker<decorator::AllOps>>(backend, walk, multiple);
+        return std::make_unique<Chain<BooksOp, UnbackedBackend, AllOps>>(backend, walk, multiple);
       },
       [&](int64_t) { walk.begin_step(); });
   std::vector<std::pair<std::string, Row>> rows(walk.rows().begin(), walk.rows().end());
@@ -171,54 +167,47 @@ void run(Options options) {
               total.gflop, static_cast<long long>(multiple));
   std::printf("  memory moved %9.2f GB;  activations %.1f MiB\n", total.gbyte,
               static_cast<double>(step.activation_bytes) / (1 << 20));
-  std::printf("\n%9s %7s %6s %10s %9s %11s  %s\n", "ms", "share", "runs", "GFLOP", "GB", "arithmetic", "op");
+  std::printf("\n%9s %8s %6s %10s %9s %11s  %s\n", "ms", "fraction", "runs", "GFLOP", "GB", "arithmetic",
+              "op");
   for (const auto& [name, row] : rows)
-    std::printf("%9.3f %6.1f%% %6lld %10.1f %9.3f %10.0f%%  %s\n", 1e3 * row.seconds,
+    std::printf("%9.3f %7.1f%% %6lld %10.1f %9.3f %10.0f%%  %s\n", 1e3 * row.seconds,
                 100 * row.seconds / total.seconds, static_cast<long long>(row.runs), row.gflop, row.gbyte,
                 row.seconds > 0 ? 100 * row.arithmetic_bound / row.seconds : 0, name.c_str());
-  std::printf("arithmetic: the share of the time that arithmetic sets; memory sets the rest.\n");
+  std::printf(
+      "arithmetic: the fraction of the time that is bound by arithmetic; the rest is bound by memory.\n");
 }
 
 }  // namespace
 
-void add_bench_roofline(CLI::App& bench) {
+void add_bench_roofline(Command& bench) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = bench.add_subcommand(
-      "roofline", "the least time a training step can take, from bytes and arithmetic; nothing is measured");
+  Command& command = bench.subcommand(
+      "roofline", "compute the least time of a training step from bytes and arithmetic; measures nothing");
   BenchSettings& b = options->bench;
-  const CLI::Range positive(int64_t{1}, int64_t{1} << 20);
-  command->add_option("--model", b.model, "model name (laban describe lists them)")->capture_default_str();
-  command->add_option("--frames", b.frames, "frames of a clip")->check(positive)->capture_default_str();
-  command->add_option("--size", b.size, "rows and columns of a frame")
-      ->check(positive)
-      ->capture_default_str();
-  command->add_option("--batch", b.batch, "clips of a step")->check(positive)->capture_default_str();
-  command->add_option("--classes", b.classes, "classes of the model")->check(positive)->capture_default_str();
-  command->add_option("--precision", b.precision, "bf16, or f32")
-      ->check(CLI::IsMember({"bf16", "f32"}))
-      ->capture_default_str();
-  const CLI::Range speed(1e-3, 1e9);
-  command->add_option("--bandwidth", options->bandwidth, "the machine's memory, GB/s")
-      ->check(speed)
-      ->capture_default_str();
+  const auto extent = [&](const char* flag, int64_t& value, const char* what) {
+    command.add(flag, value, what).range(1, 1 << 20);
+  };
+  command.add("--model", b.model, "model name; laban describe lists them");
+  extent("--frames", b.frames, "frames per clip");
+  extent("--size", b.size, "width and height of a frame");
+  extent("--batch", b.batch, "clips per step");
+  extent("--classes", b.classes, "number of classes");
+  command.add("--precision", b.precision, "data type").choices({"bf16", "f32"});
+  command.add("--bandwidth", options->bandwidth, "memory bandwidth of the machine, GB/s").range(1e-3, 1e9);
+  command.add("--tflops", options->arithmetic, "arithmetic of the machine, TFLOP/s")
+      .range(1e-3, 1e9)
+      .shown_default("790 in bf16");
+  command.add("--gap", options->gap, "overhead of every op, microseconds").range(0.0, 1e6);
   command
-      ->add_option("--tflops", options->arithmetic,
-                   "the machine's arithmetic, TFLOP/s; 790 in bf16 if not said")
-      ->check(speed);
-  command->add_option("--gap", options->gap, "microseconds that every op takes besides")
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
-  command
-      ->add_option("--channel-multiple", options->channel_multiple,
-                   "channels are padded to multiples of this; 0: 8 in bf16, 4 in f32")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str();
-  command
-      ->add_option("--freeze", b.freeze.layers, "layers that do not learn: stem,layer1; backbone: all but fc")
-      ->delimiter(',');
-  command->add_flag("--by-shape", options->by_shape, "a row for each shape");
-  command->add_flag("--json", options->json, "one JSON object instead of text");
-  command->callback([options] { run(*options); });
+      .add("--channel-multiple", options->channel_multiple,
+           "pad channels to multiples of this; 0: 8 in bf16, 4 in f32")
+      .range(0, 64);
+  command.add("--freeze", b.freeze.layers, "frozen layers: stem,layer1; backbone: all but fc");
+  command.add("--by-shape", options->by_shape, "one row per shape");
+  command.add("--json", options->json, "print one JSON object instead of text");
+  command.example("laban bench roofline --model r3d_18 --batch 64")
+      .example("laban bench roofline --bandwidth 3350 --tflops 700");
+  command.action([options] { run(*options); });
 }
 
 }  // namespace laban::tools

@@ -81,6 +81,7 @@ StepResult bench_step(const BenchSettings& settings,
   config.machine.autotune = settings.autotune;
   config.machine.graph = settings.graph;
   choose_threads(config);
+  choose_device(config);
   resolve(config);
   const DType compute = compute_type(config);
   const std::unique_ptr<Backend> device = make_backend(config);

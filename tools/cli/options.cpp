@@ -5,25 +5,61 @@
 
 #include "core/error.h"
 #include "core/processors.h"
+#include "core/text.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
 #include "data/video/video_index_store.h"
 #include "reference/reference_backend.h"
 #include "train/config/renamed.h"
+#include "train/config/words.h"
 
 namespace laban::tools {
 
 namespace {
 
-/// "frames per clip (1 to 4096) [16]"
-std::string description(const Setting& setting) {
-  const std::string value = setting.default_text();
-  return setting.description() + (value.empty() ? "" : " [" + value + "]");
+/// The values that are paths, and what help calls them.
+struct PathFlag {
+  const char* flag;
+  PathKind kind;
+  const char* value;
+};
+constexpr PathFlag kPathFlags[] = {{"data", PathKind::any, ""},
+                                   {"media", PathKind::folder, "DIR"},
+                                   {"weights", PathKind::file, "FILE"},
+                                   {"features", PathKind::file, "FILE"},
+                                   {"index-cache", PathKind::file, "FILE"}};
+
+/// What help says of a setting beyond its sentence: a name for the value, what is allowed, the default.
+void describe(Argument& argument, const Setting& setting) {
+  std::string shown = setting.default_text();
+  if (std::holds_alternative<Setting::Flag>(setting.value)) {
+    shown = shown == "true" ? "on" : "off";
+  } else if (std::holds_alternative<Setting::Numbers>(setting.value)) {
+    argument.value("X,...");
+  } else if (std::holds_alternative<Setting::Words>(setting.value)) {
+    argument.value("NAME,...");
+  } else if (std::holds_alternative<Setting::Scales>(setting.value)) {
+    argument.value("NAME=X,...");
+  } else if (const std::vector<std::string> choices = setting.choices(); !choices.empty()) {
+    argument.choices(choices);
+  } else if (std::holds_alternative<Setting::Whole>(setting.value)) {
+    argument.value("N").allowed(setting.range());
+  } else if (std::holds_alternative<Setting::Number>(setting.value)) {
+    argument.value("X").allowed(setting.range());
+  }
+  argument.group("Settings [" + setting.section + "]").shown_default(shown);
+  for (const PathFlag& path : kPathFlags)
+    if (setting.flag == path.flag) argument.path(path.kind).value(path.value);
+}
+
+void print_note(const Backend& backend) {
+  if (const std::string note = backend.note(); !note.empty())
+    std::fprintf(stderr, "note: %s\n", note.c_str());
 }
 
 }  // namespace
 
-void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only) {
+void ConfigFlags::add_to(Command& command, const std::vector<std::string>& only) {
   Config defaults;
   for (const Setting& setting : settings(defaults)) {
     if (!only.empty() && std::ranges::find(only, setting.flag) == only.end()) continue;
@@ -33,22 +69,19 @@ void ConfigFlags::add_to(CLI::App& command, const std::vector<std::string>& only
   }
 }
 
-void ConfigFlags::add(CLI::App& command, const Setting& setting, const std::string& name) {
+void ConfigFlags::add(Command& command, const Setting& setting, const std::string& name) {
   const bool retired = name != setting.flag;
   const auto take = [this, flag = setting.flag, name, retired](const std::string& value) {
     if (retired) std::fprintf(stderr, "note: --%s is now --%s\n", name.c_str(), flag.c_str());
     values_.emplace_back(flag, value);
   };
-  CLI::Option* option = nullptr;
-  if (std::holds_alternative<Setting::Flag>(setting.value)) {
-    option = command.add_flag_function(
-        "--" + name + ",!--no-" + name, [take](int64_t count) { take(count > 0 ? "true" : "false"); },
-        description(setting));
-  } else {
-    option = command.add_option_function<std::string>("--" + name, take, description(setting));
-    option->type_name("");
-  }
-  option->group(retired ? "" : "Settings [" + setting.section + "]");
+  Argument& argument =
+      std::holds_alternative<Setting::Flag>(setting.value)
+          ? command.add_switch(
+                "--" + name + ",--no-" + name, [take](bool on) { take(on ? "true" : "false"); }, setting.help)
+          : command.add_text(name == "data" ? "DATA,--data" : "--" + name, take, setting.help);
+  describe(argument, setting);
+  if (retired) argument.hidden();
 }
 
 void ConfigFlags::apply(Config& config) const {
@@ -75,15 +108,6 @@ void keep_index_apart(Config& config) {
   if (config.data.index_cache == "auto" && !has_index_store(root)) config.data.index_cache = "user";
 }
 
-namespace {
-
-void print_note(const Backend& backend) {
-  if (const std::string note = backend.note(); !note.empty())
-    std::fprintf(stderr, "note: %s\n", note.c_str());
-}
-
-}  // namespace
-
 std::unique_ptr<Backend> make_backend(const Config& config) {
   if (config.machine.device == DeviceKind::reference) return std::make_unique<ReferenceBackend>();
   if (config.machine.device == DeviceKind::cuda) {
@@ -107,6 +131,20 @@ void choose_threads(Config& config) {
   if (config.data.workers == 0) config.data.workers = available_processors();
 }
 
+void choose_device(Config& config) {
+  Config::Machine& machine = config.machine;
+  if (machine.device != DeviceKind::automatic) return;
+  if (machine.precision == Precision::f64)
+    throw UsageError("--precision f64 needs --device reference",
+                     "Only the reference computes in f64 (slowly), and --device auto never chooses it.");
+  const CudaStatus status = cuda_status(machine.gpu);
+  if (machine.precision == Precision::tf32 && !status.works)
+    throw UsageError(text("--precision tf32 needs a GPU: ", status.reason),
+                     "TF32 is a format of NVIDIA's tensor cores; use --precision f32.");
+  machine.device = status.works ? DeviceKind::cuda : DeviceKind::cpu;
+  std::fprintf(stderr, "device: %s (%s)\n", word_of(machine.device), status.reason.c_str());
+}
+
 std::string split_sizes(const Dataset& dataset) {
   std::string sizes;
   for (const Split split : {Split::train, Split::val, Split::test})
@@ -120,11 +158,5 @@ void print_notes(const Dataset& dataset) {
 }
 
 std::vector<std::string> dataset_flags() { return flags_with(Role::dataset); }
-
-std::string percent(double share) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof(buffer), "%.1f %%", 100 * share);
-  return buffer;
-}
 
 }  // namespace laban::tools

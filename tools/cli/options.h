@@ -1,12 +1,12 @@
 // What train, eval and predict share: flags for the settings of a Config, and the choice of a backend.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "command_line/command.h"
 #include "core/backend.h"
 #include "data/dataset/dataset.h"
 #include "train/config/config.h"
@@ -18,7 +18,7 @@ class ConfigFlags {
  public:
   /// One flag for each setting, grouped by section; `only` (flags without dashes) limits them. Retired spellings
   /// are taken too, with a note on stderr.
-  void add_to(CLI::App& command, const std::vector<std::string>& only = {});
+  void add_to(Command& command, const std::vector<std::string>& only = {});
   /// Throws UsageError for values that do not suit.
   void apply(Config& config) const;
   /// The flags that were given, without dashes.
@@ -26,7 +26,7 @@ class ConfigFlags {
   bool has(const std::string& flag) const;
 
  private:
-  void add(CLI::App& command, const Setting& setting, const std::string& name);
+  void add(Command& command, const Setting& setting, const std::string& name);
 
   std::vector<std::pair<std::string, std::string>> values_;
 };
@@ -43,13 +43,15 @@ void keep_index_apart(Config& config);
 /// workers open, so that the saved config says what was used. OpenMP's limits count for threads.
 void choose_threads(Config& config);
 
+/// "cuda" or "cpu" in place of "auto", whichever works here, saying which and why in a line on stderr. The saved
+/// config so says what was used. Throws UsageError where the precision needs a device that auto does not choose.
+void choose_device(Config& config);
+
 /// "train 108, val 27, test 0 clips"
 std::string split_sizes(const Dataset& dataset);
 /// What a person should know of a dataset, on stderr.
 void print_notes(const Dataset& dataset);
 /// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
 std::vector<std::string> dataset_flags();
-/// "96.3 %"
-std::string percent(double share);
 
 }  // namespace laban::tools

@@ -6,11 +6,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
+#include "core/text.h"
+
 namespace laban::tools {
 namespace {
 
-constexpr double kRedrawSeconds = 0.1;    // on a terminal
-constexpr double kPlainLineSeconds = 30;  // elsewhere
+constexpr double kRedrawSeconds = 0.1;           // on a terminal
+constexpr double kPlainLineSeconds = 30;         // elsewhere
+constexpr size_t kCells = 24, kFewestCells = 6;  // of the bar
+constexpr const char* kBetween = "  ";
 
 size_t terminal_columns(std::FILE* out) {
   winsize size{};
@@ -59,7 +64,7 @@ Progress::~Progress() {
   if (open_) std::fputc('\n', out_);
 }
 
-void Progress::update(int64_t done, std::string_view note) {
+void Progress::update(int64_t done, const std::vector<std::string>& notes) {
   last_done_ = done;
   const Clock::time_point now = Clock::now();
   const double since = std::chrono::duration<double>(now - last_shown_).count();
@@ -67,11 +72,11 @@ void Progress::update(int64_t done, std::string_view note) {
   if (terminal_ ? since < kRedrawSeconds : (tenth == last_tenth_ && since < kPlainLineSeconds)) return;
   last_shown_ = now;
   last_tenth_ = tenth;
-  draw(done, note);
+  draw(done, notes);
 }
 
-void Progress::finish(std::string_view note) {
-  draw(last_done_, note);
+void Progress::finish(const std::vector<std::string>& notes) {
+  if (terminal_ || shown_done_ != last_done_ || !notes.empty()) draw(last_done_, notes);
   if (open_) std::fputc('\n', out_);
   open_ = false;
 }
@@ -83,29 +88,42 @@ void Progress::line(std::string_view text) {
   std::fflush(out_);
 }
 
-void Progress::draw(int64_t done, std::string_view note) {
+void Progress::draw(int64_t done, const std::vector<std::string>& notes) {
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
-  const double share = std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0);
-  std::string line = title_ + " ";
-  if (terminal_) {
-    constexpr int kCells = 24;
-    const int full = static_cast<int>(share * kCells);
-    for (int i = 0; i < kCells; ++i) line += i < full ? "█" : "░";
-    line += ' ';
-  }
-  line += std::to_string(done) + "/" + std::to_string(total_);
-  if (!note.empty()) (line += " | ").append(note);
+  const double fraction = std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0);
+  std::string time;
   if (done >= total_)
-    line += " | " + duration_text(elapsed);
-  else if (share > 0)
-    line += " | " + duration_text(elapsed / share - elapsed) + " left";
-  if (terminal_) {
-    const std::string_view shown = clipped(line, terminal_columns(out_) - 1);
-    std::fprintf(out_, "\r\033[K%.*s", static_cast<int>(shown.size()), shown.data());
-    open_ = true;
-  } else {
-    std::fprintf(out_, "%s\n", line.c_str());
+    time = duration_text(elapsed);
+  else if (fraction > 0)
+    time = duration_text(elapsed / fraction - elapsed) + " left";
+  shown_done_ = done;
+  const std::string count = text(done, "/", total_);
+  const auto line = [&](const std::string& bar, size_t shown) {
+    std::string all = title_ + " " + bar + count;
+    for (size_t i = 0; i < shown; ++i) append(all, notes[i], kBetween);
+    if (!time.empty()) append(all, time, kBetween);
+    return all;
+  };
+  if (!terminal_) {
+    std::fprintf(out_, "%s\n", line("", notes.size()).c_str());
+    std::fflush(out_);
+    return;
   }
+  const size_t columns = terminal_columns(out_) - 1;
+  size_t shown = notes.size();
+  while (shown > 0 && characters(line("", shown)) > columns) --shown;
+  const size_t used = characters(line("", shown));
+  const size_t cells = std::min(kCells, columns > used ? columns - used - 1 : 0);
+  std::string bar;
+  if (shown == notes.size() && cells >= kFewestCells) {
+    const auto full = static_cast<size_t>(fraction * static_cast<double>(cells));
+    for (size_t i = 0; i < cells; ++i) bar += i < full ? "█" : "░";
+    bar += ' ';
+  }
+  const std::string all = line(bar, shown);
+  const std::string_view fitting = clipped(all, columns);
+  std::fprintf(out_, "\r\033[K%.*s", static_cast<int>(fitting.size()), fitting.data());
+  open_ = true;
   std::fflush(out_);
 }
 

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace laban::tools {
 
@@ -17,18 +19,21 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` of total. `note` follows the bar ("loss 1.23 | 45 clips/s"). Cheap enough to call at every step:
-  /// a terminal is redrawn at most ten times a second, a file gets a line at every tenth of the work or half
-  /// minute.
-  void update(int64_t done, std::string_view note = "");
-  /// Shows the final state with `note` and ends the line.
-  void finish(std::string_view note = "");
+  /// `done` of total. `notes` follow the count ("loss 1.23", "45 clips/s"), the most important first: on a
+  /// terminal that is too narrow for all, first the bar goes, then the last of them; the time left always
+  /// shows. Cheap enough to call at every step: a terminal is redrawn at most ten times a second, a file gets
+  /// a line at every tenth of the work or half minute.
+  void update(int64_t done, const std::vector<std::string>& notes = {});
+  /// Shows the final state with `notes` and ends the line.
+  void finish(const std::vector<std::string>& notes = {});
+  /// From the next update on.
+  void set_title(std::string title) { title_ = std::move(title); }
   /// Prints a line of its own above the bar.
   void line(std::string_view text);
 
  private:
   using Clock = std::chrono::steady_clock;
-  void draw(int64_t done, std::string_view note);
+  void draw(int64_t done, const std::vector<std::string>& notes);
 
   std::string title_;
   int64_t total_;
@@ -36,7 +41,7 @@ class Progress {
   bool terminal_;
   bool open_ = false;  // the terminal's current line holds a bar
   Clock::time_point start_, last_shown_;
-  int64_t last_done_ = 0, last_tenth_ = 0;
+  int64_t last_done_ = 0, shown_done_ = -1, last_tenth_ = 0;
 };
 
 /// "0:42", "3:05", "1:02:03".

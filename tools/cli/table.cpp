@@ -3,30 +3,23 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/text.h"
+
 namespace laban::tools {
-namespace {
-
-/// Characters, counted as UTF-8.
-size_t width_of(const std::string& cell) {
-  return static_cast<size_t>(std::ranges::count_if(cell, [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-}  // namespace
-
 Table::Table(std::vector<std::string> head, std::string alignment)
     : head_(std::move(head)), alignment_(std::move(alignment)) {}
 
 std::string Table::str() const {
   std::vector<size_t> widths;
-  for (const std::string& cell : head_) widths.push_back(width_of(cell));
+  for (const std::string& cell : head_) widths.push_back(characters(cell));
   for (const auto& row : rows_)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], characters(row[i]));
 
   std::string out;
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string text;
     for (size_t i = 0; i < cells.size(); ++i) {
-      const std::string space(widths[i] - width_of(cells[i]), ' ');
+      const std::string space(widths[i] - characters(cells[i]), ' ');
       text += (i ? "  " : "") + (alignment_[i] == 'r' ? space + cells[i] : cells[i] + space);
     }
     text.erase(text.find_last_not_of(' ') + 1);

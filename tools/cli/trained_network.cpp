@@ -7,6 +7,7 @@
 #include "cli/weights_notes.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "cuda/make_backend.h"
 #include "train/run_folder.h"
 #include "weights/load.h"
 
@@ -27,6 +28,11 @@ Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
     config.machine.precision = Precision::f64;
   }
   choose_threads(config);
+  // What was trained on a GPU can be used without one.
+  if (config.machine.device == DeviceKind::cuda && !has(flags.given(), "device") &&
+      !cuda_status(config.machine.gpu).works)
+    config.machine.device = DeviceKind::automatic;
+  choose_device(config);
   resolve(config);
   return config;
 }
@@ -45,7 +51,7 @@ TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
   for (const std::string& flag : source.flags.given())
     if (!roles_of(flag).any(Role::inference | Role::dataset))
       throw UsageError(text("--", flag, " goes with --weights only"),
-                       "A checkpoint knows its model, and how the clips were made that it has learned from.");
+                       "A checkpoint knows its model, and how its training clips were made.");
   if (!source.class_names.empty())
     throw UsageError("--class-names goes with --weights only",
                      "A checkpoint knows the names of its classes.");
@@ -77,7 +83,7 @@ std::vector<std::string> class_names(const NetworkSource& source, const StateDic
     return {};
   }
   if (static_cast<int64_t>(names.size()) != classes)
-    throw FileError(origin, text("names ", names.size(), " classes, but the weights tell apart ", classes));
+    throw FileError(origin, text("names ", names.size(), " classes, but the weights have ", classes));
   return names;
 }
 
@@ -86,7 +92,8 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
   CheckpointInfo info;
   const Notes notes = apply_notes(info.config, state, source.flags.given());
   if (!notes.model && !has(source.flags.given(), "model"))
-    throw UsageError("which model are the weights of?", "Give --model; laban describe lists them.");
+    throw UsageError("--weights needs --model: the file does not say which model it is for",
+                     "laban help describe lists the models.");
   const bool headless = use == NetworkUse::features && !has_head(state);
   const int64_t classes = headless ? 1 : classes_of(state);
   const HeadPolicy policy = headless ? HeadPolicy::keep_own : HeadPolicy::must_fit;
@@ -105,34 +112,31 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
 
 }  // namespace
 
-void NetworkSource::add_to(CLI::App& command, NetworkUse use) {
-  command.add_option("--run", run, "the run's folder: its best checkpoint, else its last");
-  command.add_option("--checkpoint", checkpoint, "or a checkpoint, for instance RUN/best.safetensors");
-  command.add_option(
-      "--weights", weights,
-      "or a file of weights (safetensors, or PyTorch's), with --model where laban did not write it");
-  command.add_option("--class-names", class_names, "of such weights: a text file with a name a line");
+void NetworkSource::add_to(Command& command, NetworkUse use) {
+  command.add("--run", run, "run folder: its best checkpoint, else its last").path(PathKind::folder);
+  command.add("--checkpoint", checkpoint, "checkpoint, for instance RUN/best.safetensors")
+      .path(PathKind::file);
+  command
+      .add("--weights", weights, "weights file (safetensors or PyTorch), with --model unless laban wrote it")
+      .path(PathKind::file);
+  command.add("--class-names", class_names, "class names for --weights: a text file, one name per line")
+      .path(PathKind::file);
   const Roles roles =
       use == NetworkUse::weights ? Roles(Role::network) : Role::network | kClips | Role::inference;
   flags.add_to(command, flags_with(roles));
 }
 
-void add_view_flags(Views& views, CLI::App& command) {
-  command
-      .add_option("--views", views.clips,
-                  "clips of each video, spread evenly over it, whose answers are averaged")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command
-      .add_option("--crops", views.crops, "of each clip: 1, the center; 3, also both ends of the longer side")
-      ->check(CLI::IsMember({1, 3}))
-      ->capture_default_str();
+void add_view_flags(Views& views, Command& command) {
+  command.add("--views", views.clips, "clips per video, spread evenly over it; predictions are averaged")
+      .range(1, 1000);
+  command.add("--crops", views.crops, "crops per clip: 1, the center; 3, also both ends of the longer side")
+      .choices({"1", "3"});
 }
 
 TrainedNetwork load_network(const NetworkSource& source, NetworkUse use) {
   const auto given = !source.run.empty() + !source.checkpoint.empty() + !source.weights.empty();
   if (given != 1)
-    throw UsageError("which network?", "Give one of --run RUN, --checkpoint FILE and --weights FILE.");
+    throw UsageError("no network is given", "Give one of --run RUN, --checkpoint FILE and --weights FILE.");
   return source.weights.empty() ? from_checkpoint(source, use) : from_weights(source, use);
 }
 

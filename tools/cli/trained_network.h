@@ -24,7 +24,7 @@ struct NetworkSource {
 
   /// The flags --run, --checkpoint, --weights and --class-names, and those of settings that make sense for a
   /// network that has been trained.
-  void add_to(CLI::App& command, NetworkUse use);
+  void add_to(Command& command, NetworkUse use);
 };
 
 /// A trained network, ready to classify.
@@ -38,7 +38,7 @@ struct TrainedNetwork {
 };
 
 /// --views and --crops.
-void add_view_flags(Views& views, CLI::App& command);
+void add_view_flags(Views& views, Command& command);
 
 /// Loads a network. With a checkpoint the flags may change where and how clips are computed, never the model
 /// or its clips; with weights they say what the file does not note by itself. Throws FileError, UsageError.

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/bench.h"
+#include "cli/options.h"
 #include "commands/commands.h"
+#include "train/config/words.h"
 
 namespace laban::tools {
 namespace {
@@ -19,48 +21,42 @@ struct Options {
   bool by_shape = false;
 };
 
-void add_flags(CLI::App& command, Options& options) {
+void add_flags(Command& command, Options& options) {
   BenchSettings& b = options.bench;
-  command.add_option("--model", b.model, "model name (laban describe lists them)")->capture_default_str();
-  command.add_option("--frames", b.frames, "frames of a clip")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  command.add_option("--size", b.size, "rows and columns of a frame")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  command.add_option("--batch", b.batch, "clips of a step")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  command.add_option("--classes", b.classes, "classes of the model")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  command.add_option("--device", b.device, "cpu, cuda or reference")
-      ->check(CLI::IsMember({"cpu", "cuda", "reference"}))
-      ->capture_default_str();
-  command.add_option("--precision", b.precision, "f32, tf32 (cuda), bf16 or f64 (reference)")
-      ->check(CLI::IsMember({"f32", "tf32", "bf16", "f64"}))
-      ->capture_default_str();
-  command.add_flag("!--no-deterministic", b.deterministic,
-                   "cuda: also algorithms whose results differ from run to run");
-  command.add_flag("--exact-weights", b.exact_weights,
-                   "cuda, bf16: gradients of weights are never rounded to bf16 on their way");
-  command.add_flag("--autotune", b.autotune, "cuda: time the convolution algorithms, take the fastest");
-  command.add_flag("!--no-graph", b.graph,
-                   "cuda: send every op by itself instead of replaying a recorded step");
-  command
-      .add_option("--freeze", b.freeze.layers, "layers that do not learn: stem,layer1; backbone: all but fc")
-      ->delimiter(',');
-  command.add_flag("--freeze-norms", b.freeze.norms, "batch norms use their running statistics");
-  command.add_option("--threads", b.threads, "threads of the cpu device; 0: one for each processor")
-      ->check(CLI::Range(0, 1 << 12))
-      ->capture_default_str();
-  auto* steps =
-      command.add_option("--steps", b.steps, "how many steps to time")->check(CLI::Range(1, 1 << 20));
-  command.add_option("--seconds", b.seconds, "time steps for this long, at least one")
-      ->check(CLI::Range(0.0, 1e9))
-      ->capture_default_str()
-      ->excludes(steps);
-  command.add_flag("--json", options.json, "one JSON object instead of text");
+  const auto extent = [&](const char* flag, int64_t& value, const char* what) {
+    command.add(flag, value, what).range(1, 1 << 20);
+  };
+  command.add("--model", b.model, "model name; laban describe lists them");
+  extent("--frames", b.frames, "frames per clip");
+  extent("--size", b.size, "width and height of a frame");
+  extent("--batch", b.batch, "clips per step");
+  extent("--classes", b.classes, "number of classes");
+  command.add("--device", b.device, "auto: cuda where a GPU works, else cpu")
+      .choices({"auto", "cpu", "cuda", "reference"});
+  command.add("--precision", b.precision, "data type; tf32 is for cuda, f64 for reference")
+      .choices({"f32", "tf32", "bf16", "f64"});
+  command.add("--deterministic,--no-deterministic", b.deterministic,
+              "cuda: only algorithms that give the same bits in every run");
+  command.add("--exact-weights", b.exact_weights, "cuda, bf16: never round weight gradients to bf16");
+  command.add("--autotune", b.autotune, "cuda: time the convolution algorithms and use the fastest");
+  command.add("--graph,--no-graph", b.graph, "cuda: record a step once and replay it");
+  command.add("--freeze", b.freeze.layers, "frozen layers: stem,layer1; backbone: all but fc");
+  command.add("--freeze-norms", b.freeze.norms, "batch norms use their running statistics");
+  command.add("--threads", b.threads, "threads of the cpu device; 0: one per processor").range(0, 1 << 12);
+  command.add("--steps", b.steps, "number of steps to time").range(1, 1 << 20).shown_default("");
+  command.add("--seconds", b.seconds, "time steps for this long, at least one")
+      .range(0.0, 1e9)
+      .excludes("--steps");
+  command.add("--json", options.json, "print one JSON object instead of text");
+}
+
+/// So that what is printed names the device that was used.
+void choose_device(BenchSettings& bench) {
+  Config config;
+  apply_flag(config, "device", bench.device);
+  apply_flag(config, "precision", bench.precision);
+  tools::choose_device(config);
+  bench.device = word_of(config.machine.device);
 }
 
 Json describe(const BenchSettings& b, const StepResult& result) {
@@ -100,7 +96,8 @@ void print_step(const BenchSettings& b, const StepResult& result) {
   std::printf("  process, at most %8.1f MiB\n", static_cast<double>(result.peak_process_bytes) / kMiB);
 }
 
-void run_step(const Options& options) {
+void run_step(Options& options) {
+  choose_device(options.bench);
   const StepResult result = bench_step(options.bench);
   if (options.json)
     std::printf("%s\n", describe(options.bench, result).dump().c_str());
@@ -108,7 +105,8 @@ void run_step(const Options& options) {
     print_step(options.bench, result);
 }
 
-void run_ops(const Options& options) {
+void run_ops(Options& options) {
+  choose_device(options.bench);
   StepResult step;
   Peaks peaks;
   const auto times = bench_ops(options.bench, options.by_shape, step, peaks);
@@ -137,37 +135,39 @@ void run_ops(const Options& options) {
   if (peaks.gbyte_per_second > 0)
     std::printf("  at best here     %8.1f GB/s (a copy), %.1f GFLOP/s (a matrix product)\n",
                 peaks.gbyte_per_second, peaks.gflop_per_second);
-  std::printf("\n%9s %7s %6s %9s %9s %9s  %s\n", "ms/step", "share", "runs", "GFLOP/s", "GB/s", "roofline",
+  std::printf("\n%9s %8s %6s %9s %9s %9s  %s\n", "ms/step", "fraction", "runs", "GFLOP/s", "GB/s", "roofline",
               "op");
   for (const auto& [name, time] : rows)
-    std::printf("%9.3f %6.1f%% %6.0f %9.1f %9.1f %8.0f%%  %s\n", 1e3 * time.seconds / steps,
+    std::printf("%9.3f %7.1f%% %6.0f %9.1f %9.1f %8.0f%%  %s\n", 1e3 * time.seconds / steps,
                 100 * time.seconds / total, static_cast<double>(time.runs) / steps, time.gflop / time.seconds,
                 time.gbyte / time.seconds, 100 * peaks.share(time), name.c_str());
-  std::printf("%9.3f %6.1f%% %36s  between ops\n", 1e3 * (total - booked) / steps,
+  std::printf("%9.3f %7.1f%% %36s  between ops\n", 1e3 * (total - booked) / steps,
               100 * (total - booked) / total, "");
 }
 
 }  // namespace
 
-void add_bench(CLI::App& app) {
-  CLI::App* bench =
-      app.add_subcommand("bench", "measure speed: training steps, single ops, loading, versions of a kernel");
-  bench->require_subcommand(1);
+void add_bench(Command& program) {
+  Command& bench =
+      program.subcommand("bench", "measure speed: training steps, single ops, loading, versions of a kernel");
 
   auto options = std::make_shared<Options>();
-  CLI::App* step = bench->add_subcommand("step", "time full training steps: forward, loss, backward, update");
-  add_flags(*step, *options);
-  step->callback([options] { run_step(*options); });
+  Command& step = bench.subcommand("step", "time full training steps: forward, loss, backward, update");
+  add_flags(step, *options);
+  step.example("laban bench step --model r3d_18 --batch 8")
+      .example("laban bench step --precision bf16 --steps 20 --json");
+  step.action([options] { run_step(*options); });
 
   auto op_options = std::make_shared<Options>();
-  CLI::App* ops = bench->add_subcommand("ops", "the same, with the time of each kind of op");
-  add_flags(*ops, *op_options);
-  ops->add_flag("--by-shape", op_options->by_shape, "a row for each shape");
-  ops->callback([op_options] { run_ops(*op_options); });
+  Command& ops = bench.subcommand("ops", "time full training steps, and each kind of op in them");
+  add_flags(ops, *op_options);
+  ops.add("--by-shape", op_options->by_shape, "one row per shape");
+  ops.example("laban bench ops --model r3d_18").example("laban bench ops --by-shape --steps 5");
+  ops.action([op_options] { run_ops(*op_options); });
 
-  add_bench_roofline(*bench);
-  add_bench_load(*bench);
-  add_bench_ladder(*bench);
+  add_bench_roofline(bench);
+  add_bench_load(bench);
+  add_bench_ladder(bench);
 }
 
 }  // namespace laban::tools

@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "data/cache/cache.h"
 
 namespace laban::tools {
@@ -21,9 +22,7 @@ struct Options {
   ConfigFlags flags;
 };
 
-[[noreturn]] void stopped() {
-  throw Error("stopped; the same command goes on with the shards that are finished");
-}
+[[noreturn]] void stopped() { throw Error("stopped; the same command continues from the finished shards"); }
 
 void make(const Options& options) {
   outlive_readers();
@@ -55,39 +54,40 @@ void make(const Options& options) {
   for (const BadFile& shard : result.damaged_shards)
     std::fprintf(stderr, "made again: %s\n", shard.reason.substr(0, shard.reason.find('\n')).c_str());
   for (const BadFile& bad : result.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
-  std::printf("%s: %lld clips in %lld shards (%lld were there), %.1f MiB; use it with --data %s\n",
+  std::printf("%s: %lld clips in %lld shards (%lld already there), %.1f MiB; use it as DATA: %s\n",
               options.output.c_str(), static_cast<long long>(result.clips),
               static_cast<long long>(result.shards), static_cast<long long>(result.kept_shards),
-              static_cast<double>(result.bytes) / (1024.0 * 1024.0), options.output.c_str());
+              static_cast<double>(result.bytes) / (1024.0 * 1024.0), shell_word(options.output).c_str());
 }
 
 }  // namespace
 
-void add_cache(CLI::App& app) {
+void add_cache(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "cache", "write a shrunken copy of a dataset, from which clips are loaded many times faster");
-  command->add_option("data", options->data, "the dataset's folder, or a list of clips")->required();
-  command->add_option("-o,--output", options->output, "the folder for the copy; a dataset like any other")
-      ->required();
+  Command& command =
+      program.subcommand("cache", "write a downscaled copy of a dataset that loads many times faster");
+  command.add("DATA,--data", options->data, "dataset folder, or a list of clips")
+      .path(PathKind::any)
+      .required();
+  command.add("-o,--output", options->output, "folder for the copy, which is a dataset like any other")
+      .path(PathKind::folder)
+      .required();
   command
-      ->add_option("--short-side", options->cache.short_side,
-                   "rows or columns, whichever are fewer; smaller pictures stay as they are")
-      ->check(CLI::Range(8, 8192))
-      ->capture_default_str();
-  command->add_option("--quality", options->cache.quality, "of the JPEG pictures")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  command->add_flag("--raw", options->raw, "planes of bytes instead of JPEG: faster, several times larger");
+      .add("--short-side", options->cache.short_side,
+           "the smaller of width and height; smaller frames are kept as they are")
+      .range(8, 8192);
+  command.add("--quality", options->cache.quality, "JPEG quality").range(1, 100);
+  command.add("--raw", options->raw, "raw planes instead of JPEG: faster, several times larger");
   command
-      ->add_option("--clips-per-shard", options->cache.clips_per_shard,
-                   "clips of one file: what an interruption can cost at most")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+      .add("--clips-per-shard", options->cache.clips_per_shard,
+           "clips per file; an interruption costs at most one file")
+      .range(1, 1 << 20);
   std::vector<std::string> flags{"workers", "on-bad-file"};
   for (std::string& flag : dataset_flags()) flags.push_back(std::move(flag));
-  options->flags.add_to(*command, flags);
-  command->callback([options] { make(*options); });
+  options->flags.add_to(command, flags);
+  command.example("laban cache clips -o clips-small")
+      .example("laban cache clips -o clips-small --short-side 128 --quality 90");
+  command.action([options] { make(*options); });
 }
 
 }  // namespace laban::tools

@@ -104,7 +104,7 @@ const char* advice_for(FindingKind kind) {
     case FindingKind::label_conflict:
       return "one of the labels is wrong";
     case FindingKind::shared_source:
-      return "a network may know the dancer or the room; let laban split by source, or name groups in "
+      return "a network may recognize the dancer or the background; split by source, or name groups in "
              "split.csv";
     case FindingKind::variable_rate:
       return "frames are counted, not timed; `--sampler dense --fps` uses the mean rate";
@@ -178,19 +178,21 @@ void check(const Options& options) {
 
 }  // namespace
 
-void add_check(CLI::App& app) {
+void add_check(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "check",
-      "decode every file of a dataset and list what is wrong; exits with 0 where nothing is, else with 1");
-  command->add_option("data", options->data, "the dataset's folder, or a list of clips")->required();
-  command->add_flag("--json", options->json, "print JSON");
-  command->add_flag("--strict", options->strict, "remarks count as problems");
-  command->add_option("--show", options->show, "clips to list of every kind, at most")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  options->flags.add_to(*command, check_flags());
-  command->callback([options] { check(*options); });
+  Command& command = program.subcommand(
+      "check", "decode every file of a dataset and list what is wrong; exit code 1 if there are problems");
+  command.add("DATA,--data", options->data, "dataset folder, or a list of clips")
+      .path(PathKind::any)
+      .required();
+  command.add("--json", options->json, "print JSON");
+  command.add("--strict", options->strict, "count remarks as problems");
+  command.add("--show", options->show, "findings listed for each kind").range(0, 1'000'000);
+  options->flags.add_to(command, check_flags());
+  command.example("laban check clips")
+      .example("laban check clips --frames 16 --strict")
+      .example("laban check clips --json > findings.json");
+  command.action([options] { check(*options); });
 }
 
 }  // namespace laban::tools

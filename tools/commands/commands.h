@@ -1,29 +1,31 @@
 // The subcommands of laban, one file each.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "command_line/command.h"
 
 namespace laban::tools {
 
-// Each adds its subcommand, with flags and callback, to the program. A callback throws laban::Error on
+// Each adds its subcommand, with its arguments and action, to the program. An action throws laban::Error on
 // failure.
-void add_describe(CLI::App& app);
-void add_gradcheck(CLI::App& app);
-void add_train(CLI::App& app);
-void add_eval(CLI::App& app);
-void add_predict(CLI::App& app);
-void add_features(CLI::App& app);
-void add_settings(CLI::App& app);
-void add_report(CLI::App& app);
-void add_synth(CLI::App& app);
-void add_index(CLI::App& app);
-void add_sample(CLI::App& app);
-void add_check(CLI::App& app);
-void add_frames(CLI::App& app);
-void add_bench(CLI::App& app);
-void add_cache(CLI::App& app);
-void add_preview(CLI::App& app);
-void add_forward(CLI::App& app);
-void add_export(CLI::App& app);
+void add_describe(Command& program);
+void add_gradcheck(Command& program);
+void add_train(Command& program);
+void add_eval(Command& program);
+void add_predict(Command& program);
+void add_features(Command& program);
+void add_settings(Command& program);
+void add_report(Command& program);
+void add_synth(Command& program);
+void add_index(Command& program);
+void add_sample(Command& program);
+void add_check(Command& program);
+void add_frames(Command& program);
+void add_bench(Command& program);
+void add_cache(Command& program);
+void add_preview(Command& program);
+void add_forward(Command& program);
+void add_export(Command& program);
+void add_completion(Command& program);
+void add_man(Command& program);
 
 }  // namespace laban::tools

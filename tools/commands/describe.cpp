@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "commands/commands.h"
 #include "core/backend_decorator.h"
+#include "core/text.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
 #include "models/families.h"
@@ -146,7 +147,8 @@ void run(const Options& options) {
     std::printf("%s\n", cuda_description(*options.gpu).c_str());
     return;
   }
-  if (options.model.empty()) throw UsageError("describe: which model?", "laban describe --help lists them.");
+  if (options.model.empty())
+    throw UsageError("laban describe: MODEL is missing", "Available: " + join(model_names()) + ".");
   Config config;
   config.model.name = options.model;
   options.flags.apply(config);
@@ -160,35 +162,27 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_describe(CLI::App& app) {
+void add_describe(Command& program) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("describe", "print a model layer by layer: shapes, parameters, cost");
-  std::string known;
-  for (const std::string& name : model_names()) known += (known.empty() ? "" : ", ") + name;
-  command->add_option("model", options->model, known);
-  command->add_option("--gpu", options->gpu, "instead of a model: this card, its driver and CUDA's libraries")
-      ->check(CLI::Range(0, 1023))
-      ->expected(0, 1)
-      ->default_str("0");
-  command->add_option("--frames", options->frames, "frames in a clip")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  command->add_option("--size", options->size, "width and height of a clip")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  command->add_option("--batch", options->batch, "clips in a batch")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  command->add_option("--classes", options->classes, "classes to tell apart")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  command->add_option("--precision", options->precision, "f32 or bf16")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"f32", "bf16"}));
-  options->flags.add_to(*command, {"midplanes", "shortcut", "norm-eps"});
-  command->add_flag("--json", options->json, "print JSON instead of a table");
-  command->callback([options] { run(*options); });
+  Command& command = program.subcommand("describe", "print a model layer by layer: shapes, parameters, cost");
+  command.add("MODEL,--model", options->model, "model name").allowed("one of " + join(model_names()));
+  command.add("--gpu", options->gpu, "describe this GPU, its driver and the CUDA libraries instead")
+      .range(0, 1023)
+      .implied("0");
+  const auto extent = [&](const char* flag, int64_t& value, const char* what) {
+    command.add(flag, value, what).range(1, 1 << 20);
+  };
+  extent("--frames", options->frames, "frames per clip");
+  extent("--size", options->size, "width and height of a clip");
+  extent("--batch", options->batch, "clips per batch");
+  extent("--classes", options->classes, "number of classes");
+  command.add("--precision", options->precision, "data type of activations").choices({"f32", "bf16"});
+  options->flags.add_to(command, {"midplanes", "shortcut", "norm-eps"});
+  command.add("--json", options->json, "print JSON instead of a table");
+  command.example("laban describe r2plus1d_18 --frames 16 --size 112")
+      .example("laban describe r3d_18 --json")
+      .example("laban describe --gpu");
+  command.action([options] { run(*options); });
 }
 
 }  // namespace laban::tools

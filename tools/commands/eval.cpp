@@ -11,6 +11,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/folder_lock.h"
+#include "core/text.h"
+#include "train/evaluate/evaluation.h"
 #include "train/evaluate/evaluation_json.h"
 #include "train/run_folder.h"
 
@@ -62,7 +64,8 @@ void evaluate(const Options& options) {
   Config& config = trained.info.config;
   if (options.data.empty()) keep_index_apart(config);
   if (options.data.empty() && config.data.path.empty())
-    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+    throw UsageError("laban eval: DATA is missing: a folder of class folders with video files",
+                     "Usage: laban eval DATA [options]");
   Dataset dataset =
       open_dataset(options.data.empty() ? config.data.path : options.data, dataset_settings(config));
   print_notes(dataset);
@@ -85,7 +88,7 @@ void evaluate(const Options& options) {
   LoaderSettings settings = loader_settings(config, split == Split::val ? SampleMode::val : SampleMode::test);
   settings.stop = &interrupt_flag();
   settings.on_check = [&](int64_t done, int64_t of) {
-    if (!progress) progress.emplace("looking through the files", of);
+    if (!progress) progress.emplace("reading files", of);
     progress->update(done);
     if (done < of) return;
     progress->finish();
@@ -116,17 +119,24 @@ void evaluate(const Options& options) {
 
 }  // namespace
 
-void add_eval(CLI::App& app) {
+void add_eval(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("eval", "measure a trained network on a split of a dataset");
-  command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
-  command->add_option("--split", options->split, "train, val or test")->capture_default_str();
-  add_view_flags(options->views, *command);
-  command->add_flag("--json", options->json, "print the result as JSON");
-  command->add_option("--output", options->output, "where the JSON goes [RUN/evaluation_SPLIT.json]");
-  options->source.add_to(*command, NetworkUse::classify);
-  options->source.flags.add_to(*command, dataset_flags());
-  command->callback([options] { evaluate(*options); });
+  Command& command = program.subcommand("eval", "evaluate a trained network on one split of a dataset");
+  command.add("DATA,--data", options->data, "dataset folder, or a list of clips")
+      .path(PathKind::any)
+      .shown_default("the one it was trained on");
+  command.add("--split", options->split, "split to evaluate").choices({"train", "val", "test"});
+  add_view_flags(options->views, command);
+  command.add("--json", options->json, "print the result as JSON");
+  command.add("-o,--output", options->output, "JSON file to write")
+      .path(PathKind::file)
+      .shown_default("RUN/evaluation_SPLIT.json");
+  options->source.add_to(command, NetworkUse::classify);
+  options->source.flags.add_to(command, dataset_flags());
+  command.example("laban eval --run runs/clips --split test")
+      .example("laban eval --run runs/clips --views 10 --crops 3")
+      .example("laban eval clips --weights net.pt --model r2plus1d_18 -o result.json");
+  command.action([options] { evaluate(*options); });
 }
 
 }  // namespace laban::tools

@@ -74,17 +74,18 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_export(CLI::App& app) {
+void add_export(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("export", "write a network's weights for PyTorch, or the network as ONNX");
-  command->add_option("--output", options->output, "the file to write: .safetensors, .pt, .pth or .onnx")
-      ->required();
-  command->add_option("--dtype", options->dtype, "of the weights")
-      ->check(CLI::IsMember({"f32", "f16", "bf16", "f64"}))
-      ->capture_default_str();
-  options->source.add_to(*command, NetworkUse::weights);
-  command->callback([options] { run(*options); });
+  Command& command =
+      program.subcommand("export", "write a network's weights for PyTorch, or the network as ONNX");
+  command.add("-o,--output", options->output, "file to write: .safetensors, .pt, .pth or .onnx")
+      .path(PathKind::file)
+      .required();
+  command.add("--dtype", options->dtype, "data type of the weights").choices({"f32", "f16", "bf16", "f64"});
+  options->source.add_to(command, NetworkUse::weights);
+  command.example("laban export --run runs/clips -o net.onnx")
+      .example("laban export --run runs/clips -o net.pt --dtype f16");
+  command.action([options] { run(*options); });
 }
 
 }  // namespace laban::tools

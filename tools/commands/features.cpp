@@ -32,7 +32,8 @@ void extract(const Options& options) {
   else
     config.data.path = options.data;
   if (config.data.path.empty())
-    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+    throw UsageError("laban features: DATA is missing: a folder of class folders with video files",
+                     "Usage: laban features DATA [options]");
   require_writable(options.output);
   const Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
   print_notes(dataset);
@@ -65,17 +66,19 @@ void extract(const Options& options) {
 
 }  // namespace
 
-void add_features(CLI::App& app) {
+void add_features(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("features", "compute what a network's last layer sees of every clip, once");
-  command->add_option("--data", options->data, "the dataset's folder [the one the network was trained on]");
-  command
-      ->add_option("--output", options->output, "the file to write, for instance clips.features.safetensors")
-      ->required();
-  options->source.add_to(*command, NetworkUse::features);
-  options->source.flags.add_to(*command, dataset_flags());
-  command->callback([options] { extract(*options); });
+  Command& command =
+      program.subcommand("features", "compute the inputs of a network's last layer for every clip, once");
+  command.add("DATA,--data", options->data, "dataset folder, or a list of clips")
+      .path(PathKind::any)
+      .shown_default("the one it was trained on");
+  command.add("-o,--output", options->output, "safetensors file to write").path(PathKind::file).required();
+  options->source.add_to(command, NetworkUse::features);
+  options->source.flags.add_to(command, dataset_flags());
+  command.example("laban features clips --weights net.pt --model r2plus1d_18 -o clips.features")
+      .example("laban train clips --features clips.features");
+  command.action([options] { extract(*options); });
 }
 
 }  // namespace laban::tools

@@ -56,7 +56,7 @@ Input read_input(const std::string& path, int64_t classes) {
   input.pixels = file.doubles("clips", shape);
   const auto bad = std::ranges::count_if(input.pixels, [](double v) { return !std::isfinite(v); });
   if (bad > 0)
-    fail(text("tensor 'clips' holds NaN or infinite values (", bad, " of ", input.pixels.size(), ")"), "");
+    fail(text("tensor 'clips' contains NaN or infinite values (", bad, " of ", input.pixels.size(), ")"), "");
   if (!file.has("labels")) return input;
   for (const int64_t label : file.integers("labels", std::vector<int64_t>{shape[0]})) {
     if (label < 0 || label >= classes)
@@ -222,7 +222,7 @@ void some_steps(const Options& options, const Config& config, Network& network, 
     if (!std::isfinite(optimizer.gradient_norm()))
       throw Error(text("a gradient became NaN or infinite in step ", step + 1),
                   "A smaller --lr usually helps.");
-    progress.update(step + 1, text("loss ", means.back()));
+    progress.update(step + 1, {text("loss ", means.back())});
   }
   progress.finish();
   out.add("losses", {options.steps}, means);
@@ -245,6 +245,7 @@ void run(const Options& options) {
   apply_notes(config, state, options.flags.given());
   options.flags.apply(config);
   choose_threads(config);
+  choose_device(config);
   resolve(config);
   refuse_overwriting(options.output, "--input", options.input);
   refuse_overwriting(options.output, "--weights", options.weights);
@@ -255,7 +256,8 @@ void run(const Options& options) {
   if (input.labels.empty() && (options.gradients || options.steps > 0))
     throw UsageError(text(options.input, " holds no labels, which ",
                           options.gradients ? "--gradients" : "--steps", " needs"));
-  if (options.steps > 0 && options.gradients) throw UsageError("--steps goes without --gradients");
+  if (options.steps > 0 && options.gradients)
+    throw UsageError("--steps and --gradients exclude each other", "Give one of them.");
 
   const std::unique_ptr<Backend> backend = make_backend(config);
   Network network(*backend, compute_type(config), model_spec(config, classes));
@@ -267,37 +269,36 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_forward(CLI::App& app) {
+void add_forward(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
+  Command& command = program.subcommand(
       "forward", "compute logits, loss and gradients of given clips, as tensors in a file");
+  command.add("--weights", options->weights, "safetensors or PyTorch file").path(PathKind::file).required();
   command
-      ->add_option("--weights", options->weights, "safetensors or PyTorch file; says the number of classes")
-      ->required();
+      .add("--input", options->input,
+           "safetensors file with `clips` (N,3,T,H,W) and, optionally, `labels` (N)")
+      .path(PathKind::file)
+      .required();
+  command.add("-o,--output", options->output, "safetensors file to write: `logits`, `loss`, ...")
+      .path(PathKind::file)
+      .required();
   command
-      ->add_option("--input", options->input,
-                   "safetensors file with `clips` (N,3,T,H,W) and, if you like, `labels` (N)")
-      ->required();
-  command->add_option("--output", options->output, "safetensors file to write: `logits`, `loss`, ...")
-      ->required();
+      .add("--mode", options->mode,
+           "eval: running statistics; train: batch statistics, and the running ones are updated")
+      .choices({"train", "eval"});
+  command.add("--gradients", options->gradients, "also `grad.<parameter>` and `grad.clips` of the mean loss");
   command
-      ->add_option("--mode", options->mode,
-                   "eval: running statistics; train: the batch's, and the running ones move")
-      ->check(CLI::IsMember({"train", "eval"}))
-      ->capture_default_str();
-  command->add_flag("--gradients", options->gradients,
-                    "also `grad.<parameter>` and `grad.clips`, of the mean loss");
-  command
-      ->add_option(
-          "--steps", options->steps,
-          "instead: so many updates of the weights on these clips; writes `losses` and `weights.<parameter>`")
-      ->check(CLI::Range(1, 1'000'000));
+      .add("--steps", options->steps,
+           "instead: optimizer steps on these clips; writes `losses` and `weights.<parameter>`")
+      .range(1, 1'000'000)
+      .shown_default("");
   options->flags.add_to(
-      *command,
+      command,
       {"model",        "midplanes",   "shortcut",  "norm-eps",  "dropout", "seed",      "label-smoothing",
        "optimizer",    "lr",          "momentum",  "nesterov",  "beta1",   "beta2",     "eps",
        "weight-decay", "decay-norms", "clip-norm", "lr-scales", "device",  "precision", "threads"});
-  command->callback([options] { run(*options); });
+  command.example("laban forward --weights w.safetensors --input x.safetensors -o y.safetensors");
+  command.action([options] { run(*options); });
 }
 
 }  // namespace laban::tools

@@ -113,17 +113,15 @@ void show_frames(const Options& options) {
 
 }  // namespace
 
-void add_frames(CLI::App& app) {
+void add_frames(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("frames", "list the frames of a video file as training counts them");
-  command->add_option("file", options->file, "the video file")->required();
-  command
-      ->add_option("--indices", options->indices, "only these frames, a,b,c, counted from 0; in this order")
-      ->delimiter(',');
-  command->add_flag("--md5", options->md5,
-                    "with the MD5 of every frame's pixels, as ffmpeg -f framemd5 has it");
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([options] { show_frames(*options); });
+  Command& command = program.subcommand("frames", "list the frames of a video file as training counts them");
+  command.add("FILE", options->file, "video file").path(PathKind::file).required();
+  command.add("--indices", options->indices, "only these frames, counted from 0, in this order");
+  command.add("--md5", options->md5, "with the MD5 of every frame's pixels, as in ffmpeg -f framemd5");
+  command.add("--json", options->json, "print JSON");
+  command.example("laban frames dance.mp4").example("laban frames dance.mp4 --indices 0,10,20 --md5");
+  command.action([options] { show_frames(*options); });
 }
 
 }  // namespace laban::tools

@@ -4,6 +4,9 @@
 
 #include "cli/table.h"
 #include "commands/commands.h"
+#include "core/error.h"
+#include "core/nearest_names.h"
+#include "core/text.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/make_backend.h"
 #include "models/families.h"
@@ -20,14 +23,13 @@ struct Options {
 };
 
 /// The names in `cases`, each once, in order.
-std::string names_of(const std::vector<GradcheckCase>& cases) {
-  std::string names, last;
-  for (const GradcheckCase& check : cases) {
-    if (check.layer != last) names += (names.empty() ? "" : ", ") + check.layer;
-    last = check.layer;
-  }
+std::vector<std::string> list_of(const std::vector<GradcheckCase>& cases) {
+  std::vector<std::string> names;
+  for (const GradcheckCase& check : cases)
+    if (names.empty() || check.layer != names.back()) names.push_back(check.layer);
   return names;
 }
+std::string names_of(const std::vector<GradcheckCase>& cases) { return join(list_of(cases)); }
 
 std::vector<GradcheckCase> named(const std::vector<GradcheckCase>& cases, const std::string& name) {
   std::vector<GradcheckCase> found;
@@ -42,8 +44,8 @@ std::vector<GradcheckCase> chosen(const Options& options) {
   if (!options.layer.empty()) {
     cases = named(layers, options.layer);
     if (cases.empty())
-      throw UsageError("there is no layer called \"" + options.layer + "\"",
-                       "Known layers: " + names_of(layers) + ".");
+      throw UsageError(text("unknown layer '", visible(options.layer), "'"),
+                       did_you_mean(options.layer, list_of(layers)));
   }
   if (!options.model.empty()) {
     std::vector<GradcheckCase> small = named(models, options.model);
@@ -125,22 +127,23 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_gradcheck(CLI::App& app) {
+void add_gradcheck(Command& program) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("gradcheck", "check every hand-written backward pass against central differences");
-  command->add_option("--layer", options->layer, "only this one: " + names_of(gradcheck_layer_cases()));
-  command->add_option(
-      "--model", options->model,
-      "only this one: " + names_of(gradcheck_model_cases()) + "; or any model of `laban describe` (slow)");
+  Command& command =
+      program.subcommand("gradcheck", "check every hand-written backward pass against central differences");
+  command.add("--layer", options->layer, "only this layer")
+      .allowed("one of " + names_of(gradcheck_layer_cases()));
+  command.add("--model", options->model, "only this model, or any other that laban describe lists (slow)")
+      .allowed("one of " + names_of(gradcheck_model_cases()));
   command
-      ->add_option("--backend", options->backend,
-                   "reference: f64 differences; cpu, cuda: its f32 gradients against the reference's")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"reference", "cpu", "cuda"}));
-  command->add_option("--seed", options->seed, "of weights and inputs")->capture_default_str();
-  command->add_flag("--json", options->json, "print JSON instead of a table");
-  command->callback([options] { run(*options); });
+      .add("--device", options->backend,
+           "reference: differences in f64; cpu, cuda: gradients in f32 against the reference's")
+      .alias("--backend")
+      .choices({"reference", "cpu", "cuda"});
+  command.add("--seed", options->seed, "random seed of weights and inputs");
+  command.add("--json", options->json, "print JSON instead of a table");
+  command.example("laban gradcheck --layer conv3d").example("laban gradcheck --device cpu");
+  command.action([options] { run(*options); });
 }
 
 }  // namespace laban::tools

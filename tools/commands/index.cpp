@@ -44,17 +44,21 @@ void write_index(const Options& options) {
 
 }  // namespace
 
-void add_index(CLI::App& app) {
+void add_index(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("index",
-                                         "find a dataset's clips, classes and splits, and write them to a "
-                                         "table that train, eval and check read");
-  command->add_option("data", options->data, "the dataset's folder, or an annotation list")->required();
-  command->add_option("-o,--output", options->output,
-                      "the table to write [laban-index.csv in the dataset's folder]");
-  command->add_flag("--dry-run", options->dry_run, "only say what would be written");
-  options->flags.add_to(*command, dataset_flags());
-  command->callback([options] { write_index(*options); });
+  Command& command = program.subcommand(
+      "index",
+      "find a dataset's clips, classes and splits, and write them to a table that all commands read");
+  command.add("DATA,--data", options->data, "dataset folder, or an annotation list")
+      .path(PathKind::any)
+      .required();
+  command.add("-o,--output", options->output, "table to write")
+      .path(PathKind::file)
+      .shown_default("DATA/laban-index.csv");
+  command.add("--dry-run", options->dry_run, "only print what would be written");
+  options->flags.add_to(command, dataset_flags());
+  command.example("laban index clips --dry-run").example("laban index clips");
+  command.action([options] { write_index(*options); });
 }
 
 }  // namespace laban::tools

@@ -2,28 +2,34 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "cli/trained_network.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "core/files.h"
+#include "core/text.h"
+#include "data/dataset/csv.h"
 #include "train/evaluate/evaluation.h"
 
 namespace laban::tools {
 namespace {
 
 struct Options {
-  std::vector<std::string> files;
+  std::vector<std::string> paths;
+  std::string output;
   int top = 3;
   Views views;
   bool json = false;
   NetworkSource source;
 };
 
-void print_json(const Options& options, const TrainedNetwork& trained, const Dataset& dataset,
-                const Classified& classified) {
+std::string json_document(const Options& options, const TrainedNetwork& trained, const Dataset& dataset,
+                          const Classified& classified) {
   using Json = nlohmann::ordered_json;
   Json predictions = Json::array(), bad_files = Json::array();
   for (const Prediction& p : classified.predictions) {
@@ -37,24 +43,61 @@ void print_json(const Options& options, const TrainedNetwork& trained, const Dat
   for (const BadFile& bad : classified.bad_files)
     bad_files.push_back({{"file", bad.file}, {"reason", bad.reason}});
   const Json document{{"checkpoint", trained.file}, {"predictions", predictions}, {"bad_files", bad_files}};
-  std::printf("%s\n", document.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+/// A row for each file and class, the most probable class first.
+std::string csv_document(const Options& options, const Dataset& dataset, const Classified& classified) {
+  std::string out = "file,rank,class,probability\n";
+  for (const Prediction& p : classified.predictions) {
+    int rank = 0;
+    for (const int k : top(p.probabilities, options.top))
+      out += text(csv_cell(dataset.items[static_cast<size_t>(p.item)].name), ',', ++rank, ',',
+                  csv_cell(dataset.classes[static_cast<size_t>(k)]), ',',
+                  p.probabilities[static_cast<size_t>(k)], '\n');
+  }
+  return out;
+}
+
+enum class Format { none, csv, json };
+
+Format format_of(const std::string& output) {
+  if (output.empty()) return Format::none;
+  const std::string extension = std::filesystem::path(output).extension().string();
+  if (extension == ".csv") return Format::csv;
+  if (extension == ".json") return Format::json;
+  throw UsageError(text("--output ", output, ": the extension says what to write"),
+                   "Available: .csv, .json.");
 }
 
 void predict(const Options& options) {
+  const Format format = format_of(options.output);
+  if (format != Format::none) require_writable(options.output);
   const TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
-  Dataset dataset = unlabeled({options.files.begin(), options.files.end()});
+  Dataset dataset = unlabeled({options.paths.begin(), options.paths.end()});
   dataset.root = "the files given";  // for messages
   dataset.classes = trained.info.classes;
+  const size_t files = dataset.items.size();
   LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);
   // One bad file among many must not hide the others' results.
-  settings.on_bad_file = options.files.size() > 1 ? OnBadFile::exclude : OnBadFile::stop;
+  settings.on_bad_file = files > 1 ? OnBadFile::exclude : OnBadFile::stop;
   settings.stop = &interrupt_flag();
   install_interrupt_handler();
+  std::optional<Progress> progress;
+  if (files > 1) progress.emplace("classifying", static_cast<int64_t>(files));
   const auto classified = classify(*trained.network, dataset, dataset.of(Split::test), settings,
-                                   options.views, [](int64_t, int64_t) { return !interrupted(); });
-  if (!classified) throw Error("stopped");
+                                   options.views, [&](int64_t done, int64_t) {
+                                     if (progress) progress->update(done);
+                                     return !interrupted();
+                                   });
+  if (!classified) throw Error("stopped; nothing was written");
+  if (progress) progress->finish();
+  const std::string document = json_document(options, trained, dataset, *classified);
+  if (format != Format::none)
+    write_file(options.output,
+               format == Format::csv ? csv_document(options, dataset, *classified) : document);
   if (options.json) {
-    print_json(options, trained, dataset, *classified);
+    std::fputs(document.c_str(), stdout);
   } else {
     for (const Prediction& p : classified->predictions) {
       std::string line = dataset.items[static_cast<size_t>(p.item)].name + ":";
@@ -64,24 +107,29 @@ void predict(const Options& options) {
       std::printf("%s\n", line.c_str());
     }
   }
+  if (format != Format::none) std::fprintf(stderr, "written to %s\n", options.output.c_str());
   for (const BadFile& bad : classified->bad_files) std::fprintf(stderr, "laban: %s\n", bad.reason.c_str());
   if (!classified->bad_files.empty())
-    throw Error(text(classified->bad_files.size(), " of ", options.files.size(), " files could not be read"));
+    throw Error(text(classified->bad_files.size(), " of ", files, " files could not be read"));
 }
 
 }  // namespace
 
-void add_predict(CLI::App& app) {
+void add_predict(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("predict", "classify video files, or folders of frames");
-  command->add_option("files", options->files, "videos, or folders of JPEG or PNG frames")->required();
-  command->add_option("--top", options->top, "classes to name for each")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  add_view_flags(options->views, *command);
-  command->add_flag("--json", options->json, "print the result as JSON");
-  options->source.add_to(*command, NetworkUse::classify);
-  command->callback([options] { predict(*options); });
+  Command& command = program.subcommand("predict", "classify videos");
+  command.add("PATH", options->paths, "videos, folders of videos, or folders with a clip's frames")
+      .path(PathKind::any)
+      .required();
+  command.add("--top", options->top, "classes listed for each video").range(1, 10000);
+  add_view_flags(options->views, command);
+  command.add("--json", options->json, "print the result as JSON");
+  command.add("-o,--output", options->output, "also write the result to this file: .csv or .json")
+      .path(PathKind::file);
+  options->source.add_to(command, NetworkUse::classify);
+  command.example("laban predict dance.mp4 --run runs/clips")
+      .example("laban predict videos/ --run runs/clips -o predictions.csv");
+  command.action([options] { predict(*options); });
 }
 
 }  // namespace laban::tools

@@ -152,30 +152,25 @@ void preview(const Options& options) {
 
 }  // namespace
 
-void add_preview(CLI::App& app) {
+void add_preview(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("preview", "show what the network will see: contact sheets and a page");
-  command->add_option("data", options->data, "the dataset's folder, or a list of clips")->required();
-  command->add_option("-o,--output", options->output, "the folder for the page and its pictures")
-      ->capture_default_str();
-  command->add_option("--clips", options->clips, "how many clips")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command->add_option("--split", options->split, "train, val or test")
-      ->check(CLI::IsMember({"train", "val", "test"}))
-      ->capture_default_str();
-  command->add_option("--mode", options->mode, "train (augmented) or test (as evaluation sees them)")
-      ->check(CLI::IsMember({"train", "test"}))
-      ->capture_default_str();
-  command->add_option("--epoch", options->epoch, "of training: each epoch draws anew")
-      ->check(CLI::Range(0, 1'000'000'000))
-      ->capture_default_str();
+  Command& command =
+      program.subcommand("preview", "show what the network will see: contact sheets and an HTML page");
+  command.add("DATA,--data", options->data, "dataset folder, or a list of clips")
+      .path(PathKind::any)
+      .required();
+  command.add("-o,--output", options->output, "folder for the page and its pictures").path(PathKind::folder);
+  command.add("--clips", options->clips, "number of clips").range(1, 100'000);
+  command.add("--split", options->split, "split to show").choices({"train", "val", "test"});
+  command.add("--mode", options->mode, "train: augmented; test: as in evaluation").choices({"train", "test"});
+  command.add("--epoch", options->epoch, "training epoch to show; each has its own random crops")
+      .range(0, 1'000'000'000);
   std::vector<std::string> flags =
       flags_with(Role::dataset | Role::loading | Role::sampling | Role::picture | Role::augmentation);
   flags.emplace_back("seed");
-  options->flags.add_to(*command, flags);
-  command->callback([options] { preview(*options); });
+  options->flags.add_to(command, flags);
+  command.example("laban preview clips").example("laban preview clips -o page --clips 30 --flip 0");
+  command.action([options] { preview(*options); });
 }
 
 }  // namespace laban::tools

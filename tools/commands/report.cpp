@@ -93,23 +93,29 @@ void write_report(const Options& options) {
 
 }  // namespace
 
-void add_report(CLI::App& app) {
+void add_report(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("report", "write a run's results as one self-contained HTML page");
-  command->add_option("run", options->run, "the run's folder")->required();
-  command->add_option("--control", options->control,
-                      "the folder of the single-frame control's run, to compare with");
-  command->add_option("-o,--output", options->output, "the HTML file to write [RUN/report.html]");
-  command->add_option("--data", options->data, "the dataset's folder [the one it was trained on]");
+  Command& command = program.subcommand("report", "write a run's results as one self-contained HTML page");
+  command.add("RUN,--run", options->run, "run folder").path(PathKind::folder).required();
+  command.add("--control", options->control, "run folder of the single-frame control to compare with")
+      .path(PathKind::folder);
+  command.add("-o,--output", options->output, "HTML file to write")
+      .path(PathKind::file)
+      .shown_default("RUN/report.html");
+  command.add("--data", options->data, "dataset folder, or a list of clips")
+      .value("DATA")
+      .path(PathKind::any)
+      .shown_default("the one it was trained on");
   command
-      ->add_option("--clips", options->clips,
-                   "contact sheets to show, at most, of wrong and of right predictions")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  command->add_option("--summary", options->summary, "also write the headline numbers to this JSON file");
-  command->add_option("--seconds", options->seconds, "the summary's \"seconds\": how long everything took")
-      ->check(CLI::Range(0.0, 1e9));
-  command->callback([options] { write_report(*options); });
+      .add("--clips", options->clips,
+           "contact sheets of wrong and of right predictions, at most so many each")
+      .range(0, 1000);
+  command.add("--summary", options->summary, "also write the headline numbers to this JSON file")
+      .path(PathKind::file);
+  command.add("--seconds", options->seconds, "\"seconds\" in the summary: how long everything took")
+      .range(0.0, 1e9);
+  command.example("laban report runs/clips").example("laban report runs/clips -o page.html --clips 30");
+  command.action([options] { write_report(*options); });
 }
 
 }  // namespace laban::tools

@@ -61,36 +61,31 @@ void print_sample(const Options& options) {
 
 }  // namespace
 
-void add_sample(CLI::App& app) {
+void add_sample(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("sample", "print the frame numbers that a clip is made of, as a JSON array");
-  command->add_option("--frames", options->frames, "of the video")
-      ->required()
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  command->add_option("--segments", options->segments, "of the clip; with uniform-k: views")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--frames-per-segment", options->frames_per_segment, "consecutive frames of each")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--mode", options->mode, "train, val or test")
-      ->check(CLI::IsMember({"train", "val", "test"}))
-      ->capture_default_str();
-  command->add_option("--sampler", options->sampler, "tsn, tsn-unbiased, dense or uniform-k")
-      ->check(CLI::IsMember({"tsn", "tsn-unbiased", "dense", "uniform-k"}))
-      ->capture_default_str();
-  command->add_option("--seed", options->seed, "of what is drawn in training")->capture_default_str();
-  command->add_option("--start", options->start, "the number of the video's first frame")
-      ->check(CLI::Range(-(int64_t{1} << 40), int64_t{1} << 40))
-      ->capture_default_str();
-  command->add_option("--stride", options->stride, "frames from one to the next (dense, uniform-k)")
-      ->capture_default_str();
-  command->add_option("--fps", options->fps, "resample to this rate (dense, uniform-k); 0: as they come")
-      ->capture_default_str();
-  command->add_option("--video-fps", options->video_fps, "the video's own rate, for --fps")
-      ->capture_default_str();
-  command->callback([options] { print_sample(*options); });
+  Command& command =
+      program.subcommand("sample", "print the frame numbers that make up a clip, as a JSON array");
+  command.add("--frames", options->frames, "frames of the video")
+      .range(int64_t{1}, int64_t{1} << 40)
+      .required();
+  command.add("--segments", options->segments, "segments of the clip; with uniform-k: views")
+      .range(1, 1'000'000);
+  command.add("--frames-per-segment", options->frames_per_segment, "consecutive frames of each segment")
+      .range(1, 1'000'000);
+  command.add("--mode", options->mode, "random frames, or the fixed ones of a split")
+      .choices({"train", "val", "test"});
+  command.add("--sampler", options->sampler, "sampling method")
+      .choices({"tsn", "tsn-unbiased", "dense", "uniform-k"});
+  command.add("--seed", options->seed, "random seed of training mode");
+  command.add("--start", options->start, "number of the video's first frame")
+      .range(-(int64_t{1} << 40), int64_t{1} << 40)
+      .allowed("at most 2^40");
+  command.add("--stride", options->stride, "distance from one frame to the next (dense, uniform-k)");
+  command.add("--fps", options->fps, "resample to this frame rate (dense, uniform-k); 0: off");
+  command.add("--video-fps", options->video_fps, "frame rate of the video, for --fps");
+  command.example("laban sample --frames 300 --segments 8")
+      .example("laban sample --frames 300 --segments 16 --sampler dense --stride 2 --mode test");
+  command.action([options] { print_sample(*options); });
 }
 
 }  // namespace laban::tools

@@ -7,12 +7,12 @@
 
 namespace laban::tools {
 
-void add_settings(CLI::App& app) {
+void add_settings(Command& program) {
   auto markdown = std::make_shared<bool>(false);
-  CLI::App* command =
-      app.add_subcommand("settings", "print all settings with their defaults: a file for train --config");
-  command->add_flag("--markdown", *markdown, "Markdown instead of TOML: docs/settings.md");
-  command->callback(
+  Command& command = program.subcommand("settings", "print all settings with their defaults, as TOML");
+  command.add("--markdown", *markdown, "print Markdown instead: docs/settings.md");
+  command.example("laban settings > my.toml").example("laban train clips --config my.toml");
+  command.action(
       [markdown] { std::fputs((*markdown ? settings_markdown() : to_toml(Config{})).c_str(), stdout); });
 }
 

@@ -84,33 +84,35 @@ void run(const Options& options, bool clips_given) {
   const synth::DatasetResult result = synth::write_dataset(
       plan, [&](int done) { progress.update(done); }, interrupt_flag());
   if (result.stopped) {
-    progress.finish("stopped");
+    progress.finish({"stopped"});
     throw Error(text("stopped after ", result.made + result.kept, " of ", plan.total(), " clips"),
-                "The same command goes on from here.");
+                "The same command continues from here.");
   }
-  progress.finish(text(plan.width, "x", plan.height, ", seed ", plan.seed));
+  progress.finish({text(plan.width, "x", plan.height), text("seed ", plan.seed)});
   std::printf("%s: %d clips of %d dances (train %d, val %d, test %d)", options.folder.c_str(), plan.total(),
               synth::kDances, plan.clips[0], plan.clips[1], plan.clips[2]);
-  if (result.kept > 0) std::printf("; %d of them were there", result.kept);
+  if (result.kept > 0) std::printf("; %d of them already there", result.kept);
   std::printf("\n");
 }
 
 }  // namespace
 
-void add_synth(CLI::App& app) {
+void add_synth(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("synth", "make a data set of ten synthetic dances, told apart by motion alone");
-  command->add_option("folder", options->folder, "where to put it: a new folder, or one to go on with")
-      ->required();
-  CLI::Option* clips = command->add_option("--clips", options->clips, "number of clips, split 80/10/10");
-  clips->capture_default_str();
-  command->add_option("--split", options->split, "clips in each split instead: train=400,val=50,test=150");
-  command->add_option("--seed", options->seed, "the same seed gives the same files")->capture_default_str();
-  command->add_option("--size", options->size, "WIDTHxHEIGHT of the frames, even numbers")
-      ->capture_default_str();
-  command->add_option("--workers", options->workers, "threads (default: one for each core)");
-  command->callback([options, clips] { run(*options, clips->count() > 0); });
+  Command& command =
+      program.subcommand("synth", "make a dataset of ten synthetic dances that differ in motion alone");
+  command.add("FOLDER,-o,--output", options->folder, "output folder: new, or one to continue")
+      .path(PathKind::folder)
+      .required();
+  const Argument& clips = command.add("--clips", options->clips, "number of clips, split 80/10/10");
+  command.add("--split", options->split, "clips in each split instead: train=400,val=50,test=150")
+      .value("SPLIT=N,...");
+  command.add("--seed", options->seed, "random seed; the same seed gives the same files");
+  command.add("--size", options->size, "frame size, even numbers").value("WxH");
+  command.add("--workers", options->workers, "threads").range(0, 1024).shown_default("one per processor");
+  command.example("laban synth clips --clips 60")
+      .example("laban synth clips --split train=40,val=10,test=10");
+  command.action([options, &clips] { run(*options, clips.given()); });
 }
 
 }  // namespace laban::tools

@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/table.h"
 #include "cli/weights_notes.h"
 #include "commands/commands.h"
 #include "core/error.h"
@@ -37,7 +38,7 @@ class Display : public TrainingObserver {
   void on_check(const std::string& split, int64_t files_done, int64_t files_total) override {
     if (split != checked_split_) {
       checked_split_ = split;
-      progress_.emplace("looking through the files for " + split, files_total);
+      progress_.emplace("reading " + split + " files", files_total);
     }
     progress_->update(files_done);
     if (files_done == files_total) progress_->finish();
@@ -47,21 +48,19 @@ class Display : public TrainingObserver {
   }
   void on_step(const StepReport& step) override {
     // Single steps are noisy: the bar shows means over about the last twenty.
-    const double share = ++steps_ < 20 ? 1.0 / static_cast<double>(steps_) : 0.05;
-    const auto blend = [&](double& mean, double value) { mean += share * (value - mean); };
+    const double weight = ++steps_ < 20 ? 1.0 / static_cast<double>(steps_) : 0.05;
+    const auto blend = [&](double& mean, double value) { mean += weight * (value - mean); };
     blend(loss_, step.loss);
     blend(accuracy_, step.accuracy);
     blend(rate_, step.clips_per_second);
     blend(waiting_, step.waiting);
-    char note[160];
-    std::snprintf(note, sizeof(note),
-                  "epoch %lld | loss %.3f | accuracy %.1f %% | %.1f clips/s | waiting %.0f %%",
-                  static_cast<long long>(step.epoch), loss_, 100 * accuracy_, rate_, 100 * waiting_);
-    note_ = note;
-    progress_->update(steps_, note_);
+    progress_->set_title(text("epoch ", step.epoch));
+    notes_ = {text("loss ", fixed(loss_, 3)), text("acc ", percent(accuracy_)),
+              text(fixed(rate_, 1), " clips/s"), text("wait ", percent(waiting_, 0))};
+    progress_->update(steps_, notes_);
   }
   void on_validation(int64_t done, int64_t total) override {
-    progress_->update(steps_, text("validating ", done, "/", total));
+    progress_->update(steps_, {text("validating ", done, "/", total)});
   }
   void on_epoch(const EpochReport& epoch) override {
     char line[200];
@@ -75,45 +74,50 @@ class Display : public TrainingObserver {
     progress_->line(text(line, " [", duration_text(epoch.seconds), "]"));
   }
   void on_note(const std::string& sentence) override { progress_->line("note: " + sentence); }
-  void finish() { progress_->finish(note_); }
+  void finish() { progress_->finish(notes_); }
 
  private:
   std::optional<Progress> progress_;
   std::string checked_split_;
   int64_t steps_ = 0;
   double loss_ = 0, accuracy_ = 0, rate_ = 0, waiting_ = 0;
-  std::string note_;
+  std::vector<std::string> notes_;
 };
 
 Dataset open(const Config& config) {
   if (config.data.path.empty())
-    throw UsageError("no dataset is named", "Give a folder of class folders with video files: --data DIR.");
+    throw UsageError("laban train: DATA is missing: a folder of class folders with video files",
+                     "Usage: laban train DATA [options]");
   Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
   print_notes(dataset);
   return dataset;
 }
 
 /// Runs a trainer to its end and says what came of it.
-void train(Trainer& trainer, Display& display, const Config& config, const RunFolder& folder) {
+void train(Trainer& trainer, Display& display, const Config& config, const Dataset& dataset,
+           const RunFolder& folder) {
   install_interrupt_handler();
   const TrainingResult result = trainer.run();
   display.finish();
+  const std::string run = shell_word(folder.path.string());
   if (result.interrupted)
     throw Error(
         text("stopped after step ", result.state.step, "; everything is saved in ", folder.path.string()),
-        text("To go on: laban train --resume ", folder.path.string()));
+        text("Continue with: laban train --resume ", run));
   const bool validated = result.state.best_epoch > 0;
   if (result.ended_early)
     std::printf(
-        "stopped early: no improvement for %lld epochs; to continue anyway: laban train --resume %s --patience 0\n",
-        static_cast<long long>(config.train.patience), folder.path.c_str());
+        "stopped early: no improvement for %lld epochs; continue anyway with: laban train --resume %s "
+        "--patience 0\n",
+        static_cast<long long>(config.train.patience), run.c_str());
   std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
               duration_text(result.state.seconds).c_str());
   if (validated)
     std::printf("; best validation accuracy %s, in epoch %lld", percent(result.state.best_accuracy).c_str(),
                 static_cast<long long>(result.state.best_epoch));
-  std::printf("\nnext: laban eval --run %s --data %s --split %s\n", folder.path.c_str(),
-              config.data.path.c_str(), validated ? "val" : "train");
+  const Split next = !dataset.of(Split::test).empty() ? Split::test : validated ? Split::val : Split::train;
+  std::printf("\nnext: laban eval --run %s --data %s --split %s\n", run.c_str(),
+              shell_word(config.data.path).c_str(), kSplitNames[static_cast<size_t>(next)]);
 }
 
 /// The backend that computes, under observation where --check asks for it.
@@ -127,13 +131,12 @@ class Observed {
   void report() const {
     if (!check_) return;
     std::printf(
-        "every op against the reference in f64, from the same inputs; the largest error of each, and how "
-        "much "
-        "of what\nrounding explains it is:\n  %-24s %9s  %-12s %10s %10s\n",
+        "every op compared with the reference in f64, from the same inputs: the largest error of each, and\n"
+        "the fraction of the error that rounding explains:\n  %-24s %9s  %-12s %10s %10s\n",
         "op", "runs", "worst tensor", "error", "explained");
     for (const auto& [name, op] : check_->checked())
       std::printf("  %-24s %9lld  %-12s %10.1e %9.1f%%\n", name.c_str(), static_cast<long long>(op.runs),
-                  op.tensor.c_str(), op.error, 100 * op.share);
+                  op.tensor.c_str(), op.error, 100 * op.fraction);
   }
 
  private:
@@ -153,8 +156,7 @@ void describe(const Config& config, const Dataset& dataset, Trainer& trainer, co
   for (const std::string& name : dataset.classes)
     if (name.find("left") != std::string::npos || name.find("right") != std::string::npos ||
         name.find("clockwise") != std::string::npos) {
-      std::fprintf(stderr,
-                   "note: class '%s' sounds as if mirroring changed it; --flip 0 leaves mirroring out\n",
+      std::fprintf(stderr, "note: mirroring seems to change class '%s'; --flip 0 turns mirroring off\n",
                    name.c_str());
       return;
     }
@@ -163,14 +165,14 @@ void describe(const Config& config, const Dataset& dataset, Trainer& trainer, co
 /// Begins with given weights, and says what became of the last layer.
 void start_from(const std::string& weights, Network& network) {
   const LoadedWeights loaded = load_weights(network, weights, HeadPolicy::keep_own);
-  std::fprintf(stderr, "begins with %zu tensors of %s\n", loaded.tensors, weights.c_str());
+  std::fprintf(stderr, "initialized %zu tensors from %s\n", loaded.tensors, weights.c_str());
   if (!loaded.own_head) return;
   if (loaded.file_classes)
     std::fprintf(
-        stderr, "note: the last layer tells apart %lld classes there and %lld here; it is drawn anew\n",
+        stderr, "note: the last layer has %lld classes there and %lld here; it is initialized at random\n",
         static_cast<long long>(*loaded.file_classes), static_cast<long long>(network.spec().classes));
   else
-    std::fprintf(stderr, "note: there is no last layer in it; that one is drawn anew\n");
+    std::fprintf(stderr, "note: it has no last layer; that one is initialized at random\n");
 }
 
 void train_anew(const Options& options) {
@@ -199,6 +201,7 @@ void train_anew(const Options& options) {
     config = apply(defaults);
   }
   choose_threads(config);
+  choose_device(config);
   resolve(config);
   const Dataset dataset = open(config);
   const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
@@ -215,7 +218,7 @@ void train_anew(const Options& options) {
   folder.create(options.overwrite);
   write_file(folder.config(), to_toml(config));
   describe(config, dataset, trainer, folder);
-  train(trainer, display, config, folder);
+  train(trainer, display, config, dataset, folder);
   observed.report();
 }
 
@@ -228,29 +231,29 @@ void go_on(const Options& options) {
                             join(flags_with(Role::resume), ", --"), ". For other settings start a new run."));
     }
   if (!options.config.empty() || !options.run.empty() || options.overwrite)
-    throw UsageError("--resume goes with neither --config, --run nor --overwrite",
+    throw UsageError("--resume excludes --config, --output and --overwrite",
                      "A resumed run keeps its folder and its settings.");
   if (!std::filesystem::is_directory(folder.path))
     throw UsageError(text("there is no run folder \"", options.resume, "\""),
                      "Give the folder that `laban train` wrote.");
   const FolderLock lock = hold_folder(folder.path, kActivity);
   if (folder.has_not_begun())
-    throw UsageError(text("the run in ", options.resume,
-                          " was ended before its first checkpoint: it had not begun to train"),
-                     "The same `laban train` command that began it starts it anew.");
-  if (!std::filesystem::exists(folder.last()))
     throw UsageError(
-        text("there is no run to go on with in ", options.resume, ": it has no last.safetensors"),
-        "Give the folder that `laban train` wrote.");
+        text("the run in ", options.resume, " ended before its first checkpoint: it had not begun to train"),
+        "The same `laban train` command starts it again.");
+  if (!std::filesystem::exists(folder.last()))
+    throw UsageError(text("there is no run to resume in ", options.resume, ": it has no last.safetensors"),
+                     "Give the folder that `laban train` wrote.");
   const Checkpoint checkpoint(folder.last());
   Config config = checkpoint.info().config;
   options.flags.apply(config);
   if (!options.flags.has("data")) keep_index_apart(config);
   choose_threads(config);
+  choose_device(config);
   resolve(config);
   if (checkpoint.info().state.epoch >= config.train.epochs) {
-    std::printf("%s has run all its %lld epochs; --epochs with a larger number goes on\n",
-                folder.path.c_str(), static_cast<long long>(config.train.epochs));
+    std::printf("%s has finished all its %lld epochs; a larger --epochs continues it\n", folder.path.c_str(),
+                static_cast<long long>(config.train.epochs));
     return;
   }
   const Dataset dataset = open(config);
@@ -259,29 +262,33 @@ void go_on(const Options& options) {
   Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());
   trainer.resume(checkpoint);
   write_file(folder.config(), to_toml(config));
-  std::fprintf(stderr, "going on with %s after step %lld\n", folder.path.c_str(),
+  std::fprintf(stderr, "resuming %s after step %lld\n", folder.path.c_str(),
                static_cast<long long>(trainer.state().step));
-  train(trainer, display, config, folder);
+  train(trainer, display, config, dataset, folder);
   observed.report();
 }
 
 }  // namespace
 
-void add_train(CLI::App& app) {
+void add_train(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("train", "train a network on a folder of labeled videos");
-  command->add_option("--config", options->config, "a TOML file of settings; flags win over it");
-  command->add_option("--run", options->run, "folder for the run [runs/ and the dataset's name]");
-  command->add_option("--resume", options->resume, "go on with the run in this folder");
-  command->add_flag("--overwrite", options->overwrite, "replace a run that is there");
+  Command& command = program.subcommand("train", "train a network on a folder of labeled videos");
+  command.add("-o,--output,--run", options->run, "run folder")
+      .path(PathKind::folder)
+      .shown_default("runs/DATA");
+  command.add("--config", options->config, "TOML file of settings; flags override it").path(PathKind::file);
+  command.add("--resume", options->resume, "continue the run in this folder").path(PathKind::folder);
+  command.add("--overwrite", options->overwrite, "replace an existing run");
   command
-      ->add_option(
-          "--check", options->check,
-          "compare every op of so many steps with the reference, and stop at the first that disagrees; "
-          "slow")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
-  options->flags.add_to(*command);
-  command->callback([options] {
+      .add("--check", options->check,
+           "compare every op of the first N steps with the reference; stop at the first that disagrees; slow")
+      .range(int64_t{0}, int64_t{1} << 40)
+      .shown_default("");
+  options->flags.add_to(command);
+  command.example("laban train clips --epochs 30")
+      .example("laban train clips --weights r3d_18.pt --model r3d_18 --preset torchvision")
+      .example("laban train --resume runs/clips --epochs 60");
+  command.action([options] {
     outlive_readers();
     options->resume.empty() ? train_anew(*options) : go_on(*options);
   });

@@ -1,17 +1,32 @@
 #!/bin/sh
 # Installs what laban is built with, and nothing when all of it is there.
 #
-#   tools/scripts/install_deps.sh           what building and testing need
-#   tools/scripts/install_deps.sh --format  clang-format as well (for `make format`)
-#   tools/scripts/install_deps.sh --fuzz    clang and its sanitizers as well (for `make fuzz`)
+#   tools/scripts/install_deps.sh               what building and testing need
+#   tools/scripts/install_deps.sh --build-only  what building the program and the library needs (for `make demo`)
+#   tools/scripts/install_deps.sh --deb         the same, and what makes a Debian package (for `make deb`)
+#   tools/scripts/install_deps.sh --ci          the same as without, and what the checks beside the tests need
+#   tools/scripts/install_deps.sh --format      clang-format as well (for `make format`)
+#   tools/scripts/install_deps.sh --fuzz        clang and its sanitizers as well (for `make fuzz`)
 #
 # Debian and Ubuntu: through apt-get, with sudo only when not root. Elsewhere it says what is missing.
 set -eu
 
 packages="g++ cmake ninja-build pkg-config libdnnl-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
-libturbojpeg0-dev libstb-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev doctest-dev libboost-context-dev"
-[ "${1:-}" = "--format" ] && packages="$packages clang-format"
-[ "${1:-}" = "--fuzz" ] && packages="$packages clang libclang-rt-dev"
+libturbojpeg0-dev libstb-dev libtomlplusplus-dev nlohmann-json3-dev"
+more="doctest-dev libboost-context-dev"
+case "${1:-}" in
+--build-only) more="" ;;
+--deb) more="dpkg-dev file fakeroot" ;;
+--ci) more="$more clang-format clang-tidy valgrind" ;;
+--format) more="$more clang-format" ;;
+--fuzz) more="$more clang libclang-rt-dev" ;;
+"") ;;
+*)
+  echo "usage: tools/scripts/install_deps.sh [--build-only | --deb | --ci | --format | --fuzz]" >&2
+  exit 2
+  ;;
+esac
+packages="$packages $more"
 
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
   missing=""
@@ -26,20 +41,21 @@ if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>
   probe libavformat/avformat.h FFmpeg
   probe turbojpeg.h libjpeg-turbo
   probe stb_image.h stb
-  probe CLI/CLI.hpp CLI11
   probe toml++/toml.h toml++
   probe nlohmann/json.hpp nlohmann-json
-  probe doctest/doctest.h doctest
-  probe boost/context/fiber.hpp Boost.Context
+  if [ "${1:-}" != --build-only ]; then
+    probe doctest/doctest.h doctest
+    probe boost/context/fiber.hpp Boost.Context
+  fi
   [ -z "$missing" ] && exit 0
   cat >&2 <<EOT
 laban cannot install packages here (no apt-get). Missing:$missing
 Please install, with the headers, through your system's package manager:
   a C++20 compiler (GCC 12 or later), CMake 3.25, Ninja, pkg-config,
   oneDNN 2.6 or 3.x, FFmpeg 5.1 to 7 (libavformat, libavcodec, libavutil, libswscale, with libx264 for 'laban synth'),
-  libjpeg-turbo (with the TurboJPEG API), stb, CLI11 2, toml++ 3, nlohmann-json 3, doctest 2.4, Boost.Context
-  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf onednn-devel ffmpeg-devel turbojpeg-devel stb-devel cli11-devel tomlplusplus-devel json-devel doctest-devel boost-devel
-  Arch:   pacman -S gcc cmake ninja pkgconf onednn ffmpeg libjpeg-turbo stb cli11 tomlplusplus nlohmann-json doctest boost
+  libjpeg-turbo (with the TurboJPEG API), stb, toml++ 3, nlohmann-json 3; for the tests doctest 2.4, Boost.Context
+  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf onednn-devel ffmpeg-devel turbojpeg-devel stb-devel tomlplusplus-devel json-devel doctest-devel boost-devel
+  Arch:   pacman -S gcc cmake ninja pkgconf onednn ffmpeg libjpeg-turbo stb tomlplusplus nlohmann-json doctest boost
 Then run the same command again.
 EOT
   exit 1

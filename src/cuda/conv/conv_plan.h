@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "cuda/conv/cudnn_graph.h"
+#include "cuda/conv/cudnn_plan.h"
 #include "cuda/conv/plan_file.h"
 
 namespace laban::cuda {
@@ -23,7 +23,7 @@ using PlanTimer = std::function<double(const Plan&)>;
 using MakePlanTimer = std::function<PlanTimer(const ConvProblem&)>;
 
 /// Chooses among cuDNN's engines, in this order: where there is a `timer`, what the file remembers, then the
-/// fastest; what cuDNN's heuristics put first. Nothing here needs a card but the timer.
+/// fastest; what cuDNN's heuristics put first. Nothing here needs a GPU but the timer.
 class ConvPlans {
  public:
   struct Settings {

@@ -24,7 +24,7 @@ class Convolutions {
   };
   Convolutions(ConvPlans plans, Settings settings) : plans_(std::move(plans)), settings_(settings) {}
 
-  /// Finds the plan; needs no card, unless plans are timed. Throws Error where cuDNN has none.
+  /// Finds the plan; needs no GPU, unless plans are timed. Throws Error where cuDNN has none.
   void prepare(const ConvForward& op) { scratch_bytes(op); }
   void prepare(const ConvBackwardData& op) { scratch_bytes(op); }
   void prepare(const ConvBackwardWeights& op) { scratch_bytes(op); }

@@ -68,10 +68,6 @@ struct AttributeType<cudnnPointwiseMode_t> {
   static constexpr auto tag = CUDNN_TYPE_POINTWISE_MODE;
 };
 template <>
-struct AttributeType<cudnnReduceTensorOp_t> {
-  static constexpr auto tag = CUDNN_TYPE_REDUCTION_OPERATOR_TYPE;
-};
-template <>
 struct AttributeType<cudnnBackendHeurMode_t> {
   static constexpr auto tag = CUDNN_TYPE_HEUR_MODE;
 };
@@ -179,9 +175,9 @@ class Descriptor {
           "attribute ", static_cast<int>(name));
     return *this;
   }
-  void get_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t room,
+  void get_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t capacity,
                int64_t* count, void* values) const {
-    check(cudnnBackendGetAttribute(handle_, name, type, room, count, values), "cudnnBackendGetAttribute",
+    check(cudnnBackendGetAttribute(handle_, name, type, capacity, count, values), "cudnnBackendGetAttribute",
           "attribute ", static_cast<int>(name));
   }
 

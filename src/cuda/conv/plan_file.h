@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "cuda/conv/cudnn_graph.h"
+#include "cuda/conv/cudnn_engines.h"
 
 namespace laban::cuda {
 
@@ -15,15 +15,15 @@ struct PlanRecord {
   double milliseconds = 0;  // as measured when it won
 };
 
-/// Entries are kept by card and cuDNN version, and by the problem's text: what was measured elsewhere is not
+/// Entries are kept by GPU and cuDNN version, and by the problem's text: what was measured elsewhere is not
 /// used, and not lost either. A file that cannot be used never stops the program: complaint() says what was
 /// wrong, and the search simply starts anew.
 class PlanFile {
  public:
   /// Remembers only as long as it lives.
   PlanFile() = default;
-  /// `card`: which card, and which cuDNN. A file that is not there yet is no complaint.
-  PlanFile(std::filesystem::path path, std::string card);
+  /// `gpu`: which GPU, and which cuDNN. A file that is not there yet is no complaint.
+  PlanFile(std::filesystem::path path, std::string gpu);
 
   std::optional<PlanRecord> find(const ConvProblem& problem) const;
   /// Written at once, atomically. Of several programs that write one file the last wins.
@@ -37,8 +37,8 @@ class PlanFile {
   void write();
 
   std::filesystem::path path_;
-  std::string card_;
-  std::map<std::string, Records> cards_;
+  std::string gpu_;
+  std::map<std::string, Records> gpus_;
   std::string complaint_;
 };
 

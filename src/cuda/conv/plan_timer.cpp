@@ -66,7 +66,7 @@ class Timer {
     const auto bind = [&](TensorId id, size_t bytes) {
       std::unique_ptr<Memory> memory = allocate_device(bytes);
       // 0x3c3c is a small positive number in bf16 and 0x3c3c3c3c one in f32: zeros would draw less power, and
-      // the card would run faster than it does in earnest.
+      // the GPU would run faster than it does in earnest.
       check(cudaMemsetAsync(memory->data(), 0x3c, bytes, stream_), "cudaMemsetAsync");
       bindings_.push_back({id, memory->data()});
       memory_.push_back(std::move(memory));
@@ -78,10 +78,6 @@ class Timer {
     bind(kY, elements(g.y.count(), storage));
     bind(kW, elements(g.y.c * g.x.c * g.window.volume(), accumulates ? DType::f32 : storage));
     if (accumulates && problem_.math == MathMode::bf16) bindings_.push_back({kBefore, bindings_.back().data});
-    if (problem_.epilogue == ConvEpilogue::statistics) {
-      bind(kSums, elements(g.y.c, DType::f32));
-      bind(kSquareSums, elements(g.y.c, DType::f32));
-    }
   }
 
   Libraries& libraries_;

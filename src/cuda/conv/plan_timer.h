@@ -1,4 +1,4 @@
-// How long a plan takes on the card, on tensors of its own.
+// How long a plan takes on the GPU, on tensors of its own.
 #pragma once
 
 #include "cuda/conv/conv_plan.h"

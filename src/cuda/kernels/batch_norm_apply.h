@@ -59,7 +59,7 @@ void apply_batch_norm(std::string_view kernel, const Tensor& x, const Tensor& re
       const auto go = [&]<bool residual_, bool relu_>() {
         const RowGrid cover = cover_rows(x.shape, n, 4, kManyBlocks);
         launch(cover.launch(kernel, stream), batch_norm_apply<T, n, spread_is_variance, residual_, relu_>,
-               cover.rows, cover.packs, x.as<T>(), optional<T>(residual), y.as<T>(), vectors);
+               cover.rows, cover.packs, x.as<T>(), residual.as_or_null<T>(), y.as<T>(), vectors);
       };
       if (residual)
         with_relu ? go.template operator()<true, true>() : go.template operator()<true, false>();

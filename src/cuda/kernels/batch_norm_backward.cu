@@ -140,9 +140,9 @@ void backward(const BatchNormBackward& op, Scratch memory, Stream stream) {
                           scratch.take_array<float>(blocks * shape.c), scratch.take_array<float>(shape.c),
                           scratch.take_array<float>(shape.c)};
   const T *x = op.x.as<T>(), *y = mask == Mask::from_y ? op.y.as<T>() : nullptr, *dy = op.dy.as<T>();
-  T* dresidual = optional<T>(op.dresidual);
+  T* dresidual = op.dresidual.as_or_null<T>();
   const BatchNormVectors vectors{.gamma = op.gamma.as<float>(),
-                                 .beta = optional<float>(op.beta),
+                                 .beta = op.beta.as_or_null<float>(),
                                  .mean = op.mean.as<float>(),
                                  .spread = op.inv_std.as<float>(),
                                  .eps = 0};
@@ -153,9 +153,11 @@ void backward(const BatchNormBackward& op, Scratch memory, Stream stream) {
   launch(finish_launch("batch norm backward, end of sums", shape.c, stream), batch_norm_backward_finish,
          cover.packs * n, static_cast<int>(blocks), sums, vectors.spread, op.dgamma.as<float>(),
          op.dbeta.as<float>(), op.frozen ? 0.0 : 1.0 / static_cast<double>(cover.rows));
+  // Behind a residual the first kernel has left g itself.
+  constexpr Mask left = with_residual ? Mask::none : mask;
   launch(cover_rows(shape, n, 4, kManyBlocks).launch("batch norm backward, apply", stream),
-         batch_norm_backward_apply < T, n, with_residual ? Mask::none : mask >, cover.rows, cover.packs, x, y,
-         with_residual ? dresidual : dy, op.dx.as<T>(), vectors, sums);
+         batch_norm_backward_apply<T, n, left>, cover.rows, cover.packs, x, y, with_residual ? dresidual : dy,
+         op.dx.as<T>(), vectors, sums);
 }
 
 }  // namespace

@@ -138,8 +138,8 @@ void run(const BatchNormTrain& op, Scratch memory, Stream stream) {
              cover.packs, op.x.as<T>(), partial);
       launch(finish_launch("batch norm, end of statistics", shape.c, stream), batch_norm_finish, cover.rows,
              cover.packs * n, static_cast<int>(blocks), partial,
-             Statistics{op.mean.as<float>(), op.inv_std.as<float>(), optional<float>(op.running_mean),
-                        optional<float>(op.running_var), op.momentum, op.eps});
+             Statistics{op.mean.as<float>(), op.inv_std.as<float>(), op.running_mean.as_or_null<float>(),
+                        op.running_var.as_or_null<float>(), op.momentum, op.eps});
     });
   });
   apply_batch_norm<false>("batch norm, apply", op.x, op.residual, op.y, op.relu,

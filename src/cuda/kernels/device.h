@@ -268,12 +268,6 @@ void with_type(DType dtype, Body&& body) {
   body.template operator()<BFloat16>();
 }
 
-/// The elements of a tensor that an op may lack: null where it is empty.
-template <class T>
-T* optional(const Tensor& tensor) {
-  return tensor ? tensor.as<T>() : nullptr;
-}
-
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 inline unsigned narrow_extent(int64_t extent) {

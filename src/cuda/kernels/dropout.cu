@@ -28,7 +28,7 @@ void run(const Dropout& op, Stream stream) {
                     .block = {kThreads, 1, 1},
                     .stream = stream};
     launch(at, dropout_groups<T>, op.x.count(), op.x.as<T>(), op.y.as<T>(), op.p, op.seed, op.stream,
-           optional<int64_t>(op.step));
+           op.step.as_or_null<int64_t>());
   });
 }
 

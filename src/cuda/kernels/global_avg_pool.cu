@@ -32,11 +32,11 @@ __global__ void __launch_bounds__(kThreads) average_backward(int rows, int packs
   const int pack = my_pack();
   if (pack >= packs) return;
   const int64_t channels = int64_t{packs} * n, sample = blockIdx.z;
-  Floats<n> share = load<n>(dy + sample * channels + pack * n);
-  for (int v = 0; v < n; ++v) share[v] = share[v] / static_cast<float>(rows);
+  Floats<n> each = load<n>(dy + sample * channels + pack * n);
+  for (int v = 0; v < n; ++v) each[v] = each[v] / static_cast<float>(rows);
   T* column = dx + sample * rows * channels + pack * n;
   for_each_batch<4>(rows, [&]<int batch>(Batch<batch> row) {
-    for (int j = 0; j < batch; ++j) store(column + row[j] * channels, share);
+    for (int j = 0; j < batch; ++j) store(column + row[j] * channels, each);
   });
 }
 

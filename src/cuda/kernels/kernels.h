@@ -1,4 +1,4 @@
-// laban's own CUDA kernels, one op a file: everything of core/backend.h but convolutions and matrix products,
+// laban's own CUDA kernels, one op a file: everything of core/ops but convolutions and matrix products,
 // which are cuDNN's and cuBLAS's.
 //
 // run() only puts work on the stream: it neither allocates nor waits, and what changes from step to step (the
@@ -6,7 +6,7 @@
 // recorded in a CUDA graph.
 //
 // Sums have a fixed order that depends on shapes alone: no float atomics, and grids that do not depend on the
-// card. The same numbers give the same bits in every run.
+// GPU. The same numbers give the same bits in every run.
 //
 // No header of CUDA is needed here: a stream is a pointer to an incomplete type, cudaStream_t.
 //
@@ -22,6 +22,9 @@ struct CUstream_st;  // CUDA's name for what a cudaStream_t points to
 namespace laban::cuda {
 
 using Stream = ::CUstream_st*;
+
+// The kernel of an op is declared here: run(op, stream) or, where it needs scratch, run(op, scratch, stream) and
+// scratch_bytes(op). own_ops.h checks that there is one for every op of AllOps that no library computes.
 
 void run(const BatchNormTrain& op, Scratch scratch, Stream stream);
 void run(const BatchNormInfer& op, Stream stream);

@@ -87,7 +87,7 @@ void run(const MaxPoolForward& op, Stream stream) {
     with_pack<T>(op.y.shape, aligned(op.x, op.y, op.taps), [&]<int n>() {
       const RowGrid cover = cover_rows(op.y.shape, n, 1, kManyBlocks);
       launch(cover.launch("max pool", stream), max_pool_forward<T, n>, cover.rows, cover.packs, op.x.as<T>(),
-             op.y.as<T>(), optional<uint8_t>(op.taps), Places(op.x.shape), Places(op.y.shape),
+             op.y.as<T>(), op.taps.as_or_null<uint8_t>(), Places(op.x.shape), Places(op.y.shape),
              PoolWindow(op.window));
     });
   });

@@ -8,7 +8,7 @@ namespace {
 
 template <class T, int n>
 __global__ void __launch_bounds__(kThreads)
-    mix_clips(int rows, int packs, const T* x, T* y, const int32_t* partner, const float* share,
+    mix_clips(int rows, int packs, const T* x, T* y, const int32_t* partner, const float* fraction,
               const int32_t* boxes, Places places) {
   const int pack = my_pack();
   if (pack >= packs) return;
@@ -20,7 +20,7 @@ __global__ void __launch_bounds__(kThreads)
     Floats<n> value = load<n>(x + in_clip(at.n));
     const Floats<n> other = load<n>(x + in_clip(partner[at.n]));
     const bool inside = box.holds(at.h, at.w);
-    for (int v = 0; v < n; ++v) value[v] = inside ? other[v] : blend(value[v], other[v], share[at.n]);
+    for (int v = 0; v < n; ++v) value[v] = inside ? other[v] : blend(value[v], other[v], fraction[at.n]);
     store(y + in_clip(at.n), value);
   });
 }
@@ -32,7 +32,7 @@ void run(const MixClips& op, Stream stream) {
     with_pack<T>(op.x.shape, aligned(op.x, op.y), [&]<int n>() {
       const RowGrid cover = cover_rows(op.x.shape, n, 1, kManyBlocks);
       launch(cover.launch("mix clips", stream), mix_clips<T, n>, cover.rows, cover.packs, op.x.as<T>(),
-             op.y.as<T>(), op.partner.as<int32_t>(), op.share.as<float>(), op.box.as<int32_t>(),
+             op.y.as<T>(), op.partner.as<int32_t>(), op.fraction.as<float>(), op.box.as<int32_t>(),
              Places(op.x.shape));
     });
   });

@@ -47,9 +47,9 @@ struct OptimizerMemory {
   explicit OptimizerMemory(const OptimizerCommon& op)
       : weights(op.weights.as<float>()),
         grads(op.grads.as<float>()),
-        working(optional<BFloat16>(op.working)),
+        working(op.working.as_or_null<BFloat16>()),
         control(op.control.as<double>()),
-        norm_squared(optional<double>(op.norm_squared)),
+        norm_squared(op.norm_squared.as_or_null<double>()),
         max_norm(op.max_norm) {}
 
   __device__ double learning_rate() const { return control[0]; }

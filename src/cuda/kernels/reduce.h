@@ -7,7 +7,7 @@
 
 namespace laban::cuda {
 
-/// Rows that make a thread's share of the second stage worth its while.
+/// Rows that make a thread's part of the second stage worth its while.
 constexpr int kRowsOfThread = 16;
 
 /// Reduces k values of each thread down the block's columns: merge(mine, other) takes another thread's values

@@ -14,7 +14,7 @@
 namespace laban::cuda {
 
 /// Blocks of a kernel that walks over rows, at most: three for each multiprocessor of an H100 or H200, where
-/// they all run at once. A constant, and no question to the card, because what a reduction adds up first
+/// they all run at once. A constant, and no question to the GPU, because what a reduction adds up first
 /// depends on it.
 constexpr int64_t kMostBlocks = 396;
 /// The same for kernels that add nothing up: several times as many as run at once, so that no multiprocessor
@@ -40,7 +40,7 @@ inline RowGrid cover_rows(const Shape& shape, int n, int rows_of_thread, int64_t
   const int64_t width = ceil_div(packs, strips), height = kThreads / width;
   const int64_t blocks = std::clamp<int64_t>(ceil_div(rows, height * rows_of_thread), 1,
                                              std::max<int64_t>(1, most_blocks / strips));
-  // Rows are counted in 32 bits, with room to step beyond the last one; elements never are.
+  // Rows are counted in 32 bits, with space to step beyond the last one; elements never are.
   require(rows < int64_t{1} << 30, "CUDA kernels: 2^30 places or more in one tensor");
   return {.shape = shape,
           .rows = static_cast<int>(rows),

@@ -82,8 +82,8 @@ void run(const SoftmaxCrossEntropy& op, Stream stream) {
   const Shape& shape = op.logits.shape;
   launch(rows_launch("softmax cross-entropy", shape, stream), softmax_cross_entropy, shape.n,
          static_cast<int>(shape.c), op.logits.as<float>(), op.labels.as<int32_t>(),
-         optional<int32_t>(op.other_labels), optional<float>(op.share), op.loss.as<float>(),
-         optional<float>(op.dlogits), static_cast<float>(op.smoothing), static_cast<float>(op.scale));
+         op.other_labels.as_or_null<int32_t>(), op.fraction.as_or_null<float>(), op.loss.as<float>(),
+         op.dlogits.as_or_null<float>(), static_cast<float>(op.smoothing), static_cast<float>(op.scale));
 }
 
 }  // namespace laban::cuda

@@ -13,7 +13,7 @@
 namespace laban {
 namespace {
 
-/// Tensors on the card with values that do not repeat within a million.
+/// Tensors on the GPU with values that do not repeat within a million.
 class Tensors {
  public:
   explicit Tensors(cuda::Stream stream) : stream_(stream), values_(size_t{1} << 20) {
@@ -66,7 +66,7 @@ double seconds_of(const cuda::StreamOwner& stream, const std::function<void()>& 
 
 LadderTimes time_ladder(int gpu, const Shape& shape, DType dtype) {
   LadderTimes times;
-  times.card = cuda::open_device(gpu).name;
+  times.gpu = cuda::open_device(gpu).name;
   const cuda::StreamOwner stream;
   Tensors tensors(stream.get());
   const Shape vector = Shape::vector(shape.c);

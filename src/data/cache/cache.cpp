@@ -39,12 +39,12 @@ AVPixelFormat format_of(PixelLayout layout) {
   return AV_PIX_FMT_NONE;
 }
 
-/// Shrinks frames to 4:2:0 of one size and packs them. One per thread.
+/// Scales frames down to 4:2:0 of one size and encodes them. One per thread.
 class Shrinker {
  public:
   explicit Shrinker(const CacheSettings& settings) : settings_(settings) {}
 
-  /// What the clip's frames become, after its first.
+  /// The clip's description, from its first frame.
   ShardClip describe(const Frame& first, const std::string& name) const {
     const int shorter = std::min(first.width, first.height);
     const int64_t side = std::min(settings_.short_side, shorter);
@@ -53,7 +53,7 @@ class Shrinker {
     clip.height = static_cast<int>(first.height * side / shorter);
     clip.rotation = first.rotation, clip.mirror = first.mirror;
     clip.matrix = first.matrix;
-    // Pictures of RGB become BT.601 of full range, as JPEG has it.
+    // RGB pictures become full-range BT.601, as in JPEG.
     clip.full_range = first.full_range || first.layout == PixelLayout::rgb24;
     return clip;
   }
@@ -69,7 +69,7 @@ class Shrinker {
     const size_t luma = static_cast<size_t>(to.width) * to.height,
                  chroma = static_cast<size_t>(half) * half_rows;
     planes_.resize(luma + 2 * chroma);
-    // Bilinear that widens as the picture shrinks: libswscale's filters do so by themselves.
+    // Antialiased bilinear: libswscale's filters widen by themselves as the picture shrinks.
     scaler_.reset(sws_getCachedContext(
         scaler_.release(), frame.width, frame.height, format_of(frame.layout), to.width, to.height,
         AV_PIX_FMT_YUV420P, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr, nullptr, nullptr));
@@ -94,7 +94,7 @@ class Shrinker {
     if (tjCompressFromYUVPlanes(handle_.get(), planes, to.width, strides, to.height, TJSAMP_420, &out, &bytes,
                                 settings_.quality, TJFLAG_NOREALLOC | TJFLAG_ACCURATEDCT) != 0)
       throw Error(text("a picture of ", to.width, "x", to.height,
-                       " cannot be written as JPEG: ", tjGetErrorStr2(handle_.get())));
+                       " cannot be encoded as JPEG: ", tjGetErrorStr2(handle_.get())));
     return {jpeg_.data(), bytes};
   }
 
@@ -158,7 +158,7 @@ class CacheMaker {
                 settings_.coding == ShardCoding::raw ? ", raw" : text(", jpeg ", settings_.quality));
   }
 
-  /// Of a folder of pictures: their sizes together, and when the last of them changed.
+  /// For a folder of pictures: their total size, and the latest modification time.
   static FileStamp source_stamp(const DatasetItem& item) {
     if (item.kind != ItemKind::frame_folder) return stamp_of(item.path).value_or(FileStamp{});
     const FolderIndex index = index_folder(item.path, item.filename_pattern, item.range);
@@ -195,8 +195,7 @@ class CacheMaker {
     return {s * per, std::min(dataset_.items.size(), (s + 1) * per)};
   }
 
-  /// Is the shard there already, as it would be made, and undamaged? Clips that were left out are looked at
-  /// again.
+  /// Whether the shard already exists, up to date and undamaged. Clips that were left out are examined again.
   bool keep(size_t s) {
     const fs::path file = shard_file(s);
     std::error_code failed;
@@ -212,7 +211,7 @@ class CacheMaker {
       }
       shards_[s].sha256 = shard.verify();
     } catch (const FileError& error) {
-      if (error.file() != file.string()) return false;  // the clip's, which is looked at again
+      if (error.file() != file.string()) return false;  // the clip's error; it is examined again
       const std::lock_guard lock(mutex_);
       damaged_.push_back({error.file(), error.what()});
       return false;
@@ -233,7 +232,7 @@ class CacheMaker {
         add(item, *index, writer, shrinker, pictures, cached);
         shards_[s].items.push_back(i);
       } catch (const FileError& error) {
-        // A shard that cannot be written is no fault of the clip.
+        // If the shard cannot be written, that is not the clip's fault.
         if (settings_.on_bad_file == OnBadFile::stop || error.file() == shard_file(s).string()) throw;
         writer.take_back(item.name);
         const std::lock_guard lock(mutex_);
@@ -249,7 +248,7 @@ class CacheMaker {
     std::vector<int64_t> all(static_cast<size_t>(index.frame_count()));
     std::iota(all.begin(), all.end(), index.first_frame());
     ShardClip clip;
-    // Frames come in order, but from files whose packets are not.
+    // Frames arrive in order, except from files whose packets are not in order.
     std::vector<std::vector<uint8_t>> waiting(all.size());
     size_t written = 0;
     const auto take = [&](int64_t k, const Frame& frame) {
@@ -259,7 +258,7 @@ class CacheMaker {
         if (std::max(clip.width, clip.height) > kMaxShardSide)
           throw FileError(
               item.path.string(),
-              text("its pictures of ", frame.width, "x", frame.height, " are too long for a cache"),
+              text("its pictures of ", frame.width, "x", frame.height, " are too elongated for a cache"),
               "Leave it out, or train without a cache.");
         clip.source = source_stamp(item);
         clip.first_frame = index.first_frame(), clip.fps = index.fps();
@@ -339,15 +338,16 @@ bool make_cache(const Dataset& dataset, const fs::path& folder, const CacheSetti
   if (settings.short_side < 8)
     throw UsageError(text("a short side of ", settings.short_side, " is too small"));
   if (settings.quality < 1 || settings.quality > 100)
-    throw UsageError(text("a JPEG quality of ", settings.quality, " is not one of 1 to 100"));
+    throw UsageError(text("a JPEG quality of ", settings.quality, " is not in 1 to 100"));
   require(settings.clips_per_shard > 0 && settings.workers > 0,
           "make_cache: no clips in a shard, or no workers");
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed)
-    throw FileError(folder.string(), "the folder cannot be made: " + failed.message(), "Choose another.");
+    throw FileError(folder.string(), "cannot create the folder: " + failed.message(),
+                    "Choose another folder.");
   if (fs::equivalent(folder, dataset.root, failed))
-    throw UsageError(folder.string() + ": is the dataset itself", "Name another folder for the cache.");
+    throw UsageError(folder.string() + ": is the dataset itself", "Choose another folder for the cache.");
   require_replaceable(folder / kSums, "a cache's list of checksums", [](std::string_view begin) {
     return begin.substr(0, begin.find('\n')).ends_with(kShardExtension);
   });

@@ -1,5 +1,5 @@
-// The file: frames, one after the other; a table of the clips; and a tail of fixed size, which finds the
-// table.
+// The file: frames, one after the other; a table of the clips; and a tail of fixed size with the table's
+// position.
 #include "data/cache/shard.h"
 
 #include <turbojpeg.h>
@@ -21,7 +21,7 @@ constexpr uint64_t kVersion = 1;
 
 struct Tail {
   uint64_t table = 0, table_bytes = 0, table_checksum = 0;
-  uint64_t order = 0x0102030405060708;  // of bytes in a number
+  uint64_t order = 0x0102030405060708;  // reveals the byte order
   std::array<char, 8> magic{'L', 'A', 'B', 'A', 'N', 'S', 'H', '1'};
 };
 
@@ -59,7 +59,7 @@ ShardClip read_clip(ByteReader& from) {
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what) {
-  throw FileError(file.string(), what, "Delete it, and run laban cache again.");
+  throw FileError(file.string(), what, "Delete it and run `laban cache` again.");
 }
 
 bool is_sane(const ShardClip& c, uint64_t frames_end) {
@@ -126,29 +126,29 @@ Shard::Shard(const std::filesystem::path& file) : bytes_(map_file(file)) {
   const std::span<const std::byte> all = bytes_.bytes;
   Tail tail;
   const Tail expected;
-  if (all.size() < sizeof(tail)) refuse(file, "is no shard of a cache: too short");
+  if (all.size() < sizeof(tail)) refuse(file, "is not a shard of a cache: too short");
   std::memcpy(&tail, all.data() + all.size() - sizeof(tail), sizeof(tail));
   if (tail.magic != expected.magic || tail.order != expected.order)
-    refuse(file, "is no shard of a cache, or was cut short");
-  const size_t room = all.size() - sizeof(tail);
-  if (tail.table > room || tail.table_bytes > room - tail.table)
-    refuse(file, "the shard's table lies outside of the file");
+    refuse(file, "is not a shard of a cache, or is truncated");
+  const size_t space = all.size() - sizeof(tail);
+  if (tail.table > space || tail.table_bytes > space - tail.table)
+    refuse(file, "the shard's table is outside the file");
   const auto table = all.subspan(tail.table, tail.table_bytes);
   if (fnv1a(table) != tail.table_checksum) refuse(file, "the shard's table is damaged");
   ByteReader from(table);
-  if (from.number() != kVersion) refuse(file, "the shard has another version of the format");
+  if (from.number() != kVersion) refuse(file, "the shard has a different format version");
   coding_ = from.number() == 0 ? ShardCoding::jpeg : ShardCoding::raw;
   made_ = from.name();
   for (size_t left = from.count(); left > 0 && from.ok(); --left) {
     clips_.push_back(read_clip(from));
-    if (!is_sane(clips_.back(), tail.table)) refuse(file, "the shard's table makes no sense");
+    if (!is_sane(clips_.back(), tail.table)) refuse(file, "the shard's table is inconsistent");
   }
   if (!from.ok()) refuse(file, "the shard's table is incomplete");
 }
 
 const ShardClip& Shard::clip(const std::string& name) const {
   const auto found = std::ranges::find(clips_, name, &ShardClip::name);
-  if (found == clips_.end()) refuse(file(), "the shard does not hold the clip \"" + name + "\"");
+  if (found == clips_.end()) refuse(file(), "the shard does not contain the clip \"" + name + "\"");
   return *found;
 }
 
@@ -156,7 +156,8 @@ std::span<const uint8_t> Shard::frame(const ShardClip& clip, int64_t k) const {
   const auto i = static_cast<size_t>(k);
   const auto bytes = bytes_.bytes.subspan(clip.offset[i], clip.offset[i + 1] - clip.offset[i]);
   if (fnv1a(bytes) != clip.checksum[i])
-    refuse(file(), text("frame ", k, " of the clip \"", clip.name, "\" is damaged: its checksum differs"));
+    refuse(file(),
+           text("frame ", k, " of the clip \"", clip.name, "\" is damaged: its checksum does not match"));
   return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
 }
 
@@ -203,7 +204,7 @@ void ShardReader::read(const Shard& shard, const ShardClip& clip, std::span<cons
     const std::span<const uint8_t> bytes = shard.frame(clip, k);
     if (shard.coding() == ShardCoding::raw) {
       if (bytes.size() != total)
-        refuse(shard.file(), text("frame ", k, " of ", clip.name, " has another size"));
+        refuse(shard.file(), text("frame ", k, " of ", clip.name, " has the wrong size"));
       for (size_t p = 0; p < 3; ++p) frame.plane[p] = bytes.data() + offset[p];
     } else {
       const auto size = static_cast<unsigned long>(bytes.size());

@@ -1,4 +1,4 @@
-// Several clips' frames, shrunk, in one file that is mapped into memory: what `laban cache` writes.
+// The downscaled frames of several clips in one memory-mapped file: what `laban cache` writes.
 #pragma once
 
 #include <cstdint>
@@ -18,26 +18,26 @@
 namespace laban {
 
 constexpr const char* kShardExtension = ".labanshard";
-/// Rows or columns of a picture, at most: what JPEG can hold. A table that claims more is damaged.
+/// The most rows or columns of a picture: JPEG's limit. A table that claims more is damaged.
 constexpr int kMaxShardSide = 65500;
 
 enum class ShardCoding : uint8_t {
-  jpeg,  // each frame a JPEG picture of 4:2:0 (its colors are the video's, not JFIF's)
-  raw,   // planes Y, U, V of 8 bits, 4:2:0, row by row
+  jpeg,  // each frame is a 4:2:0 JPEG picture (with the video's colors, not JFIF's)
+  raw,   // 8-bit planes Y, U, V, 4:2:0, row by row
 };
 
-/// A clip in a shard. Its frames keep the numbers that they have in their source.
+/// A clip in a shard. Its frames keep their numbers in the source.
 struct ShardClip {
-  std::string name{};         // the dataset's name of it
-  FileStamp source{};         // the file it was made from (zeros for a folder)
-  int64_t first_frame = 0;    // the source's number of frame 0
+  std::string name{};         // in the dataset
+  FileStamp source{};         // the source file (zeros for a folder)
+  int64_t first_frame = 0;    // number of frame 0 in the source
   double fps = 0;             // of the source; 0: unknown
   int width = 0, height = 0;  // as stored
   int rotation = 0;           // as in Frame
   bool mirror = false;
   ColorMatrix matrix = ColorMatrix::bt601;
   bool full_range = false;
-  std::vector<uint64_t> offset{};    // of every frame in the file, and one behind the last
+  std::vector<uint64_t> offset{};    // of every frame in the file, and of the end of the last
   std::vector<uint64_t> checksum{};  // of every frame's bytes (fnv1a)
 
   int64_t frame_count() const { return static_cast<int64_t>(checksum.size()); }
@@ -45,18 +45,18 @@ struct ShardClip {
   int shown_height() const { return rotation % 180 ? width : height; }
 };
 
-/// Writes a shard; nothing appears under its name before commit().
+/// Writes a shard; the file does not exist under its name before commit().
 class ShardWriter {
  public:
-  /// `made`: how its clips were made, in words; a shard made otherwise is not taken for this one.
+  /// `made`: describes how its clips were made; a shard made differently is not reused.
   ShardWriter(const std::filesystem::path& file, ShardCoding coding, std::string made);
-  /// What a clip is, without its frames; then frame by frame.
+  /// Begins a clip with its description; its frames follow one by one.
   void begin_clip(ShardClip clip);
   void add_frame(std::span<const uint8_t> bytes);
-  /// Takes back the clip that was begun last, if that is its name: the shard will not tell of it. The bytes
-  /// of its frames stay where they are.
+  /// Removes the clip that was begun last, if that is its name, from the shard's table. The bytes of its
+  /// frames remain in the file.
   void take_back(const std::string& name);
-  /// FileError (a full disk, ...) where the shard cannot be kept. Returns its SHA-256.
+  /// FileError (a full disk, ...) if the shard cannot be written. Returns its SHA-256.
   std::string commit();
 
  private:
@@ -72,19 +72,19 @@ class ShardWriter {
 
 class Shard {
  public:
-  /// FileError where the file is no shard, cut short, or its table is damaged.
+  /// FileError if the file is not a shard or is truncated, or if its table is damaged.
   explicit Shard(const std::filesystem::path& file);
 
   const std::filesystem::path& file() const { return bytes_.path; }
   ShardCoding coding() const { return coding_; }
   const std::string& made() const { return made_; }
   const std::vector<ShardClip>& clips() const { return clips_; }
-  /// FileError where the shard has no clip of that name.
+  /// FileError if the shard has no clip of that name.
   const ShardClip& clip(const std::string& name) const;
-  /// A frame's bytes. FileError where they are not those that were written.
+  /// A frame's bytes. FileError if their checksum does not match.
   std::span<const uint8_t> frame(const ShardClip& clip, int64_t k) const;
-  /// Reads all of the file: compares every frame with its checksum (FileError where one is damaged), and
-  /// returns the file's SHA-256.
+  /// Reads the whole file, verifies the checksum of every frame (FileError if one is damaged), and returns
+  /// the file's SHA-256.
   std::string verify() const;
 
  private:
@@ -101,8 +101,8 @@ class ShardReader {
   ~ShardReader();
   ShardReader(ShardReader&&) noexcept;
 
-  /// Calls sink(k, frame) for every different k in `wanted` (ascending, in [0, frame_count)). The planes live
-  /// until sink returns. FileError naming the shard and the clip.
+  /// Calls sink(k, frame) for every distinct k in `wanted` (ascending, in [0, frame_count)). The planes are
+  /// valid until sink returns. FileErrors name the shard and the clip.
   void read(const Shard& shard, const ShardClip& clip, std::span<const int64_t> wanted,
             const std::function<void(int64_t, const Frame&)>& sink);
 

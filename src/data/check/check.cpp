@@ -14,8 +14,8 @@
 namespace laban {
 namespace {
 
-/// The items that share a file, in their order. Videos are told by their path; folders of pictures by all
-/// that chooses pictures; clips of a cache's shard by their name, as each is looked at by itself.
+/// Groups of items in the same file, in order. Videos are identified by their path; folders of pictures by
+/// everything that selects pictures; clips in a shard by their name, as each is examined separately.
 std::vector<std::vector<int>> items_by_file(const Dataset& dataset) {
   std::map<std::tuple<std::string, std::string, std::string, int64_t, int64_t>, std::vector<int>> files;
   for (size_t i = 0; i < dataset.items.size(); ++i) {
@@ -31,14 +31,14 @@ std::vector<std::vector<int>> items_by_file(const Dataset& dataset) {
   return groups;
 }
 
-/// What is said of the whole file, applied to an item that may be a stretch of it.
+/// The report on the whole file, applied to an item that may be a range of it.
 FileReport of_item(FileReport report, const DatasetItem& item, const SamplerSettings& sampler) {
   if (!report.readable) return report;
   if (item.kind == ItemKind::video && item.range) {
     const int64_t first = item.range->first.value_or(0), last = first + item.range->count - 1;
     if (last >= report.frames) {
       report.findings.push_back({FindingKind::missing_frames,
-                                 text("frames ", first, " to ", last, " are asked for, but the video has ",
+                                 text("frames ", first, " to ", last, " are requested, but the video has ",
                                       report.frames, " (0 to ", report.frames - 1, ")")});
       report.readable = false;
       report.content.clear();
@@ -69,13 +69,13 @@ void compare(const Dataset& dataset, int a, int b, std::vector<Finding>& finding
   if (first.label != second.label)
     findings.push_back(
         {FindingKind::label_conflict, b, a,
-         text("the same as ", first.name, ", which is ", class_of(first), " and not ", class_of(second))});
+         text("same content as ", first.name, ", which is ", class_of(first), ", not ", class_of(second))});
   if (first.split != second.split)
     findings.push_back(
         {FindingKind::leak, b, a,
-         text("in ", split_name(second), ", and the same as ", first.name, " in ", split_name(first))});
+         text("in ", split_name(second), ", but same content as ", first.name, " in ", split_name(first))});
   else if (first.label == second.label)
-    findings.push_back({FindingKind::duplicate, b, a, "the same as " + first.name});
+    findings.push_back({FindingKind::duplicate, b, a, "same content as " + first.name});
 }
 
 void tell_shared_sources(const Dataset& dataset, std::vector<Finding>& findings) {
@@ -113,8 +113,8 @@ std::vector<Finding> compare_contents(const Dataset& dataset, const std::vector<
   std::vector<Finding> findings;
   for (const auto& [content, items] : same)
     for (size_t b = 1; b < items.size(); ++b)
-      // With the first that overlaps it: whatever differs among copies differs from the first, so pairs of
-      // copies of copies would say nothing new.
+      // Compare only with the first that overlaps: whatever differs among copies differs from the first, so
+      // further pairs would add nothing.
       for (size_t a = 0; a < b; ++a) {
         const FileReport &first = reports[static_cast<size_t>(items[a])],
                          &second = reports[static_cast<size_t>(items[b])];

@@ -1,4 +1,4 @@
-// A dataset looked through: every file decoded, every content compared.
+// Checks a dataset: decodes every file and compares all contents.
 #pragma once
 
 #include <atomic>
@@ -16,21 +16,21 @@ namespace laban {
 struct Finding {
   FindingKind kind;
   int item = 0;          // position in Dataset::items
-  int other = -1;        // the item that it is compared with; -1: none
+  int other = -1;        // the item that it was compared with; -1: none
   std::string detail{};  // a sentence
 };
 
 struct CheckSettings {
   SamplerSettings sampler{};  // what a clip needs
-  int workers = 1;            // files looked at at once
+  int workers = 1;            // files examined in parallel
   /// Called after every file, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> progress{};
-  const std::atomic<bool>* stop = nullptr;  // becomes true: no further file is looked at
+  const std::atomic<bool>* stop = nullptr;  // when true, no further file is examined
 };
 
 struct CheckResult {
   std::vector<Finding> findings{};  // by kind, then by item
-  int64_t files = 0;                // looked at; a folder of pictures counts as one
+  int64_t files = 0;                // examined; a folder of pictures counts as one
   int64_t frames = 0;               // of all clips
   double seconds = 0;               // of all videos
   bool complete = true;             // false: stopped before the end, and nothing was compared
@@ -39,12 +39,11 @@ struct CheckResult {
   int64_t problems() const;
 };
 
-/// Items that lie in one file have it decoded once. What an item asks of its file (its range) is checked too.
+/// A file with several items is decoded once. Whether the file contains an item's range is checked too.
 CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings);
 
-/// Compares contents: items whose reports have the same content (and whose ranges overlap) are duplicates,
-/// leaks or conflicts; sources with clips in several splits are told once each. `reports` has one for each
-/// item.
+/// Compares contents: items with the same content (and overlapping ranges) are duplicates, leaks or
+/// conflicts; a source with clips in several splits is reported once. `reports` has one entry per item.
 std::vector<Finding> compare_contents(const Dataset& dataset, const std::vector<FileReport>& reports);
 
 }  // namespace laban

@@ -17,7 +17,7 @@
 namespace laban {
 namespace {
 
-/// What a FileError says, without the file's name and without advice.
+/// A FileError's message, without the file's name and the advice.
 std::string reason_of(const FileError& error) {
   std::string what = error.what();
   what.erase(std::min(what.find("\n  " + error.advice()), what.size()));
@@ -58,7 +58,7 @@ bool is_video_extension(std::string_view extension) {
   });
 }
 
-/// What a video is, where its extension says otherwise; empty where they agree, or where it says nothing.
+/// A video's actual format if its extension says otherwise; empty if they agree, or if there is no telling.
 std::string mislabeled(const std::filesystem::path& file, const std::string& container) {
   const std::string extension = lower_extension(file);
   if (!is_video_extension(extension)) return "";
@@ -67,7 +67,7 @@ std::string mislabeled(const std::filesystem::path& file, const std::string& con
     const bool right = std::ranges::find(known.extensions, extension) != known.extensions.end();
     return right ? "" : std::string(known.name);
   }
-  return "of the kind that libav calls " + container;
+  return "a format that libav calls " + container;
 }
 
 /// The same for a picture.
@@ -84,8 +84,8 @@ std::string mislabeled_picture(const std::filesystem::path& file) {
 
 // ---- videos ------------------------------------------------------------------------------------------
 
-/// How the frames' times vary; empty where each is shown as long as the next. Containers round times to their
-/// ticks, so a tick more or less says nothing.
+/// How the frame durations vary; empty if they are equal. Containers round timestamps to their time base, so
+/// a difference of one tick means nothing.
 std::string varying_rate(const VideoIndex& index) {
   std::vector<int64_t> times;
   for (int64_t k = 0; k < index.frame_count(); ++k) {
@@ -108,19 +108,19 @@ std::string varying_rate(const VideoIndex& index) {
   return "frames are shown for " + milliseconds(shortest) + " to " + milliseconds(longest) + " ms";
 }
 
-/// Why the file is taken for one that was cut off; empty where it is whole. The header's count alone says
-/// nothing (container_end.h).
+/// Why the file is considered truncated; empty if it is complete. The header's frame count alone is no
+/// evidence (container_end.h).
 std::string shortened(const std::filesystem::path& file, const VideoIndex& index) {
   const auto packets = static_cast<int64_t>(index.packets.size());
   if (const int64_t beyond = index.setup->packets_beyond_end; beyond > 0)
     return index.setup->declared_frames > packets
                ? text("its header claims ", index.setup->declared_frames, " frames, the file has ", packets)
-               : text("it ends before its last ", beyond, " frames are complete");
+               : text("it ends before its last ", beyond, " frames");
   if (std::string lacking = part_beyond_end(file, index.setup->container); !lacking.empty()) return lacking;
   if (!index.read_error.empty()) return "reading stopped before its end: " + index.read_error;
   if (index.container_complaint.find("prematurely") != std::string::npos) return index.container_complaint;
   if (index.ends_damaged)
-    return text("its last picture, after ", index.frame_count() - 1, " whole ones, is cut off");
+    return text("its last picture, after ", index.frame_count() - 1, " complete ones, is cut off");
   return "";
 }
 
@@ -137,8 +137,9 @@ std::string damage(const VideoIndex& index) {
 
 void add_rotated(int rotation, bool mirror, FileReport& report) {
   if (rotation == 0 && !mirror) return;
-  report.findings.push_back({FindingKind::rotated, text("players turn it by ", rotation, " degrees clockwise",
-                                                        mirror ? " and mirror it" : "")});
+  report.findings.push_back(
+      {FindingKind::rotated,
+       text("players rotate it by ", rotation, " degrees clockwise", mirror ? " and mirror it" : "")});
 }
 
 void examine_video(const DatasetItem& item, const std::atomic<bool>* cancel, FileReport& report) {
@@ -157,8 +158,9 @@ void examine_video(const DatasetItem& item, const std::atomic<bool>* cancel, Fil
   add(FindingKind::truncated, cut);
   if (cut.empty()) add(FindingKind::damaged, damage(*index));
   if (const std::string kind = mislabeled(item.path, index->setup->container); !kind.empty())
-    add(FindingKind::wrong_extension, "it is called " + lower_extension(item.path) + ", but is " + kind);
-  // The frames of a file that was cut off lack some of the last.
+    add(FindingKind::wrong_extension,
+        "its extension is " + lower_extension(item.path) + ", but it is " + kind);
+  // A truncated file lacks some of its last frames.
   if (cut.empty()) add(FindingKind::variable_rate, varying_rate(*index));
   add_rotated(index->rotation, index->mirror, report);
   if (!index->size_change.empty()) add(FindingKind::size_change, "from " + index->size_change);
@@ -179,7 +181,7 @@ void add_pixels(Sha256& sum, const Frame& frame) {
   }
 }
 
-/// A broken picture does not keep the others from being looked at.
+/// A broken picture does not prevent the others from being examined.
 void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, FileReport& report) {
   FolderIndex index = list_frames(item.path, item.filename_pattern, item.range);
   Sha256 content;
@@ -194,7 +196,7 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
         const Frame first = reader.read(picture);
         index.width = first.width, index.height = first.height;
       }
-      // One by one, so that each is read once.
+      // One at a time, so that each is read once.
       const std::vector<int64_t> one{k};
       read_folder(index, one, reader, [&](int64_t, const Frame& frame) { add_pixels(content, frame); });
     } catch (const FileError& error) {
@@ -211,7 +213,7 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
     report.content = content.hex();
   }
   if (!index.gap.empty()) report.findings.push_back({FindingKind::missing_frames, index.gap});
-  if (strangers > 1) strange += text(", and ", strangers - 1, " more pictures are not what they are called");
+  if (strangers > 1) strange += text(", and ", strangers - 1, " more pictures do not match their extensions");
   if (strangers > 0) report.findings.push_back({FindingKind::wrong_extension, strange});
 }
 

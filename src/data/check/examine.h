@@ -1,4 +1,4 @@
-// Looks at one file from its first byte to its last: what is in it, and what is wrong with it.
+// Examines one file from its first byte to its last: what it contains, and what is wrong with it.
 #pragma once
 
 #include <atomic>
@@ -13,26 +13,26 @@ namespace laban {
 enum class FindingKind : uint8_t {
   // Problems:
   unreadable,       // cannot be opened or decoded at all
-  no_video,         // holds sound, or something else, but no moving pictures
+  no_video,         // contains sound or something else, but no video
   damaged,          // parts of it do not decode
-  truncated,        // it ends before its own header says
-  wrong_extension,  // it is another kind of file than it is called
-  missing_frames,   // numbers are missing between a folder's pictures, or frames that a list asks for
+  truncated,        // it ends before its own structures do
+  wrong_extension,  // its format does not match its extension
+  missing_frames,   // gaps in a folder's numbering, or requested frames that do not exist
   short_clip,       // it has fewer frames than a clip needs
   duplicate,        // another clip has the same content
   leak,             // another clip has the same content, in another split
   label_conflict,   // another clip has the same content, and another label
   // Remarks:
-  shared_source,  // clips of one source lie in several splits
-  variable_rate,  // frames are shown for unequal times
-  rotated,        // players turn or mirror the picture; laban does too
-  size_change,    // the picture size changes in mid-stream
+  shared_source,  // clips from one source are in several splits
+  variable_rate,  // frame durations vary
+  rotated,        // players rotate or mirror the picture; so does laban
+  size_change,    // the picture size changes mid-stream
 };
 constexpr size_t kFindingKinds = 14;
 
 /// "unreadable", "no-video", ...: for tables and JSON.
 const char* name_of(FindingKind kind);
-/// Something that should be mended before training; the others are good to know.
+/// Something that should be fixed before training; the others are for information.
 bool is_problem(FindingKind kind);
 
 struct FileFinding {
@@ -45,10 +45,11 @@ struct FileReport {
   std::vector<FileFinding> findings{};
   int64_t first_frame = 0, frames = 0;  // of the clip: see ItemIndex
   double fps = 0;                       // 0: a folder of pictures has none
-  std::string content{};  // SHA-256 of what is shown (video packets, pictures); empty where not readable
+  std::string content{};                // SHA-256 of the video packets or pictures; empty if not readable
 };
 
-/// Decodes all of an item's file. Never throws for what is in the file; Canceled where `cancel` was set.
+/// Decodes all of an item's file. Never throws because of the file's contents; throws Canceled if `cancel` is
+/// set.
 FileReport examine(const DatasetItem& item, const std::atomic<bool>* cancel);
 
 }  // namespace laban

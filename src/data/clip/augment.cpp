@@ -1,4 +1,4 @@
-// The draws. Ranges of RandAugment are those of its published implementations: 31 magnitudes, linear.
+// The random draws. RandAugment's ranges are those of its published implementations: 31 linear magnitudes.
 #include "data/clip/augment.h"
 
 #include <algorithm>
@@ -12,28 +12,28 @@ namespace {
 
 constexpr int kMagnitudes = 31;
 
-/// RandAugment's op of a kind at magnitude m of 0..30, for clips of this size; `sign` is -1 or 1.
+/// RandAugment's op of a given kind at magnitude m in 0..30, for clips of this size; `sign` is -1 or 1.
 AugmentOp rand_op(AugmentKind kind, int m, double sign, int width, int height) {
-  const double share = m / static_cast<double>(kMagnitudes - 1);
+  const double strength = m / static_cast<double>(kMagnitudes - 1);
   switch (kind) {
     case AugmentKind::brightness:
     case AugmentKind::contrast:
     case AugmentKind::saturation:
     case AugmentKind::sharpness:
-      return {kind, 1 + sign * 0.9 * share};
+      return {kind, 1 + sign * 0.9 * strength};
     case AugmentKind::posterize:
-      return {kind, 8 - std::round(4 * share)};
+      return {kind, 8 - std::round(4 * strength)};
     case AugmentKind::solarize:
-      return {kind, 255 * (1 - share)};
+      return {kind, 255 * (1 - strength)};
     case AugmentKind::shear_x:
     case AugmentKind::shear_y:
-      return {kind, sign * 0.3 * share};
+      return {kind, sign * 0.3 * strength};
     case AugmentKind::translate_x:
-      return {kind, sign * 150.0 / 331 * width * share};
+      return {kind, sign * 150.0 / 331 * width * strength};
     case AugmentKind::translate_y:
-      return {kind, sign * 150.0 / 331 * height * share};
+      return {kind, sign * 150.0 / 331 * height * strength};
     case AugmentKind::rotate:
-      return {kind, sign * 30 * share};
+      return {kind, sign * 30 * strength};
     default:
       return {kind, 0};
   }
@@ -65,14 +65,14 @@ void draw_erasing(ClipAugment& to, int width, int height, Rng& rng) {
 void validate(const AugmentSettings& s) {
   const auto in_range = [](double value, double high, const char* what) {
     if (!(value >= 0 && value <= high))
-      throw UsageError(text(what, " is ", value, ", but must lie between 0 and ", high));
+      throw UsageError(text(what, " is ", value, "; it must be between 0 and ", high));
   };
-  in_range(s.brightness, 10, "the change of brightness");
-  in_range(s.contrast, 10, "the change of contrast");
-  in_range(s.saturation, 10, "the change of saturation");
-  in_range(s.hue, 0.5, "the change of hue");
-  in_range(s.rand_augment, 14, "the number of RandAugment's ops");
-  in_range(s.rand_magnitude, kMagnitudes - 1, "the magnitude of RandAugment");
+  in_range(s.brightness, 10, "the brightness jitter");
+  in_range(s.contrast, 10, "the contrast jitter");
+  in_range(s.saturation, 10, "the saturation jitter");
+  in_range(s.hue, 0.5, "the hue jitter");
+  in_range(s.rand_augment, 14, "the number of RandAugment ops");
+  in_range(s.rand_magnitude, kMagnitudes - 1, "the RandAugment magnitude");
   in_range(s.erase, 1, "the probability of random erasing");
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 float clamped(float value) { return std::min(255.0f, std::max(0.0f, value)); }
 
-/// BT.601's weights, as libraries of pictures use them.
+/// BT.601 weights, as used by image libraries.
 float gray(const float* p) { return 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2]; }
 
 /// factor * value + (1 - factor) * other: beyond the value where factor > 1.
@@ -24,7 +24,7 @@ float mean_gray(const float* rgb, int64_t pixels) {
   return static_cast<float>(sum / static_cast<double>(pixels));
 }
 
-/// Turns the hue of the hexcone model (HSV) by `turns`; value and saturation stay.
+/// Rotates the hue in the hexcone model (HSV) by `turns`; value and saturation are unchanged.
 void turn_hue(float* p, float turns) {
   const float high = std::max({p[0], p[1], p[2]}), low = std::min({p[0], p[1], p[2]}), range = high - low;
   if (range <= 0) return;
@@ -75,7 +75,7 @@ void equalize(float* rgb, int64_t pixels) {
 
 }  // namespace
 
-/// Against the picture smoothed by [1 1 1; 1 5 1; 1 1 1]/13; the outermost pixels stay.
+/// Blends with the picture smoothed by [1 1 1; 1 5 1; 1 1 1]/13; the outermost pixels are unchanged.
 void Augmenter::blend_sharp(float* rgb, int width, int height, float factor) {
   copy_.assign(rgb, rgb + int64_t{3} * width * height);
   const int64_t line = int64_t{3} * width;
@@ -88,8 +88,7 @@ void Augmenter::blend_sharp(float* rgb, int width, int height, float factor) {
     }
 }
 
-/// Output pixel (x, y), centers at whole numbers, takes the bilinear sample at (a x + b y + c, d x + e y +
-/// f).
+/// Output pixel (x, y), with centers at integers, is the bilinear sample at (a x + b y + c, d x + e y + f).
 void Augmenter::warp(float* rgb, int width, int height, const double (&m)[6], const float* fill) {
   copy_.assign(rgb, rgb + int64_t{3} * width * height);
   const auto sample = [&](int x, int y) {
@@ -99,7 +98,7 @@ void Augmenter::warp(float* rgb, int width, int height, const double (&m)[6], co
   };
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x, rgb += 3) {
-      // Nothing of a picture is left farther out than one pixel; so whole numbers cannot overflow either.
+      // More than one pixel outside, there is only fill; clamping also keeps the integers from overflowing.
       const double u = std::clamp(m[0] * x + m[1] * y + m[2], -1.0, static_cast<double>(width));
       const double v = std::clamp(m[3] * x + m[4] * y + m[5], -1.0, static_cast<double>(height));
       const int left = static_cast<int>(std::floor(u)), top = static_cast<int>(std::floor(v));

@@ -4,12 +4,12 @@
 // 1/2. Its value is the mean of the samples under a triangle of half-width f = max(1, N/S) around c:
 // weight(j) = max(0, 1 - |j + 1/2 - c|/f), divided by the sum of the weights that lie inside the picture.
 // (The convention of Pillow's and PyTorch's antialiased bilinear resize.) Subsampled chroma has N/2 samples
-// for N, each in the middle of its two luma samples.
+// for N, each centered on its two luma samples.
 //
-// Luma and chroma planes are resized separately, in the orientation in which they are stored, and only the
-// crop of them; then each pixel is converted to RGB, clamped to 0..255, normalized, and written to its place
-// in the picture as shown. Resizing is linear and separable, so neither the order of the passes nor turning
-// afterwards changes anything but rounding.
+// Luma and chroma planes are resized separately, in their stored orientation, and only within the crop; then
+// each pixel is converted to RGB, clamped to 0..255, normalized, and written to its place in the displayed
+// picture. Resizing is linear and separable, so the order of the passes and rotating afterwards affect only
+// rounding.
 #include "data/clip/clip_writer.h"
 
 #include <algorithm>
@@ -37,14 +37,14 @@ Normalize normalize_of(const TransformSettings& settings) {
 
 float clamped(float value) { return std::min(255.0f, std::max(0.0f, value)); }
 
-/// The vertical pass for one output row: to[i] = sum over t of weight[t] * (line t)[i]. Two lines a
-/// trip, to write less.
+/// The vertical pass for one output row: to[i] = sum over t of weight[t] * (line t)[i]. Two lines per
+/// iteration, to write less.
 void blend_lines(const uint8_t* lines, int64_t stride, int width, const float* weight, int taps,
                  float* __restrict to) {
   for (int i = 0; i < width; ++i) to[i] = weight[0] * static_cast<float>(lines[i]);
   for (int t = 1; t < taps; t += 2) {
     const float a = weight[t], b = t + 1 < taps ? weight[t + 1] : 0;
-    // Short windows end in weights of zero, whose lines may lie outside the picture.
+    // Short windows end with weights of zero, whose lines may be outside the picture.
     if (a == 0) return;
     const uint8_t* const p = lines + t * stride;
     const uint8_t* const q = b == 0 ? p : p + stride;
@@ -53,8 +53,8 @@ void blend_lines(const uint8_t* lines, int64_t stride, int width, const float* w
 }
 
 /// The horizontal pass for one row: output o is the sum over t of weight[o * taps + t] * from[start[o] + t].
-/// The few taps of mild scales are known to the compiler (kTaps = taps); many taps (kTaps = 0) are a multiple
-/// of 8, summed in eight lanes.
+/// Small numbers of taps are known to the compiler (kTaps = taps); large ones (kTaps = 0) are a multiple of
+/// 8, summed in eight lanes.
 template <int kTaps, int kChannels>
 void blend_columns(const float* from, const int* start, const float* weight, int taps, int outputs,
                    float* to) {
@@ -101,8 +101,8 @@ void ClipWriter::make_axis(Axis& axis, int source, double ratio, int begin, int 
   axis.start.resize(static_cast<size_t>(outputs));
   axis.end.resize(static_cast<size_t>(outputs));
   axis.taps = 0;
-  // Every window is rounded to whole samples once and kept: evaluated a second time, the same formula may be
-  // compiled with other roundings and give a window that is one sample longer than its place in the table.
+  // Every window is rounded to whole samples once and stored: the same formula, evaluated again elsewhere,
+  // may be compiled with different rounding and give a window one sample longer than its slot in the table.
   for (size_t o = 0; o < axis.start.size(); ++o) {
     const double c = center(static_cast<int>(o));
     const int low = std::clamp(static_cast<int>(std::floor(c - half_width)), 0, source - 1);
@@ -148,7 +148,7 @@ void ClipWriter::resize(const uint8_t* plane, int stride, int channels, const Pl
                         float* out) {
   const Axis &rows = tables.rows, &columns = tables.columns;
   const int width = columns.count * channels;
-  // Windows at the right edge read up to `taps` samples too far, with weight zero: those must be numbers.
+  // Windows at the right edge read up to `taps` samples too far, with weight zero: these must not be NaN.
   row_.assign(static_cast<size_t>(width + columns.taps * channels), 0.0f);
   const BlendColumns blend =
       channels == 1 ? blend_columns_of<1>(columns.taps) : blend_columns_of<3>(columns.taps);

@@ -10,31 +10,31 @@
 
 namespace laban {
 
-/// Makes network input of frames, one by one: color conversion, antialiased bilinear resize of only the
-/// crop's pixels, flip, (value/255 - mean)/std. docs/data.md has the exact definition. Keeps its tables and
+/// Converts frames to network input, one by one: color conversion, antialiased bilinear resize of only the
+/// crop's pixels, flip, (value/255 - mean)/std. Defined exactly in docs/data.md. Reuses its tables and
 /// buffers from clip to clip: one per thread.
 class ClipWriter {
  public:
-  /// For the frames that follow. The tables are made for the first frame's size, and again where another size
-  /// comes.
+  /// Applies to the frames that follow. The tables are made for the first frame's size, and again if the size
+  /// changes.
   void begin(const ClipGeometry& geometry, const TransformSettings& settings);
-  /// Writes crop_height x crop_width x 3 values (f32, channels R, G, B innermost) at `out`.
+  /// Writes crop_height x crop_width x 3 values (f32, channels R, G, B innermost) to `out`.
   void write(const Frame& frame, float* out);
 
  private:
-  /// One axis of one plane: which samples make each output sample, and with which weights.
+  /// One axis of one plane: the input samples of each output sample, and their weights.
   struct Axis {
     int first = 0, count = 0;   // the samples that any output needs
     int taps = 0;               // per output; the rest of a shorter window has weight zero
-    std::vector<int> start;     // by output: its first sample, relative to `first`
-    std::vector<int> end;       // and the one behind its last
+    std::vector<int> start;     // per output: its first sample, relative to `first`
+    std::vector<int> end;       // per output: one past its last sample
     std::vector<float> weight;  // outputs x taps
   };
   struct PlaneTables {
     Axis rows, columns;
   };
-  /// `outputs` samples from `begin` on of an axis of `source` samples; `ratio` source samples to one scaled
-  /// sample.
+  /// `outputs` samples, starting at `begin`, of an axis of `source` samples; `ratio` source samples per
+  /// scaled sample.
   static void make_axis(Axis& axis, int source, double ratio, int begin, int outputs);
   void make_tables(const Frame& frame);
   void resize(const uint8_t* plane, int stride, int channels, const PlaneTables& tables, float* out);
@@ -50,7 +50,7 @@ class ClipWriter {
   std::vector<float> crop_;     // in stored orientation: Y, U, V planes, or RGB interleaved
 };
 
-/// The same for several frames: writes frames.size() x crop_height x crop_width x 3 values at `out`.
+/// The same for several frames: writes frames.size() x crop_height x crop_width x 3 values to `out`.
 void frames_to_input(std::span<const Frame> frames, const ClipGeometry& geometry,
                      const TransformSettings& settings, float* out);
 

@@ -31,7 +31,7 @@ FrameColor color_of(ColorMatrix matrix, bool full_range) {
 
 StoredCrop stored_crop(const Frame& frame, const ClipGeometry& g) {
   const bool turned = frame.rotation % 180 != 0;
-  // The crop's corner in the picture as shown, before the mirror, and then in the picture as stored.
+  // The crop's corner in the displayed picture, before mirroring, and then in the stored picture.
   const int u = frame.mirror ? g.scaled_width - g.x - g.crop_width : g.x, v = g.y;
   const int far_u = g.scaled_width - u - g.crop_width, far_v = g.scaled_height - v - g.crop_height;
   StoredCrop crop;
@@ -45,8 +45,8 @@ StoredCrop stored_crop(const Frame& frame, const ClipGeometry& g) {
 }
 
 Walk walk_of(const Frame& frame, const ClipGeometry& g, int columns) {
-  // u runs with j along the turned picture's rows, v with i down its columns; turning maps (u, v) to the
-  // stored (r, c).
+  // u increases with j along the rotated picture's rows, v with i down its columns; rotation maps (u, v) to
+  // the stored (r, c).
   const bool backwards = g.flip != frame.mirror;
   const auto place = [&](int64_t i, int64_t j) {
     const int64_t u = backwards ? g.crop_width - 1 - j : j, v = g.flip_vertically ? g.crop_height - 1 - i : i;

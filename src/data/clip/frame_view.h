@@ -1,5 +1,5 @@
-// How the samples of a stored frame become the pixels of a clip: subsampled chroma, color, and turning.
-// Shared by ClipWriter, which makes the pixels, and place_frame(), which tells a device how to.
+// How the samples of a stored frame become the pixels of a clip: subsampled chroma, color, and rotation.
+// Shared by ClipWriter, which produces the pixels, and place_frame(), which describes them to a device.
 #pragma once
 
 #include "core/frame_placement.h"
@@ -7,7 +7,7 @@
 
 namespace laban {
 
-/// Luma samples to a chroma sample.
+/// Luma samples per chroma sample.
 struct Subsampling {
   int x = 1, y = 1;
 };
@@ -21,11 +21,11 @@ FrameColor color_of(ColorMatrix matrix, bool full_range);
 struct StoredCrop {
   int row = 0, column = 0;          // its corner
   int rows = 0, columns = 0;        // its extents
-  double ratio_x = 1, ratio_y = 1;  // stored luma samples to a scaled sample
+  double ratio_x = 1, ratio_y = 1;  // stored luma samples per scaled sample
 };
 StoredCrop stored_crop(const Frame& frame, const ClipGeometry& geometry);
 
-/// Where pixel (i, j) of the clip lies in the crop as stored: base + i*down + j*right.
+/// The position of pixel (i, j) of the clip in the stored crop: base + i*down + j*right.
 struct Walk {
   int64_t base = 0, down = 0, right = 0;
 };

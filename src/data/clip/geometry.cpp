@@ -25,8 +25,9 @@ ClipGeometry stretched(const TransformSettings& settings) {
           .crop_height = settings.crop};
 }
 
-/// Torchvision's RandomResizedCrop: ten draws of an area and an aspect, the first box that fits; else the
-/// largest of the nearest aspect. The box is rounded in pixels of the scaled picture, not of the stored one.
+/// Torchvision's RandomResizedCrop: ten draws of an area and an aspect ratio, the first box that fits; else
+/// the largest box of the nearest aspect ratio. The box is rounded to pixels of the scaled picture, not of
+/// the stored one.
 ClipGeometry resized_crop(const TransformSettings& s, int width, int height, Rng& rng) {
   double box_width = 0, box_height = 0;
   constexpr int kAttempts = 10;
@@ -64,17 +65,18 @@ void validate(const TransformSettings& s) {
   const ShortSides sides = short_sides(s);
   if (s.crop < 1) throw UsageError(text("a crop of ", s.crop, " pixels is empty"), "Choose at least 1.");
   if (sides.min > sides.max)
-    throw UsageError(text("the scaled short side cannot lie between ", sides.min, " and ", sides.max),
+    throw UsageError(text("the scaled short side cannot be between ", sides.min, " and ", sides.max),
                      "The first must not exceed the second.");
   if (s.rule == ScaleRule::stretch && (s.stretch_width < s.crop || s.stretch_height < s.crop))
     throw UsageError(text("a crop of ", s.crop, " pixels does not fit a picture of ", s.stretch_width, "x",
                           s.stretch_height),
-                     "Choose a smaller crop, or stretch pictures to more.");
+                     "Choose a smaller crop, or stretch pictures to a larger size.");
   if (!(s.area[0] > 0 && s.area[0] <= s.area[1] && s.area[1] <= 1))
-    throw UsageError(text("a crop cannot show between ", s.area[0], " and ", s.area[1], " of a picture"),
-                     "Choose two numbers above 0 and up to 1, the smaller first.");
+    throw UsageError(
+        text("a crop cannot cover a fraction between ", s.area[0], " and ", s.area[1], " of a picture"),
+        "Choose two numbers above 0 and up to 1, the smaller first.");
   if (!(s.aspect[0] > 0 && s.aspect[0] <= s.aspect[1] && std::isfinite(s.aspect[1])))
-    throw UsageError(text("an aspect cannot lie between ", s.aspect[0], " and ", s.aspect[1]),
+    throw UsageError(text("an aspect ratio cannot be between ", s.aspect[0], " and ", s.aspect[1]),
                      "Choose two positive numbers, the smaller first.");
   if (s.rule != ScaleRule::stretch && sides.min < s.crop)
     throw UsageError(
@@ -88,8 +90,9 @@ void validate(const TransformSettings& s) {
   validate(s.augment);
   for (size_t c = 0; c < 3; ++c)
     if (!(s.std[c] > 0) || !std::isfinite(s.std[c]) || !std::isfinite(s.mean[c]))
-      throw UsageError(text("values cannot be normalized with mean ", s.mean[c], " and deviation ", s.std[c]),
-                       "The deviation must be positive.");
+      throw UsageError(
+          text("values cannot be normalized with mean ", s.mean[c], " and standard deviation ", s.std[c]),
+          "The standard deviation must be positive.");
 }
 
 ClipGeometry random_geometry(const TransformSettings& settings, int width, int height, Rng& rng) {
@@ -111,7 +114,7 @@ ClipGeometry center_geometry(const TransformSettings& settings, int width, int h
   ClipGeometry g = settings.rule == ScaleRule::stretch
                        ? stretched(settings)
                        : scaled(settings, width, height, short_sides(settings).min);
-  const auto half = [](int room) { return static_cast<int>(std::nearbyint(room / 2.0)); };
+  const auto half = [](int slack) { return static_cast<int>(std::nearbyint(slack / 2.0)); };
   g.x = half(g.scaled_width - g.crop_width);
   g.y = half(g.scaled_height - g.crop_height);
   return g;
@@ -121,8 +124,8 @@ ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, i
   ClipGeometry g = center_geometry(settings, width, height);
   if (settings.place == CropPlace::center) return g;
   const bool wide = g.scaled_width >= g.scaled_height;
-  const int room = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
-  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : room;
+  const int slack = wide ? g.scaled_width - g.crop_width : g.scaled_height - g.crop_height;
+  (wide ? g.x : g.y) = settings.place == CropPlace::first ? 0 : slack;
   return g;
 }
 

@@ -1,4 +1,4 @@
-// Where to look in a frame: scale, crop and flip, chosen once per clip and the same for all its frames.
+// Which part of a frame is used: scale, crop and flip, chosen once per clip and the same for all its frames.
 #pragma once
 
 #include <array>
@@ -9,11 +9,11 @@
 
 namespace laban {
 
-/// How a picture is scaled before a square is cut out of it.
+/// How a picture is scaled before it is cropped to a square.
 enum class ScaleRule : uint8_t {
   short_side,  // RandomShortSideScale: the short side becomes a size of short_side_min..short_side_max
-  area,        // RandomResizedCrop: the crop shows a share of the picture's area, at some aspect
-  stretch,     // every picture becomes stretch_width x stretch_height, whatever its aspect
+  area,        // RandomResizedCrop: the crop covers a fraction of the picture's area, with some aspect ratio
+  stretch,     // every picture becomes stretch_width x stretch_height, whatever its aspect ratio
 };
 
 /// Where evaluation crops: the middle, or an end of the longer side (left or top; right or bottom).
@@ -21,7 +21,7 @@ enum class CropPlace : uint8_t { center, first, last };
 
 struct TransformSettings {
   ScaleRule rule = ScaleRule::short_side;
-  /// Integer, uniform, inclusive; evaluation uses the minimum (with rule `area` too). 0: short_sides()
+  /// Integer, uniform, inclusive; evaluation uses the minimum (also with `area`). 0: short_sides()
   /// chooses.
   int short_side_min = 0, short_side_max = 0;
   std::array<double, 2> area{0.08, 1};             // of the picture, least and largest
@@ -43,22 +43,22 @@ struct ShortSides {
 };
 ShortSides short_sides(const TransformSettings& settings);
 
-/// UsageError where these cannot make a clip (a crop larger than the scaled picture, a deviation of zero).
+/// UsageError if these are invalid (a crop larger than the scaled picture, a standard deviation of zero).
 void validate(const TransformSettings& settings);
 
-/// Scale the shown picture to scaled_width x scaled_height, take crop_width x crop_height at (x, y), mirror
-/// from left to right if flip, from top to bottom if flip_vertically.
+/// Scale the displayed picture to scaled_width x scaled_height, crop crop_width x crop_height at (x, y), and
+/// flip it horizontally if flip, vertically if flip_vertically.
 struct ClipGeometry {
   int scaled_width = 0, scaled_height = 0;
   int x = 0, y = 0, crop_width = 0, crop_height = 0;
   bool flip = false, flip_vertically = false;
 };
-/// Random scale, crop place and flips for a shown picture of width x height. The short side becomes the drawn
-/// size, the long side floor(long * size / short).
+/// Random scale, crop position and flips for a displayed picture of width x height. The short side becomes
+/// the drawn size, the long side floor(long * size / short).
 ClipGeometry random_geometry(const TransformSettings& settings, int width, int height, Rng& rng);
-/// The least scale, the center (offset (scaled - crop)/2, halves rounded to even), no flips.
+/// The smallest scale, the center (offset (scaled - crop)/2, halves rounded to even), no flips.
 ClipGeometry center_geometry(const TransformSettings& settings, int width, int height);
-/// The same, but along the longer side the end that settings.place names.
+/// The same, but with settings.place selecting the position along the longer side.
 ClipGeometry evaluation_geometry(const TransformSettings& settings, int width, int height);
 
 }  // namespace laban

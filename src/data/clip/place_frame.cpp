@@ -7,8 +7,8 @@
 namespace laban {
 namespace {
 
-/// The samples of an axis that `outputs` scaled samples from `begin` on look at, with one more at either
-/// side: a device may round a window's end to the other side.
+/// The samples of an axis that are needed for `outputs` scaled samples starting at `begin`, plus one on
+/// either side: a device may round a window's end differently.
 struct Stretch {
   int first = 0, count = 0;
 };

@@ -1,4 +1,4 @@
-// Frames for a device that makes the clip's pixels itself (ClipsFromFrames in core/backend.h).
+// Frames for a device that produces the clip's pixels itself (ClipsFromFrames in core/ops/input.h).
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace laban {
 
-/// Appends to `bytes` the part of `frame` that a clip of this geometry looks at, and says where it lies and
-/// how to look at it. What the op makes of it is what ClipWriter would.
+/// Appends to `bytes` the part of `frame` that a clip of this geometry needs, and returns where it is and how
+/// to view it. The op produces the same pixels from it as ClipWriter.
 FramePlacement place_frame(const Frame& frame, const ClipGeometry& geometry,
                            std::pmr::vector<uint8_t>& bytes);
 

@@ -15,7 +15,7 @@ std::vector<int64_t> training_starts(const SamplerSettings& s, int64_t n, Rng& r
     const double d = static_cast<double>(std::max<int64_t>(1, places)) / static_cast<double>(segments);
     for (int64_t k = 0; k < segments; ++k) {
       const int64_t low = static_cast<int64_t>(static_cast<double>(k) * d);
-      const int64_t high = static_cast<int64_t>(static_cast<double>(k + 1) * d);  // not included
+      const int64_t high = static_cast<int64_t>(static_cast<double>(k + 1) * d);  // exclusive
       starts.push_back(std::min(rng.integer(low, std::max(low, high - 1)), std::max<int64_t>(0, places - 1)));
     }
     return starts;
@@ -32,19 +32,19 @@ std::vector<int64_t> even_starts(const SamplerSettings& s, int64_t n, View view)
   const double d = static_cast<double>(n - s.frames_per_segment + 1) / s.segments();
   const double phase = d * (view.number + 0.5) / view.of;
   std::vector<int64_t> starts;
-  // Where a segment is longer than the video, d is not positive and the formula would leave it.
+  // If a segment is longer than the video, d is not positive, and the formula would leave the video.
   for (int64_t k = 0; k < s.segments(); ++k)
     starts.push_back(std::max<int64_t>(0, static_cast<int64_t>(phase + d * static_cast<double>(k))));
   return starts;
 }
 
-/// Frames of the video from a dense clip's first to its frame i. A thousandth is added before the whole part
-/// is taken: rates are rounded (29.97), and 2.9999 frames are three.
+/// Frames of the video from a dense clip's first to its frame i. A thousandth is added before rounding down:
+/// rates are rounded (29.97), and 2.9999 frames count as three.
 double dense_offset(const SamplerSettings& s, double video_fps, int i) {
   const double step = s.stride * (s.fps > 0 && video_fps > 0 ? video_fps / s.fps : 1);
   return std::floor(i * step + 1e-3);
 }
-/// Frames from a dense clip's first to its last, both included.
+/// Frames from a dense clip's first to its last, both inclusive.
 double dense_length(const SamplerSettings& s, double video_fps) {
   return dense_offset(s, video_fps, s.frames - 1) + 1;
 }
@@ -52,10 +52,10 @@ double dense_length(const SamplerSettings& s, double video_fps) {
 std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, int64_t n, double video_fps,
                                    Rng& rng, View view) {
   const double length = dense_length(s, video_fps);
-  const int64_t room = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
-  const int64_t start = mode == SampleMode::train ? rng.integer(0, room)
-                        : view.of == 1            ? room / 2
-                                                  : room * view.number / (view.of - 1);
+  const int64_t slack = length < static_cast<double>(n) ? n - static_cast<int64_t>(length) : 0;
+  const int64_t start = mode == SampleMode::train ? rng.integer(0, slack)
+                        : view.of == 1            ? slack / 2
+                                                  : slack * view.number / (view.of - 1);
   std::vector<int64_t> indices;
   for (int i = 0; i < s.frames; ++i)
     indices.push_back(static_cast<int64_t>(
@@ -71,8 +71,9 @@ void validate(const SamplerSettings& s) {
                           s.frames_per_segment, " frames"),
                      "Both must be at least 1, and the first a multiple of the second.");
   if (!(s.stride > 0) || !std::isfinite(s.stride) || !(s.fps >= 0) || !std::isfinite(s.fps))
-    throw UsageError(text("frames cannot be taken with stride ", s.stride, " at ", s.fps, " frames a second"),
-                     "The stride must be positive; the rate must be positive, or 0 for the video's own.");
+    throw UsageError(
+        text("frames cannot be sampled with stride ", s.stride, " at ", s.fps, " frames per second"),
+        "The stride must be positive; the rate must be positive, or 0 for the video's own.");
 }
 
 int64_t frames_needed(const SamplerSettings& s, double video_fps) {

@@ -1,4 +1,4 @@
-// Which frames of a video make a clip.
+// Selects the frames of a clip from a video.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ enum class SampleMode { train, val, test };
 enum class SamplerKind {
   tsn,           // S segments of F consecutive frames (temporal segment networks)
   tsn_unbiased,  // the same without the bias of its training formula: every start is possible
-  dense,         // S*F frames, `stride` apart, from one place: random in training, centered otherwise
+  dense,         // S*F frames, `stride` apart: at a random position in training, centered otherwise
 };
 
 struct SamplerSettings {
@@ -25,7 +25,7 @@ struct SamplerSettings {
   bool operator==(const SamplerSettings&) const = default;
 };
 
-/// One of several clips that are taken of the same video to judge it: view `number`, from 0, of `of`.
+/// One of several clips from the same video in evaluation: view `number`, from 0, of `of`.
 struct View {
   int number = 0, of = 1;
 };
@@ -38,21 +38,21 @@ struct View {
 ///                   with one view the middle of every segment.
 ///   tsn_unbiased    in training: start_k = integer in [floor(d*k), floor(d*(k+1))), at most N - F.
 ///                   Else as tsn.
-///   dense           frame i at floor(start + i*step + 1/1000), step = stride * (fps > 0 ? video_fps / fps :
-///   1).
-///                   Of the starts 0 to R that leave the clip inside: any in training; floor(R*v/(V - 1)) for
-///                   view v of V; R/2 where V = 1.
-/// From every start F consecutive frames; a frame behind the last is the last. Windows may overlap: all are
-/// sorted. `video_fps` matters only to dense sampling with settings.fps > 0. In training `view` says nothing.
-/// Throws UsageError for settings that make no clip.
+///   dense           frame i at floor(start + i*step + 1/1000),
+///                   step = stride * (fps > 0 ? video_fps / fps : 1).
+///                   Of the starts 0 to R that keep the clip inside the video: any in training;
+///                   floor(R*v/(V - 1)) for view v of V; R/2 if V = 1.
+/// F consecutive frames from every start, clamped to the last frame. Windows may overlap: indices are sorted.
+/// `video_fps` only matters to dense sampling with settings.fps > 0. `view` is ignored in training. Throws
+/// UsageError for invalid settings.
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
                                     double video_fps, Rng& rng, View view = {});
 
-/// How many frames a video must have for a clip whose frames are all different and, with tsn, each in a
-/// segment of its own. Shorter videos give clips that repeat frames.
+/// How many frames a video needs for a clip whose frames are all different and, with tsn, each in a separate
+/// segment. Shorter videos give clips with repeated frames.
 int64_t frames_needed(const SamplerSettings& settings, double video_fps);
 
-/// UsageError where no clip can be made with these.
+/// UsageError if these are invalid.
 void validate(const SamplerSettings& settings);
 
 }  // namespace laban

@@ -21,7 +21,7 @@ std::optional<int64_t> whole_number(std::string_view text) {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-/// A row cut into words; `begin` is where each begins in the text, `quoted` whether it stood in quotes.
+/// A row split into words; `begin` is the position of each in the text, `quoted` whether it was quoted.
 struct Words {
   int line = 0;
   std::vector<std::string> text{};
@@ -29,8 +29,8 @@ struct Words {
   std::vector<bool> quoted{};
 };
 
-/// Takes the words of one row from `all` at `at`. Quotes count only where a word begins with one and ends,
-/// before a separator, with the same; else they are letters.
+/// Splits one row of `all`, starting at `at`, into words. Quotes count only if a word begins with one and
+/// ends with the same one before a separator; otherwise they are ordinary characters.
 class Cutter {
  public:
   Cutter(const std::string& all, bool commas) : all_(all), commas_(commas) {}
@@ -108,7 +108,7 @@ class Cutter {
   int line_ = 1;
 };
 
-/// Two or more numbers where one label should be: "3 17", "3;17".
+/// Whether there are two or more numbers instead of one label: "3 17", "3;17".
 bool several_labels(const std::string& label) {
   const size_t other = label.find_first_not_of("0123456789 \t,;|");
   return other == std::string::npos && label.find_first_of(" \t,;|") != std::string::npos;
@@ -118,7 +118,7 @@ int64_t need_number(const std::string& cell, const char* what, int64_t least, co
   const std::optional<int64_t> number = whole_number(cell);
   if (!number || *number < least || *number > kMostFrameNumber)
     throw FileError(where, text("the ", what, " is \"", cell, "\""),
-                    text("It must be a whole number, at least ", least, ", of up to 15 digits."));
+                    text("It must be an integer of at most 15 digits, and at least ", least, "."));
   return *number;
 }
 
@@ -127,8 +127,8 @@ FrameRange count_range(const std::string& count, const std::string& where) {
   if (!frames || *frames < 1 || *frames > kMostFrameNumber)
     throw FileError(
         where, text("the clip is ", count, " frames long"),
-        "Three columns read PATH NUM_FRAMES LABEL. If the row gives several labels: laban puts every "
-        "clip into one class.");
+        "Three columns mean PATH NUM_FRAMES LABEL. If the row has several labels, keep one: every clip has "
+        "exactly one class.");
   return {.count = *frames};
 }
 
@@ -138,23 +138,22 @@ FrameRange span_range(const std::string& start, const std::string& end, const st
   if (last < first)
     throw FileError(
         where, text("the clip ends at frame ", last, ", before it starts at ", first),
-        "Four columns read PATH START END LABEL. If the row gives several labels (PATH NUM_FRAMES LABEL "
-        "LABEL): laban puts every clip into one class.");
+        "Four columns mean PATH START END LABEL. If the row has several labels (PATH NUM_FRAMES LABEL "
+        "LABEL), keep one: every clip has exactly one class.");
   return {first, last - first + 1};
 }
 
-/// Rows without a header: the label is the last word, up to two numbers stand before it, the rest is the
-/// path.
+/// Rows without a header: the label is the last word, preceded by up to two numbers; the rest is the path.
 AnnotationRow understand(const Words& words, const std::string& all, bool commas, const std::string& where) {
   const size_t n = words.text.size();
   const std::string whole = all.substr(words.begin.front(), words.end.back() - words.begin.front());
   if (n < 2)
     throw FileError(where, text("the row \"", whole, "\" has no label"),
-                    "Rows read PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END LABEL.");
+                    "Rows have the form PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END LABEL.");
   size_t first_field = n - 1;
   while (first_field > 1 && !words.quoted[first_field - 1] && whole_number(words.text[first_field - 1]))
     --first_field;
-  // What stands between quotes, or before a comma, is the whole path.
+  // Anything quoted, or before a comma, is the whole path.
   if ((words.quoted[0] || commas) && first_field > 1) refuse_labels(where, whole);
   const size_t numbers = n - 1 - first_field;
   if (numbers > 2 || several_labels(words.text.back())) refuse_labels(where, whole);
@@ -173,7 +172,7 @@ std::string lower(std::string word) {
   return word;
 }
 
-/// The position of the column that goes by one of these names.
+/// The position of the column with one of these names.
 std::optional<size_t> column_called(const std::vector<std::string>& header,
                                     std::initializer_list<const char*> names) {
   for (const char* name : names)
@@ -219,7 +218,7 @@ AnnotationList with_header(const Csv& csv) {
   return list;
 }
 
-/// The first line that says something.
+/// The first line that is not blank or a comment.
 std::string first_row(const std::string& all) {
   for (size_t at = 0; at < all.size();) {
     const size_t end = std::min(all.find('\n', at), all.size());
@@ -246,7 +245,7 @@ bool names_columns(const std::string& row) {
   return at.path && at.label;
 }
 
-/// In a .csv, where there is a comma outside of quotes; elsewhere, where there is one and no space.
+/// In a .csv, if there is a comma outside quotes; elsewhere, if there is one and no space.
 bool separated_by_commas(const std::string& row, const std::filesystem::path& file) {
   bool quoted = false, comma = false, space = false;
   for (const char c : row) {
@@ -258,15 +257,15 @@ bool separated_by_commas(const std::string& row, const std::filesystem::path& fi
   return comma && (!space || file.extension() == ".csv");
 }
 
-/// Of a row under a header: understood where it has a path and a label.
+/// For a row under a header: understood if it has a path and a label.
 GuessedRow guess_cells(const Words& words, const Columns& at) {
   const auto cell = [&](size_t column) { return column < words.text.size() ? words.text[column] : ""; };
   if (cell(*at.path).empty()) return {};
   return {{cell(*at.path)}, !cell(*at.label).empty()};
 }
 
-/// Of a row without one. A path with spaces, and no label behind it, reads like a path and its label; where
-/// a row is not understood, whatever it begins with may be a path.
+/// For a row without a header. A path with spaces but without a label looks like a path and its label; if a
+/// row is not understood, anything it begins with may be a path.
 GuessedRow guess_row(const Words& words, const std::string& all, bool commas) {
   const auto up_to = [&](size_t i) {
     return all.substr(words.begin.front(), words.end[i] - words.begin.front());
@@ -286,8 +285,8 @@ GuessedRow guess_row(const Words& words, const std::string& all, bool commas) {
 void refuse_labels(const std::string& where, const std::string& row) {
   throw FileError(
       where, text("the clip has several labels: ", row),
-      "laban puts every clip into one class. Rows read PATH LABEL, PATH NUM_FRAMES LABEL or PATH START "
-      "END LABEL; keep one label a row, and put a path with spaces between quotes.");
+      "Every clip has exactly one class. Rows have the form PATH LABEL, PATH NUM_FRAMES LABEL or PATH START "
+      "END LABEL; keep one label per row, and quote a path that contains spaces.");
 }
 
 bool names_several(const std::string& label, const std::set<std::string>& labels) {
@@ -337,12 +336,12 @@ AnnotationList parse_annotation_list(const std::string& all, const std::filesyst
     if (fields && *fields != here)
       throw FileError(
           where,
-          text("the row gives ", here, " of label, length, start and end; the rows before give ", *fields),
-          "All rows of a list have the same columns. Several labels a row are refused: laban puts every "
-          "clip into one class.");
+          text("the row has ", here, " of label, length, start and end; the rows before have ", *fields),
+          "All rows of a list must have the same columns, with one label per row.");
     fields = here;
   }
-  if (list.rows.empty()) throw FileError(file.string(), "the list names no clips", "Rows read PATH LABEL.");
+  if (list.rows.empty())
+    throw FileError(file.string(), "the list contains no clips", "Rows have the form PATH LABEL.");
   return list;
 }
 

@@ -27,11 +27,11 @@ Listing list_folder(const fs::path& folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       std::string name = entry.path().filename().string();
       if (name.starts_with('.')) continue;
-      std::error_code broken;  // a link that leads nowhere is a file that cannot be read
+      std::error_code broken;  // a dangling link is a file that cannot be read
       (entry.is_directory(broken) ? listing.folders : listing.files).push_back(std::move(name));
     }
   } catch (const fs::filesystem_error& error) {
-    throw FileError(folder.string(), "the folder cannot be read: " + error.code().message(),
+    throw FileError(folder.string(), "cannot read the folder: " + error.code().message(),
                     "Check the path and its permissions.");
   }
   std::ranges::sort(listing.folders);
@@ -65,7 +65,7 @@ DatasetItem make_item(const fs::path& root, const fs::path& path, ItemKind kind)
   DatasetItem item{.path = path, .name = name_in(root, path), .kind = kind};
   const std::string stem = kind == ItemKind::video ? path.stem().string() : path.filename().string();
   const std::string told = group_of(stem);
-  // A name that tells no source: the clip is a source of its own, whatever is called the same elsewhere.
+  // If the name does not reveal a source, the clip is a source of its own, even if another has the same name.
   item.group = told == stem ? item.name : told;
   return item;
 }

@@ -1,4 +1,4 @@
-// Looking for clips on the disk. Inside of src/data only.
+// Finding clips on disk. Internal to src/data.
 #pragma once
 
 #include <filesystem>
@@ -11,31 +11,31 @@
 
 namespace laban {
 
-/// What a folder holds, by name, hidden entries left out: the same on every file system.
+/// A folder's contents sorted by name, without hidden entries: the same on every file system.
 struct Listing {
   std::vector<std::string> folders, files;
 };
-/// FileError where the folder cannot be read.
+/// FileError if the folder cannot be read.
 Listing list_folder(const std::filesystem::path& folder);
 
-/// Is it a video, by its extension?
+/// Whether the extension is that of a video.
 bool is_video_name(const std::filesystem::path& path);
-/// Does a folder hold a picture?
+/// Whether a folder contains a picture.
 bool holds_pictures(const std::filesystem::path& folder);
 
-/// "train", "val", "test" and what else they are called.
+/// "train", "val", "test" and their other common names.
 std::optional<Split> split_named(std::string_view name);
 
-/// `path` as it is shown: relative to the dataset's root where it lies in it.
+/// `path` for display: relative to the dataset's root if it is inside it.
 std::string name_in(const std::filesystem::path& root, const std::filesystem::path& path);
-/// An item without a label, its name and group told by its path.
+/// An item without a label; its name and group follow from its path.
 DatasetItem make_item(const std::filesystem::path& root, const std::filesystem::path& path, ItemKind kind);
 
-/// "[12-80]" for the frames 12 to 80; nothing for a whole file. Tells apart the clips of one file.
+/// "[12-80]" for frames 12 to 80; empty for a whole file. Distinguishes the clips of one file.
 std::string range_suffix(const std::optional<FrameRange>& range);
 
 void sort_unique(std::vector<std::string>& names);
-/// The position of a class by its name, which must be there.
+/// The position of a class by its name, which must exist.
 int label_of(const Dataset& dataset, const std::string& name);
 
 /// "a", "a and b", "a, b and 3 more".

@@ -8,7 +8,7 @@
 namespace laban {
 namespace {
 
-/// Takes one record from `all` at `at`; counts the lines it spans.
+/// Reads one record of `all`, starting at `at`; counts the lines it spans.
 std::vector<std::string> take_record(const std::filesystem::path& file, std::string_view all, size_t& at,
                                      int& line) {
   const int first_line = line;
@@ -36,7 +36,7 @@ std::vector<std::string> take_record(const std::filesystem::path& file, std::str
     }
   }
   if (quoted)
-    throw FileError(text(file.string(), ", line ", first_line), "a quote is opened and never closed",
+    throw FileError(text(file.string(), ", line ", first_line), "an opening quote is never closed",
                     "Close it with \".");
   return cells;
 }
@@ -74,7 +74,7 @@ Csv parse_csv(std::string_view all, const std::filesystem::path& file) {
     if (cells.size() != csv.columns.size())
       throw FileError(text(file.string(), ", line ", here),
                       text("there are ", cells.size(), " cells for ", csv.columns.size(), " columns"),
-                      "Put cells that hold commas between quotes.");
+                      "Quote cells that contain commas.");
     csv.rows.push_back({here, std::move(cells)});
   }
   if (csv.columns.empty())

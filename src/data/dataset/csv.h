@@ -1,5 +1,5 @@
-// Comma-separated values with a header line (RFC 4180: cells in quotes may hold commas, quotes and line
-// ends).
+// Comma-separated values with a header line (RFC 4180: quoted cells may contain commas, quotes and line
+// breaks).
 #pragma once
 
 #include <filesystem>
@@ -12,7 +12,7 @@ namespace laban {
 
 struct Csv {
   struct Row {
-    int line = 0;                    // of the file, from 1
+    int line = 0;                    // in the file, from 1
     std::vector<std::string> cells;  // as many as columns
   };
   std::filesystem::path file{};
@@ -20,16 +20,16 @@ struct Csv {
   std::vector<Row> rows{};
 
   std::optional<size_t> column(std::string_view name) const;
-  /// FileError where there is no such column.
+  /// FileError if there is no such column.
   size_t require_column(std::string_view name) const;
 };
 
-/// FileError, with the line, where the file is none: unreadable, no header, another number of cells, an open
-/// quote. Rows that begin with # (outside of quotes) say nothing.
+/// FileError, with the line, if the file is not valid: unreadable, no header, wrong number of cells, an
+/// unclosed quote. Rows that begin with # (outside quotes) are comments.
 Csv read_csv(const std::filesystem::path& file);
-/// The same, of a text. `file` names it in errors.
+/// The same for a text; `file` is its name in errors.
 Csv parse_csv(std::string_view all, const std::filesystem::path& file);
-/// The cell as a row holds it: in quotes where it needs them.
+/// The cell as written in a row: quoted if necessary.
 std::string csv_cell(std::string_view cell);
 
 }  // namespace laban

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "data/dataset/clip_files.h"
 #include "data/dataset/csv.h"
 #include "data/dataset/layouts.h"
 #include "data/picture/image_folder.h"
@@ -21,24 +22,24 @@ const Layout& layout_called(const std::string& name) {
   throw UsageError(text("there is no dataset layout \"", name, "\""), "Available: " + known + ".");
 }
 
-/// "no split.csv (looked for split.csv (columns path,label,split))"...
+/// "csv: expected split.csv (columns path,label,split); found no split.csv", ...
 std::string what_was_looked_for(const fs::path& root, const DatasetSettings& settings) {
   std::string lines;
   for (const Layout& layout : all_layouts())
-    lines += text("\n    ", layout.name, ": looked for ", layout.looks_for, "; found ",
+    lines += text("\n    ", layout.name, ": expected ", layout.looks_for, "; found ",
                   layout.look(root, settings).found);
   return lines;
 }
 
-/// The first layout that fits, or the one that was asked for.
+/// The first layout that fits, or the requested one.
 const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
   if (settings.layout != "auto") {
     const Layout& layout = layout_called(settings.layout);
     const Look look = layout.look(dataset.root, settings);
     if (!look.fits)
-      throw Error(text(dataset.root.string(), ": is not laid out as \"", layout.name, "\": looked for ",
+      throw Error(text(dataset.root.string(), ": does not have the layout \"", layout.name, "\": expected ",
                        layout.looks_for, "; found ", look.found),
-                  "Choose another --layout, or leave it to laban with --layout auto.");
+                  "Choose another --layout, or use --layout auto to detect it.");
     return layout;
   }
   for (const Layout& layout : all_layouts()) {
@@ -46,31 +47,30 @@ const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
     if (look.fits) return layout;
     if (!look.warning.empty()) dataset.notes.push_back(look.warning);
   }
-  throw Error(text(dataset.root.string(), ": no dataset was found there",
-                   what_was_looked_for(dataset.root, settings)),
-              "Make one folder a class, with its clips inside; docs/data.md shows all layouts.");
+  throw Error(text(dataset.root.string(), ": no dataset found", what_was_looked_for(dataset.root, settings)),
+              "Create one folder per class, with its clips inside; docs/data.md shows all layouts.");
 }
 
 void require_learnable(const Dataset& dataset) {
   const std::string root = dataset.root.string();
-  if (dataset.classes.empty()) throw Error(root + ": no clip is listed", "Name some, with their classes.");
+  if (dataset.classes.empty()) throw Error(root + ": no clips are listed", "List clips with their classes.");
   if (dataset.classes.size() == 1)
     throw Error(
         root + ": only one class found, \"" + dataset.classes[0] + "\"; at least two are needed",
-        "Make a folder for every class. If the class folders lie deeper, name the folder right above them.");
+        "Create one folder per class. If the class folders are deeper, give the folder directly above them.");
   for (size_t i = 1; i < dataset.items.size(); ++i)
     if (dataset.items[i].name == dataset.items[i - 1].name)
       throw Error(text(root, ": the clip \"", dataset.items[i].name, "\" is listed twice (for ",
                        kSplitNames[static_cast<size_t>(dataset.items[i - 1].split)], " and ",
                        kSplitNames[static_cast<size_t>(dataset.items[i].split)], ")"),
-                  "Name every clip once.");
+                  "List every clip once.");
 }
 
-/// A file: an index or another table, or one annotation list.
+/// Reads a file: an index or another table, or an annotation list.
 void read_file_of_clips(Dataset& dataset, const fs::path& file, const DatasetSettings& settings) {
   if (is_video_name(file) || is_picture_name(file))
     throw Error(file.string() + ": is a clip, not a dataset",
-                "Name the folder that holds the class folders.");
+                "Give the folder that contains the class folders.");
   if (file.filename() == kIndexFile || file.filename() == "split.csv") {
     dataset.layout = file.filename() == kIndexFile ? "index" : "csv";
     read_table(dataset, file, settings);
@@ -78,6 +78,33 @@ void read_file_of_clips(Dataset& dataset, const fs::path& file, const DatasetSet
     dataset.layout = "lists";
     read_list_file(dataset, file, settings);
   }
+}
+
+void add_unlabeled(Dataset& dataset, const fs::path& path, ItemKind kind) {
+  dataset.items.push_back({.path = path,
+                           .name = path.generic_string(),
+                           .group = path.generic_string(),
+                           .split = Split::test,
+                           .kind = kind});
+}
+
+void add_clips_within(Dataset& dataset, const fs::path& folder, int depth) {
+  constexpr int kDeepest = 12;  // a link to a folder above would never end
+  if (depth > kDeepest)
+    throw FileError(folder.string(), text("folders lie ", kDeepest, " deep inside of each other"),
+                    "Is one of them a link to a folder above it?");
+  const Listing listing = list_folder(folder);
+  bool videos = false;
+  for (const std::string& file : listing.files)
+    if (is_video_name(file)) {
+      add_unlabeled(dataset, folder / file, ItemKind::video);
+      videos = true;
+    }
+  if (!videos && holds_pictures(folder)) {
+    add_unlabeled(dataset, folder, ItemKind::frame_folder);
+    return;
+  }
+  for (const std::string& name : listing.folders) add_clips_within(dataset, folder / name, depth + 1);
 }
 
 }  // namespace
@@ -93,10 +120,10 @@ std::vector<int> Dataset::require_split(Split split) const {
   std::vector<int> positions = of(split);
   if (!positions.empty()) return positions;
   const std::string name = kSplitNames[static_cast<size_t>(split)];
-  throw Error(root.string() + ": no clip is for \"" + name + "\"",
-              text("There are ", of(Split::train).size(), " for train, ", of(Split::val).size(),
-                   " for val and ", of(Split::test).size(), " for test; name clips for ", name,
-                   " in split.csv or put them into a folder ", name, "."));
+  throw Error(root.string() + ": the split \"" + name + "\" is empty",
+              text("There are ", of(Split::train).size(), " clips in train, ", of(Split::val).size(),
+                   " in val and ", of(Split::test).size(), " in test; assign clips to ", name,
+                   " in split.csv, or put them into a folder ", name, "."));
 }
 
 Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
@@ -114,7 +141,7 @@ Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
     throw Error(path.string() + (fs::exists(status) ? ": is neither a folder nor a list"
                                  : status.type() == fs::file_type::not_found ? ": there is no such folder"
                                                                              : ": " + failed.message()),
-                "Name the folder that holds the class folders, or a list of clips.");
+                "Give the folder that contains the class folders, or a list of clips.");
   }
   std::ranges::sort(dataset.items, {}, &DatasetItem::name);
   std::ranges::sort(dataset.ignored);
@@ -152,12 +179,15 @@ Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
     std::error_code failed;  // whoever reads it says why
-    const ItemKind kind = fs::is_directory(path, failed) ? ItemKind::frame_folder : ItemKind::video;
-    dataset.items.push_back({.path = path,
-                             .name = path.generic_string(),
-                             .group = path.generic_string(),
-                             .split = Split::test,
-                             .kind = kind});
+    if (!fs::is_directory(path, failed)) {
+      add_unlabeled(dataset, path, ItemKind::video);
+      continue;
+    }
+    const size_t before = dataset.items.size();
+    add_clips_within(dataset, path, 0);
+    if (dataset.items.size() == before)
+      throw FileError(path.string(), "there are no videos or pictures in this folder",
+                      "Give video files, folders of videos, or folders with a clip's frames.");
   }
   return dataset;
 }

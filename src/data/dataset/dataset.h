@@ -1,4 +1,4 @@
-// Labeled videos: a list of items with classes and splits, however they lie on the disk.
+// Labeled videos: a list of items with classes and splits, whatever their layout on disk.
 #pragma once
 
 #include <array>
@@ -17,13 +17,13 @@ enum class ItemKind : uint8_t { video, frame_folder, cached };
 
 struct DatasetItem {
   std::filesystem::path path{};  // a video file, a folder of JPEG/PNG/BMP frames, or a shard of a cache
-  std::string name{};            // relative to the dataset's root, for people; no two items have the same
+  std::string name{};            // relative to the dataset's root, for people; unique
   int label = 0;
-  std::string group{};  // clips of one source share it, and stay in one split
+  std::string group{};  // the same for clips from one source, which stay in one split
   Split split = Split::train;
   ItemKind kind = ItemKind::video;
-  std::string filename_pattern{};     // folder: only pictures called so (FilenamePattern); empty: all
-  std::optional<FrameRange> range{};  // only these frames are the clip; unset: all
+  std::string filename_pattern{};     // folder: only pictures that match (FilenamePattern); empty: all
+  std::optional<FrameRange> range{};  // only these frames belong to the clip; unset: all
 };
 
 struct Dataset {
@@ -31,20 +31,18 @@ struct Dataset {
   std::string layout{};                // which of kLayoutNames
   std::vector<std::string> classes{};  // label = position; sorted, numbers by their value
   std::vector<DatasetItem> items{};    // sorted by name
-  std::vector<std::string> ignored{};  // files found beside the clips that are neither video nor picture, and
-                                       // empty folders, by name
-  std::vector<std::string> notes{};    // what a person should know: sentences
-  bool splits_drawn = false;           // assign_splits gave the splits, or some of them
+  std::vector<std::string> ignored{};  // files that are neither video nor picture, and empty folders, by name
+  std::vector<std::string> notes{};    // sentences for the user
+  bool splits_drawn = false;           // assign_splits assigned the splits, or some of them
 
   std::vector<int> of(Split split) const;  // positions in items, ascending; may be empty
-  /// The same; Error where the split is empty, with how to fill it.
+  /// The same; Error if the split is empty, saying how to fill it.
   std::vector<int> require_split(Split split) const;
 };
 
-/// The ways in which a dataset can lie on the disk, in the order in which they are looked for; docs/data.md
-/// shows each.
+/// Dataset layouts, in the order in which they are tried; docs/data.md shows each.
 constexpr std::array<const char*, 8> kLayoutNames{
-    "index",    // laban-index.csv, which `laban index` writes
+    "index",    // laban-index.csv, written by `laban index`
     "csv",      // split.csv
     "ucf101",   // trainlist01.txt and so on
     "hmdb51",   // CLASS_test_split1.txt and so on
@@ -54,36 +52,38 @@ constexpr std::array<const char*, 8> kLayoutNames{
     "classes",  // class folders of videos or of folders of pictures
 };
 constexpr const char* kIndexFile = "laban-index.csv";
-/// How every index begins.
+/// The beginning of every index file.
 constexpr std::string_view kIndexHeader = "# laban index of ";
 
 struct DatasetSettings {
   std::string layout = "auto";  // or one of kLayoutNames
   int fold = 1;                 // which of several official splits: 1, 2, 3
-  std::string
-      filename_pattern{};         // lists: how pictures are called, "img_%05d.jpg"; empty: told by the folder
-  std::filesystem::path media{};  // lists: where their paths begin; empty: found by looking
-  /// Clips that are listed but not there stay (and fail when they are read) instead of ending open_dataset
-  /// with a FileError.
+  /// Lists: the pattern of picture names, "img_%05d.jpg"; empty: detect.
+  std::string filename_pattern{};
+  std::filesystem::path media{};  // lists: the folder to which paths are relative; empty: detect
+  /// Listed clips that do not exist are kept (and fail when they are read) instead of making open_dataset
+  /// throw a FileError.
   bool keep_missing = false;
   bool use_index = true;  // look for kIndexFile
   SplitSettings split{};
   bool operator==(const DatasetSettings&) const = default;
 };
 
-/// Reads a dataset: a folder in the first layout that fits, or a file: an annotation list, or an index.
-/// A clip is a video file, or pictures. Files are told by their extensions; hidden ones are left alone. Where
-/// the layout names no splits, clips are split 80/10/10: stratified by class, groups kept together, and a
-/// pure function of (seed, names). Throws Error where there is nothing to learn from (no class, an empty
-/// class, one class only), where no layout fits (with what was looked for and what was found), FileError for
-/// a file that is wrong.
+/// Reads a dataset: a folder in the first layout that fits, or a file that is an annotation list or an index.
+/// A clip is a video file or a sequence of pictures. Files are recognized by their extensions; hidden ones
+/// are ignored. If the layout defines no splits, clips are split 80/10/10: stratified by class, groups kept
+/// together, and a pure function of (seed, names). Throws Error if there is nothing to learn (no class, an
+/// empty class, only one class) or if no layout fits (saying what was expected and what was found), and
+/// FileError for an invalid file.
 Dataset open_dataset(const std::filesystem::path& path, const DatasetSettings& settings);
 
-/// The dataset as a table that open_dataset reads: columns path,label,split,group and, where clips need them,
-/// frames,first,count,name. Paths are relative to `folder` where they lie in it.
+/// The dataset as a table that open_dataset can read: columns path,label,split,group and, if clips need them,
+/// frames,first,count,name. Paths inside `folder` are relative to it.
 std::string index_text(const Dataset& dataset, const std::filesystem::path& folder);
 
-/// Clips without labels (label 0, split test), in the order given: for prediction. Folders are frame folders.
+/// Clips without labels (label 0, split test), in the order given: for prediction. A folder is a clip if it holds
+/// pictures; otherwise, or if it holds videos as well, the clips in it are taken, at any depth, by name. FileError
+/// for a folder without any.
 Dataset unlabeled(const std::vector<std::filesystem::path>& clips);
 
 }  // namespace laban

@@ -12,7 +12,7 @@ constexpr size_t kMostDigits = 15;  // more would not fit an int64_t safely
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The width in "05" (5) or "" (1); nothing where it is no width of zeros.
+/// The width in "05" (5) or "" (1); empty if it is not a zero-padded width.
 std::optional<int> width_of(std::string_view text) {
   if (text.empty()) return 1;
   if (text.size() > 3 || text[0] != '0' || !std::ranges::all_of(text, is_digit)) return std::nullopt;
@@ -22,8 +22,9 @@ std::optional<int> width_of(std::string_view text) {
 }
 
 [[noreturn]] void refuse(std::string_view pattern) {
-  throw UsageError(text("\"", pattern, "\" does not say how pictures are called"),
-                   "Write one number field: img_%05d.jpg, or img_{:05d}.jpg, for img_00001.jpg and so on.");
+  throw UsageError(
+      text("\"", pattern, "\" is not a filename pattern"),
+      "It needs exactly one number: img_%05d.jpg or img_{:05d}.jpg, for img_00001.jpg and so on.");
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ FilenamePattern FilenamePattern::parse(std::string_view pattern) {
 }
 
 std::optional<FilenamePattern> FilenamePattern::of(std::string_view file_name) {
-  // The extension may end in a digit (.jp2); the number stands before it.
+  // The extension may contain a digit (.jp2); the number is before it.
   const size_t dot = file_name.rfind('.');
   const std::string_view stem = file_name.substr(0, dot == std::string_view::npos ? file_name.size() : dot);
   size_t end = stem.size();

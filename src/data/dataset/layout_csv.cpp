@@ -1,4 +1,4 @@
-// Tables of clips: split.csv, and the index that `laban index` writes.
+// Tables of clips: split.csv, and the index written by `laban index`.
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -18,7 +18,7 @@ int64_t number_of(const std::string& cell, const char* column, int64_t least, co
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), number);
   if (error != std::errc{} || end != cell.data() + cell.size() || number < least || number > kMostFrameNumber)
     throw FileError(where, text("the ", column, " is \"", cell, "\""),
-                    text("It must be a whole number, at least ", least, ", of up to 15 digits, or empty."));
+                    text("It must be an integer of at most 15 digits, and at least ", least, "; or empty."));
   return number;
 }
 
@@ -42,7 +42,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
     if (row.cells[label].empty()) throw FileError(where, "the label is empty", "Give every clip a label.");
     if (names_several(row.cells[label], labels)) refuse_labels(where, row.cells[label]);
     if (row.cells[path].empty())
-      throw FileError(where, "the path is empty", "Name the clip's file, counted from the table's folder.");
+      throw FileError(where, "the path is empty", "Give the clip's path, relative to the table's folder.");
     if (!fs::exists(clip, failed)) missing.add(file, row.line, row.cells[path]);
     DatasetItem item = make_item(dataset.root, clip,
                                  clip.extension() == kShardExtension ? ItemKind::cached
@@ -53,7 +53,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
       const std::optional<Split> part = split_named(row.cells[*split]);
       if (!part)
         throw FileError(where, "the split is \"" + row.cells[*split] + "\"",
-                        "Splits are named train, val or test.");
+                        "It must be train, val or test.");
       item.split = *part;
     }
     if (!cell(frames).empty()) {
@@ -77,8 +77,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
     assign_splits(dataset, settings.split);
   } else if (const SplitSettings none; settings.split != none) {
     dataset.notes.push_back(file.string() +
-                            " says which clip is in which split: the split settings have no "
-                            "effect.");
+                            " says which clip is in which split: the split settings have no effect.");
   }
 }
 

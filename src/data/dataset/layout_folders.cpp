@@ -1,5 +1,5 @@
-// Class folders: of videos, of folders of pictures, or of loose pictures, with or without folders for the
-// splits above them.
+// Class folders of videos, of folders of pictures, or of loose pictures, with or without split folders above
+// them.
 #include <algorithm>
 #include <map>
 
@@ -11,17 +11,17 @@ namespace laban {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kDeepest = 12;  // folders inside of a class folder; a link to a folder above would never end
+constexpr int kDeepest = 12;  // nesting inside a class folder; a link to a parent folder would never end
 
 // ---- loose pictures ----------------------------------------------------------------------------------
 
-/// The name of the clip that a loose picture belongs to, CLIP_0001.jpg, read from the right; empty where it
-/// has none.
+/// The name of the clip to which a loose picture belongs, CLIP_0001.jpg, parsed from the right; empty if
+/// there is none.
 std::string clip_of(const std::string& picture) {
   const std::optional<FilenamePattern> names = FilenamePattern::of(picture);
   if (!names || !names->number(picture)) return "";
   std::string clip = names->prefix();
-  // The number must stand last, and behind a _.
+  // The number must come last, after a _.
   const fs::path stem = fs::path(picture).stem();
   if (clip.size() < 2 || clip.back() != '_' ||
       stem.string().find_first_not_of("0123456789", clip.size()) != std::string::npos)
@@ -30,7 +30,7 @@ std::string clip_of(const std::string& picture) {
   return clip;
 }
 
-/// Let's Dance: <YouTube id>_<second>. The id may hold _ and -, so the last _ counts.
+/// Let's Dance: <YouTube id>_<second>. The id may contain _ and -, so the last _ counts.
 std::string source_of(const std::string& clip) {
   const size_t last = clip.rfind('_');
   const bool second = last != std::string::npos && last > 0 && last + 1 < clip.size() &&
@@ -40,20 +40,20 @@ std::string source_of(const std::string& clip) {
 
 [[noreturn]] void refuse_loose(const fs::path& picture) {
   throw FileError(
-      picture.string(), "a picture lies loose in a class folder, and its name tells no clip",
-      "Name pictures CLIP_NUMBER.jpg (Let's Dance: ID_SECOND_0001.jpg), or give the frames of every "
-      "clip a folder of their own: CLASS/CLIP/0001.jpg.");
+      picture.string(), "a loose picture in a class folder whose name does not tell to which clip it belongs",
+      "Name pictures CLIP_NUMBER.jpg (Let's Dance: ID_SECOND_0001.jpg), or put the frames of each clip into "
+      "a separate folder: CLASS/CLIP/0001.jpg.");
 }
 
-/// One rule for the names of a clip's pictures.
+/// The common pattern of a clip's picture names.
 FilenamePattern rule_of(const fs::path& folder, const std::vector<std::string>& pictures) {
-  // The shortest number shows how many zeros are put before it.
+  // The shortest number shows the zero padding.
   const auto shortest = std::ranges::min_element(pictures, {}, &std::string::size);
   const FilenamePattern rule = *FilenamePattern::of(*shortest);
   for (const std::string& picture : pictures)
     if (!rule.number(picture))
       throw FileError((folder / picture).string(),
-                      text("the clip's pictures are named in two ways: ", picture, " and ", *shortest),
+                      text("the clip's picture names follow two patterns: ", picture, " and ", *shortest),
                       "Give all pictures of a clip the same extension and the same number of digits.");
   return rule;
 }
@@ -84,7 +84,7 @@ void add_flat_clips(Dataset& dataset, const fs::path& folder, const Listing& lis
                      .filename_pattern = rule.pattern()};
     item.group = source_of(clip) == clip ? item.name : source_of(clip);
     const auto count = static_cast<int64_t>(numbers.size());
-    // With numbers missing, the clip is what is there; index_folder then says where the gap is.
+    // If numbers are missing, the clip has no range; index_folder then reports the gap.
     if (numbers.back() - numbers.front() + 1 == count) item.range = {numbers.front(), count};
     dataset.items.push_back(std::move(item));
   }
@@ -100,8 +100,8 @@ bool holds_loose_pictures(const Listing& listing) {
 void add_clips(Dataset& dataset, const fs::path& folder, const Listing& listing, const DatasetItem& like,
                int depth) {
   if (depth > kDeepest)
-    throw FileError(folder.string(), text("folders lie ", kDeepest, " deep inside of each other"),
-                    "Is one of them a link to a folder above it?");
+    throw FileError(folder.string(), text("folders are nested ", kDeepest, " deep"),
+                    "Check whether one of them is a link to a parent folder.");
   const auto add = [&](const fs::path& path, ItemKind kind) {
     DatasetItem item = make_item(dataset.root, path, kind);
     item.label = like.label, item.split = like.split;
@@ -119,8 +119,8 @@ void add_clips(Dataset& dataset, const fs::path& folder, const Listing& listing,
     const size_t before = dataset.items.size();
     add_clips(dataset, path, inside, like, depth + 1);
     if (dataset.items.size() > before) continue;
-    // Nothing in it is a clip. What is called like a video, or lies empty among folders of pictures, was
-    // meant as one: as an item it fails where it is read, instead of being overlooked.
+    // It contains no clip. A folder that is named like a video, or is empty among folders of pictures, was
+    // meant to be one: as an item, it fails when it is read, instead of being overlooked.
     if (is_video_name(name))
       add(path, ItemKind::video);
     else if (inside.folders.empty() && inside.files.empty()) {
@@ -152,12 +152,12 @@ void add_class(Dataset& dataset, const fs::path& folder, const std::string& name
   else
     add_clips(dataset, folder / name, listing, like, 0);
   if (dataset.items.size() == before)
-    throw FileError((folder / name).string(), "the class folder holds no video and no pictures",
+    throw FileError((folder / name).string(), "the class folder contains neither videos nor pictures",
                     "Put clips into it, or remove it.");
 }
 
-/// Where the class folders of a dataset lie: Let's Dance has them in `rgb`, beside other things made of the
-/// same videos.
+/// The folder that contains the class folders: in Let's Dance it is `rgb`, next to other data derived from
+/// the same videos.
 fs::path class_root(const fs::path& root) {
   const fs::path rgb = root / "rgb";
   if (!fs::is_directory(rgb)) return root;
@@ -177,7 +177,7 @@ std::map<Split, std::string> split_folders_in(const fs::path& root) {
   return parts;
 }
 
-/// What the class folders of `root` hold.
+/// The contents of the class folders of `root`.
 struct Census {
   size_t folders = 0, with_clips = 0, with_loose_pictures = 0;
 };
@@ -207,8 +207,8 @@ Look look_for_split_folders(const fs::path& root, const DatasetSettings&) {
   std::vector<std::string> names;
   for (const auto& [part, name] : parts) names.push_back(name);
   if (parts.contains(Split::train)) return {true, "folders " + some_of(names)};
-  return {false, names.empty() ? "no folder called train"
-                               : "a folder " + some_of(names) + ", but none called train"};
+  return {false,
+          names.empty() ? "no folder named train" : "a folder " + some_of(names) + ", but none named train"};
 }
 
 void read_split_folders(Dataset& dataset, const DatasetSettings&) {
@@ -243,7 +243,7 @@ void read_class_folders(Dataset& dataset, const DatasetSettings& settings) {
 }
 
 void read_flat(Dataset& dataset, const DatasetSettings& settings) {
-  // The same: every class folder tells by itself whether its pictures lie loose.
+  // The same: whether pictures are loose is determined for each class folder.
   read_class_folders(dataset, settings);
 }
 

@@ -22,7 +22,7 @@ std::optional<int64_t> whole_number(const std::string& text) {
   return std::stoll(text);
 }
 
-/// Reads "NAME" (by line, from 0), "NUMBER NAME" or "NAME NUMBER" (also with a comma).
+/// Parses "NAME" (by line, from 0), "NUMBER NAME" or "NAME NUMBER" (also with a comma).
 std::map<int64_t, std::string> read_class_names(const fs::path& file) {
   std::map<int64_t, std::string> names;
   const std::string all = read_file(file);
@@ -49,8 +49,8 @@ std::map<int64_t, std::string> read_class_names(const fs::path& file) {
   return names;
 }
 
-/// Names for labels that are numbers: from a file beside the lists, else from the clips' folders where every
-/// label has one of its own, else the numbers themselves.
+/// Names for numeric labels: from a file next to the lists, else from the clips' folders if every label has
+/// its own, else the numbers themselves.
 class ClassNames {
  public:
   ClassNames(Dataset& dataset, const std::vector<FoundList>& lists) {
@@ -66,7 +66,7 @@ class ClassNames {
     if (!from_file(dataset, lists)) from_folders();
   }
 
-  /// In the order of the labels, numbers by their value.
+  /// In the order of the labels, numeric ones by value.
   std::vector<std::string> classes() const {
     std::vector<std::string> labels(labels_.begin(), labels_.end());
     if (numbers_)
@@ -91,7 +91,7 @@ class ClassNames {
         if ((extension != ".txt" && extension != ".csv") || !names_classes(file)) continue;
         if (take(read_class_names(folder / file))) return true;
         dataset.notes.push_back(
-            text((folder / file).string(), " does not name every label of the lists, so it was left aside"));
+            text((folder / file).string(), " does not name every label in the lists, so it was ignored"));
       }
     }
     return false;
@@ -135,9 +135,9 @@ void add_list(Dataset& dataset, const FoundList& found, const ClassNames& names,
   for (const AnnotationRow& row : found.list.rows) paths.push_back(row.path);
   if (!media.choose(paths) && !settings.keep_missing)
     throw FileError(text(found.file.string(), ", line ", found.list.rows.front().line),
-                    text("there is no \"", paths.front(), "\", nor any other clip of the list; looked in ",
-                         media.tried()),
-                    "Paths count from the list's folder, or from --media DIR.");
+                    text("\"", paths.front(),
+                         "\" does not exist, nor does any other clip in the list; searched ", media.tried()),
+                    "Paths are relative to the list's folder, or to --media DIR.");
   const std::string filename_pattern =
       settings.filename_pattern.empty() ? "" : FilenamePattern::parse(settings.filename_pattern).pattern();
   for (const AnnotationRow& row : found.list.rows) {
@@ -156,7 +156,7 @@ void add_list(Dataset& dataset, const FoundList& found, const ClassNames& names,
       const std::optional<Split> part = split_named(row.split);
       if (!part)
         throw FileError(text(found.file.string(), ", line ", row.line),
-                        text("the split is \"", row.split, "\""), "Splits are named train, val or test.");
+                        text("the split is \"", row.split, "\""), "It must be train, val or test.");
       item.split = *part;
     }
     dataset.items.push_back(std::move(item));
@@ -173,8 +173,8 @@ void require_one_label_each(const std::vector<FoundList>& lists) {
         refuse_labels(text(found.file.string(), ", line ", row.line), row.label);
 }
 
-/// PATH LABEL LABEL reads like PATH NUM_FRAMES LABEL: where no number of frames is larger than the largest
-/// label, they may be labels.
+/// PATH LABEL LABEL looks like PATH NUM_FRAMES LABEL: if no number of frames exceeds the largest label, they
+/// may be labels.
 void tell_doubtful_counts(Dataset& dataset, const FoundList& found) {
   int64_t longest = 0, largest = 0;
   for (const AnnotationRow& row : found.list.rows) {
@@ -184,8 +184,8 @@ void tell_doubtful_counts(Dataset& dataset, const FoundList& found) {
   }
   if (longest <= largest)
     dataset.notes.push_back(text(found.file.string(),
-                                 ": rows are read as PATH NUM_FRAMES LABEL, of clips of ", longest,
-                                 " frames at most; if they give two labels, keep one"));
+                                 ": rows are interpreted as PATH NUM_FRAMES LABEL, with clips of at most ",
+                                 longest, " frames; if they have two labels, keep one"));
 }
 
 void add_lists(Dataset& dataset, const std::vector<FoundList>& lists, const DatasetSettings& settings) {
@@ -198,8 +198,8 @@ void add_lists(Dataset& dataset, const std::vector<FoundList>& lists, const Data
   missing.settle(dataset, static_cast<int64_t>(dataset.items.size()), settings);
 }
 
-/// Where lists are told apart by their names, one that cannot be used leaves a split without its clips:
-/// others are not put in their place.
+/// If lists are assigned to splits by name, one that cannot be used leaves its split without clips; these are
+/// not replaced by others.
 void require_nothing_lost(const fs::path& root, const ListSearch& search) {
   std::set<Split> there;
   std::vector<std::string> used;
@@ -210,9 +210,9 @@ void require_nothing_lost(const fs::path& root, const ListSearch& search) {
   if (there.empty()) return;
   for (const auto& [part, why] : search.lost)
     if (!there.contains(part))
-      throw Error(text(root.string(), ": cannot be used: ", why, ", which is called a list for ",
+      throw Error(text(root.string(), ": cannot be used: ", why, ", which is named as the list for ",
                        kSplitNames[static_cast<size_t>(part)], "; there is ", some_of(used)),
-                  "Correct it; move it away if it is no list; or name one list: --data LIST.");
+                  "Correct it, move it elsewhere if it is not a list, or select one list: --data LIST.");
 }
 
 }  // namespace
@@ -221,10 +221,10 @@ Look look_for_lists(const fs::path& root, const DatasetSettings& settings) {
   const ListSearch search(root, settings);
   if (search.lists.empty()) {
     const std::string none = search.other_folds ? "only lists of other folds" : "no list";
-    return {
-        false,
-        search.not_lists.empty() ? none : "no list of clips that are there: not " + some_of(search.not_lists),
-        search.meant.empty() ? "" : "not taken for a list: " + some_of(search.meant)};
+    return {false,
+            search.not_lists.empty() ? none
+                                     : "no list of existing clips; not usable: " + some_of(search.not_lists),
+            search.meant.empty() ? "" : "not used as a list: " + some_of(search.meant)};
   }
   std::vector<std::string> names;
   for (const FoundList& found : search.lists) names.push_back(found.file.filename().string());
@@ -235,26 +235,26 @@ void read_lists(Dataset& dataset, const DatasetSettings& settings) {
   const ListSearch search(dataset.root, settings);
   if (search.lists.empty())
     throw Error(
-        text(dataset.root.string(), ": there is no annotation list whose clips are there",
-             search.not_lists.empty() ? "" : "; looked at " + some_of(search.not_lists)),
-        "Rows read PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END LABEL; paths count from the list's "
-        "folder, or from --media DIR.");
+        text(dataset.root.string(), ": there is no annotation list whose clips exist",
+             search.not_lists.empty() ? "" : "; examined " + some_of(search.not_lists)),
+        "Rows have the form PATH LABEL, PATH NUM_FRAMES LABEL or PATH START END LABEL; paths are relative to "
+        "the list's folder, or to --media DIR.");
   require_nothing_lost(dataset.root, search);
   std::map<Split, const FoundList*> parts;
   for (const FoundList& found : search.lists) {
     if (search.lists.size() == 1) break;
     if (!found.split)
       throw Error(text(dataset.root.string(), ": there are several lists, and the name of ",
-                       found.file.filename().string(), " tells no split"),
-                  "Name lists train.txt, val.txt and test.txt; or name one list: --data LIST.");
+                       found.file.filename().string(), " does not indicate a split"),
+                  "Name the lists train.txt, val.txt and test.txt, or select one list: --data LIST.");
     const auto [place, added] = parts.emplace(*found.split, &found);
     if (!added)
       throw Error(text(dataset.root.string(), ": the lists ", place->second->file.filename().string(),
                        " and ", found.file.filename().string(), " are for the same split"),
-                  "Move one away; or choose with --fold, where they are called ..._split_1 and so on.");
+                  "Move one elsewhere, or choose one with --fold if they are named ..._split_1 and so on.");
   }
   add_lists(dataset, search.lists, settings);
-  for (const std::string& other : search.not_lists) dataset.notes.push_back("left aside: " + other);
+  for (const std::string& other : search.not_lists) dataset.notes.push_back("ignored: " + other);
   if (search.lists.size() == 1) {
     if (!search.lists.front().list.has_split) assign_splits(dataset, settings.split);
   } else if (!parts.contains(Split::val)) {

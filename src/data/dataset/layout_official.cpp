@@ -1,8 +1,8 @@
 // UCF-101 and HMDB-51 with the lists that their authors published.
 //
-// UCF-101: trainlist01.txt has "Archery/v_Archery_g08_c01.avi 3" a line, testlist01.txt the same without the
-// number. HMDB-51: brush_hair_test_split1.txt has "NAME.avi 1" a line: 1 for training, 2 for test, 0 for
-// neither. Both come in three folds, and neither names validation clips.
+// UCF-101: trainlist01.txt has lines like "Archery/v_Archery_g08_c01.avi 3", testlist01.txt the same without
+// the number. HMDB-51: brush_hair_test_split1.txt has lines like "NAME.avi 1": 1 for training, 2 for test, 0
+// for neither. Both come in three folds, and neither defines validation clips.
 #include <algorithm>
 #include <set>
 
@@ -19,7 +19,7 @@ struct Line {
   std::string text{};
 };
 
-/// The lines of a file that say something, without the spaces around them.
+/// The nonblank lines of a file, trimmed.
 std::vector<Line> lines_of(const fs::path& file) {
   std::vector<Line> lines;
   const std::string all = read_file(file);
@@ -34,8 +34,8 @@ std::vector<Line> lines_of(const fs::path& file) {
   return lines;
 }
 
-/// The folder that fits, among `root`, its folders, and the folders in those that are called as if they held
-/// splits; empty where none does.
+/// The folder that fits, among `root`, its folders, and the folders in those whose names suggest splits;
+/// empty if none does.
 fs::path find_lists(const fs::path& root, const std::function<bool(const fs::path&)>& fits) {
   if (fits(root)) return root;
   for (const std::string& name : list_folder(root).folders) {
@@ -49,7 +49,7 @@ fs::path find_lists(const fs::path& root, const std::function<bool(const fs::pat
 
 [[noreturn]] void refuse_fold(const fs::path& file, int fold) {
   throw UsageError(text("there is no fold ", fold, ": no file ", file.string()),
-                   "The official lists have --fold 1, 2 and 3.");
+                   "The official folds are --fold 1, 2 and 3.");
 }
 
 /// Adds a listed clip.
@@ -63,7 +63,7 @@ class Adder {
     int line;
     std::string path, label;
     Split split;
-    std::string group{};  // empty: as the name tells
+    std::string group{};  // empty: from the name
   };
   void add(const std::vector<Row>& rows) {
     std::vector<std::string> paths;
@@ -73,10 +73,11 @@ class Adder {
     }
     sort_unique(dataset_.classes);
     if (!media_.choose(paths))
-      throw FileError(text(rows.front().list.string(), ", line ", rows.front().line),
-                      text("there is no \"", rows.front().path,
-                           "\", nor any other clip of the lists; looked in ", media_.tried()),
-                      "Put the videos beside the lists, or say where they are with --media DIR.");
+      throw FileError(
+          text(rows.front().list.string(), ", line ", rows.front().line),
+          text("\"", rows.front().path, "\" does not exist, nor does any other clip in the lists; searched ",
+               media_.tried()),
+          "Put the videos next to the lists, or give their folder with --media DIR.");
     MissingClips missing;
     for (const Row& row : rows) {
       const fs::path clip = media_.locate(row.path);
@@ -109,7 +110,7 @@ fs::path ucf101_lists(const fs::path& root) {
 
 constexpr std::string_view kHmdbMiddle = "_test_split";
 
-/// The lists of one fold: the file and its class. Fold 0: of any.
+/// The lists of one fold, as pairs of file and class. Fold 0: any.
 std::vector<std::pair<fs::path, std::string>> hmdb51_files(const fs::path& folder, int fold) {
   std::vector<std::pair<fs::path, std::string>> files;
   if (!fs::is_directory(folder)) return files;
@@ -146,7 +147,7 @@ void read_ucf101(Dataset& dataset, const DatasetSettings& settings) {
     const fs::path file = lists / text(name, settings.fold, ".txt");
     if (!fs::exists(file)) refuse_fold(file, settings.fold);
     for (const Line& line : lines_of(file)) {
-      // The class's number, where there is one, says no more than the folder does.
+      // The class number, if there is one, adds nothing to the folder's name.
       const size_t space = line.text.find_last_of(" \t");
       const bool numbered = space != std::string::npos &&
                             line.text.find_first_not_of("0123456789", space + 1) == std::string::npos;
@@ -155,7 +156,8 @@ void read_ucf101(Dataset& dataset, const DatasetSettings& settings) {
       const size_t slash = path.find('/');
       if (slash == std::string::npos || slash == 0)
         throw FileError(text(file.string(), ", line ", line.number),
-                        text("\"", path, "\" names no class folder"), "Rows read CLASS/CLIP.avi NUMBER.");
+                        text("\"", path, "\" has no class folder"),
+                        "Rows have the form CLASS/CLIP.avi NUMBER.");
       std::string label = path.substr(0, slash);
       rows.push_back({file, line.number, std::move(path), std::move(label), split});
     }
@@ -181,7 +183,7 @@ void read_hmdb51(Dataset& dataset, const DatasetSettings& settings) {
       if (part != "0" && part != "1" && part != "2")
         throw FileError(text(file.string(), ", line ", line.number),
                         text("\"", line.text, "\" does not end in 0, 1 or 2"),
-                        "Rows read CLIP.avi PART: 1 for training, 2 for test, 0 for neither.");
+                        "Rows have the form CLIP.avi PART: 1 for training, 2 for test, 0 for neither.");
       if (part == "0") continue;
       const std::string clip = line.text.substr(0, line.text.find_last_not_of(" \t", space) + 1);
       rows.push_back({file, line.number, label + "/" + clip, label, part == "1" ? Split::train : Split::test,

@@ -1,4 +1,4 @@
-// What several layouts share: finding the files that a list names, and the list of all layouts.
+// Shared by several layouts: finding the files in a list, and the list of all layouts.
 #include "data/dataset/layouts.h"
 
 #include <algorithm>
@@ -11,11 +11,11 @@ namespace fs = std::filesystem;
 
 std::span<const Layout> all_layouts() {
   static constexpr std::array<Layout, kLayoutNames.size()> kLayouts{{
-      {"index", "laban-index.csv, which `laban index` writes", look_for_index, read_index},
+      {"index", "laban-index.csv, written by `laban index`", look_for_index, read_index},
       {"csv", "split.csv (columns path,label,split)", look_for_split_csv, read_split_csv},
       {"ucf101", "UCF-101's trainlist01.txt and testlist01.txt", look_for_ucf101, read_ucf101},
       {"hmdb51", "HMDB-51's CLASS_test_split1.txt", look_for_hmdb51, read_hmdb51},
-      {"lists", "annotation lists (*.txt, *.csv) whose clips are there", look_for_lists, read_lists},
+      {"lists", "annotation lists (*.txt, *.csv) whose clips exist", look_for_lists, read_lists},
       {"splits", "folders train, val and test, with class folders", look_for_split_folders,
        read_split_folders},
       {"flat", "class folders of loose pictures CLIP_0001.jpg (Let's Dance)", look_for_flat, read_flat},
@@ -34,7 +34,7 @@ MediaFolder::MediaFolder(const fs::path& root, const fs::path& list_folder, cons
   if (!settings.media.empty()) {
     if (!fs::is_directory(settings.media))
       throw UsageError(text("--media ", settings.media.string(), ": there is no such folder"),
-                       "Name the folder where the paths in the lists begin.");
+                       "Give the folder to which the paths in the lists are relative.");
     add(settings.media);
   } else {
     add(list_folder);
@@ -88,8 +88,8 @@ void MissingClips::settle(Dataset& dataset, int64_t listed, const DatasetSetting
   else
     throw FileError(
         text(list_, ", line ", line_), text("there is no file \"", first_, "\"", more),
-        "Correct the path (it counts from the list's folder, or from --media DIR), or leave out what "
-        "is missing with --on-bad-file exclude.");
+        "Correct the path (relative to the list's folder, or to --media DIR), or leave out missing clips "
+        "with --on-bad-file exclude.");
 }
 
 }  // namespace laban

@@ -1,5 +1,4 @@
-// The ways in which a dataset can lie on the disk. Each says whether it fits a folder, and reads it. Inside
-// of src/data only.
+// Dataset layouts. Each tells whether it fits a folder, and reads it. Internal to src/data.
 #pragma once
 
 #include <functional>
@@ -11,18 +10,19 @@
 
 namespace laban {
 
-/// What a look at a folder told.
+/// The result of examining a folder.
 struct Look {
   bool fits = false;
   std::string found{};    // for people: "no split.csv", "12 folders, none with clips"
-  std::string warning{};  // something here looks as if it was meant, and cannot be used; else empty
+  std::string warning{};  // something that was probably meant to be this, but cannot be used; else empty
 };
 
 struct Layout {
   const char* name;       // one of kLayoutNames
   const char* looks_for;  // for people
   Look (*look)(const std::filesystem::path& root, const DatasetSettings& settings);
-  /// Fills classes and items (of a dataset whose root is set), and draws splits where the layout names none.
+  /// Fills in classes and items (of a dataset whose root is set), and draws splits if the layout defines
+  /// none.
   void (*read)(Dataset& dataset, const DatasetSettings& settings);
 };
 /// In the order of kLayoutNames.
@@ -33,7 +33,7 @@ Look look_for_index(const std::filesystem::path& root, const DatasetSettings& se
 void read_index(Dataset& dataset, const DatasetSettings& settings);
 Look look_for_split_csv(const std::filesystem::path& root, const DatasetSettings& settings);
 void read_split_csv(Dataset& dataset, const DatasetSettings& settings);
-/// A table with the columns path,label and perhaps split,group,frames,first,count,name.
+/// A table with the columns path,label and optionally split,group,frames,first,count,name.
 void read_table(Dataset& dataset, const std::filesystem::path& file, const DatasetSettings& settings);
 
 // ---- official lists ----------------------------------------------------------------------------------
@@ -58,16 +58,16 @@ void read_class_folders(Dataset& dataset, const DatasetSettings& settings);
 
 // ---- shared ------------------------------------------------------------------------------------------
 
-/// Where listed clips lie: the first of the candidates in which one of the paths is found.
+/// The folder of the listed clips: the first candidate that contains one of the paths.
 class MediaFolder {
  public:
-  /// Candidates: settings.media where it is set; else `list_folder`, the dataset's root, and its folders.
+  /// Candidates: settings.media if it is set; else `list_folder`, the dataset's root, and its folders.
   MediaFolder(const std::filesystem::path& root, const std::filesystem::path& list_folder,
               const DatasetSettings& settings);
-  /// Chooses by these paths; false where none of them is anywhere.
+  /// Chooses the folder by these paths; false if none of them exists in any.
   bool choose(std::span<const std::string> paths);
-  /// The file or folder that a list calls `path`: as it is, without a leading /, or a folder of frames called
-  /// as the video without its extension. Where there is nothing: where it would be.
+  /// The file or folder that a list calls `path`: as given, without a leading /, or a folder of frames that
+  /// has the video's name without the extension. If there is none, where it would be.
   std::filesystem::path locate(const std::string& path) const;
   /// For errors: "/data/lists, /data, /data/videos".
   std::string tried() const;
@@ -77,11 +77,11 @@ class MediaFolder {
   std::filesystem::path folder_;
 };
 
-/// Clips that are listed and not there, to be told at once.
+/// Listed clips that do not exist, to be reported together.
 class MissingClips {
  public:
   void add(const std::filesystem::path& list, int line, const std::string& path);
-  /// FileError naming the first and how many there are, unless settings.keep_missing; then a note.
+  /// FileError that names the first and gives their number; only a note if settings.keep_missing.
   void settle(Dataset& dataset, int64_t listed, const DatasetSettings& settings) const;
 
  private:
@@ -90,7 +90,7 @@ class MissingClips {
   int64_t count_ = 0;
 };
 
-/// Official lists name no validation clips: sets aside some of the training groups for it, and says so.
+/// Official lists define no validation clips: sets aside some of the training groups, and adds a note.
 void draw_validation(Dataset& dataset, const SplitSettings& settings);
 
 }  // namespace laban

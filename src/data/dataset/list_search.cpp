@@ -38,7 +38,7 @@ std::optional<Split> split_of_list(const fs::path& file) {
   return std::nullopt;
 }
 
-/// The fold that a list belongs to, "train_split_2.txt" or "testlist03.txt"; 0 where its name tells none.
+/// The fold to which a list belongs, "train_split_2.txt" or "testlist03.txt"; 0 if its name contains none.
 int fold_of_list(const fs::path& file) {
   const std::vector<std::string> words = words_of(file.stem().string());
   for (size_t i = 0; i + 1 < words.size(); ++i)
@@ -50,7 +50,7 @@ int fold_of_list(const fs::path& file) {
   return 0;
 }
 
-/// Does its name say that it is a list of clips: train.txt, annotations.txt, my_list.txt?
+/// Whether its name says that it is a list of clips: train.txt, annotations.txt, my_list.txt.
 bool is_called_list(const fs::path& file) {
   if (split_of_list(file)) return true;
   return std::ranges::any_of(words_of(file.stem().string()), [](const std::string& word) {
@@ -58,11 +58,11 @@ bool is_called_list(const fs::path& file) {
   });
 }
 
-/// What a file that is no list throughout has in common with one.
+/// How much a file that is not a valid list resembles one.
 struct Likeness {
   size_t rows = 0;
-  size_t begin_with_clip = 0;  // rows whose beginning names a clip that is there
-  size_t good = 0;             // those of them that a list may have
+  size_t begin_with_clip = 0;  // rows that begin with an existing clip
+  size_t good = 0;             // those of them that are valid
 };
 Likeness likeness_of(const std::string& all, MediaFolder& media) {
   const std::vector<GuessedRow> rows = guess_rows(all);
@@ -86,7 +86,7 @@ Likeness likeness_of(const std::string& all, MediaFolder& media) {
   return like;
 }
 
-/// What an error says in its first line, without the file's name.
+/// The first line of an error message, without the file's name.
 std::string first_line(const std::string& what, const fs::path& file) {
   std::string line = what.substr(0, what.find('\n'));
   if (line.starts_with(file.string())) line.erase(0, file.string().size());
@@ -136,7 +136,7 @@ void ListSearch::look_at(const fs::path& root, const fs::path& file, const Datas
     if (media.choose(paths))
       lists.push_back(std::move(found));
     else
-      set_aside(file, text("there is no \"", paths.front(), "\" in ", media.tried()), false);
+      set_aside(file, text("\"", paths.front(), "\" does not exist in ", media.tried()), false);
   } catch (const FileError& error) {
     const Likeness like = likeness_of(all, media);
     if (is_called_list(file) ? like.begin_with_clip > 0 : like.good > 0 && 2 * like.good >= like.rows) throw;

@@ -1,5 +1,4 @@
-// Which of the text files in a folder are annotation lists, and which are something else. Inside of src/data
-// only.
+// Determines which text files in a folder are annotation lists. Internal to src/data.
 #pragma once
 
 #include <filesystem>
@@ -16,22 +15,21 @@ namespace laban {
 struct FoundList {
   std::filesystem::path file{};
   AnnotationList list{};
-  std::optional<Split> split{};  // that its name tells
+  std::optional<Split> split{};  // from its name
 };
 
-/// Looks at the text files of a dataset's folder, and of its `annotations` and `splits`: which of them are
-/// lists whose clips are there. A list with a bad row is never passed over, for then what else is there would
-/// be taken for all there is (a list for testing as the whole dataset, or class folders with other classes):
-/// FileError, with the line, for a file that is no list throughout but
-///   - is called one (train, val, test, list, annotations) and a row of it begins with a clip that is there,
-///   or
-///   - half of whose rows are as a list's, and name clips that are there.
-/// Files that name classes (classInd.txt, labels.txt) are not looked at.
+/// Examines the text files in a dataset's folder, and in its `annotations` and `splits`: which of them are
+/// lists whose clips exist. A list with a bad row is never skipped, because the remaining files would then be
+/// taken for the whole dataset (a test list, or class folders with other classes). FileError, with the line,
+/// for a file that is not a valid list but
+///   - is named like one (train, val, test, list, annotations) and has a row with an existing clip, or
+///   - at least half of its rows are valid list rows with existing clips.
+/// Files of class names (classInd.txt, labels.txt) are not examined.
 struct ListSearch {
   std::vector<FoundList> lists{};
   std::vector<std::string> not_lists{};  // with the reason
-  std::vector<std::string> meant{};      // those of them that are called as if they were, or look like it
-  std::map<Split, std::string> lost{};   // those that are called as if they were for a split
+  std::vector<std::string> meant{};      // those of them whose name or contents suggest a list
+  std::map<Split, std::string> lost{};   // those of them whose name suggests a split
   bool other_folds = false;
 
   ListSearch(const std::filesystem::path& root, const DatasetSettings& settings);
@@ -42,7 +40,7 @@ struct ListSearch {
   void set_aside(const std::filesystem::path& file, const std::string& why, bool looks_like_list);
 };
 
-/// Does the file name the classes, by its own name: classInd.txt, label_map.txt?
+/// Whether the file contains class names, judging by its own name: classInd.txt, label_map.txt.
 bool names_classes(const std::filesystem::path& file);
 
 }  // namespace laban

@@ -1,9 +1,9 @@
-// Which clips are for training, validation and test, where nobody said so.
+// Divides clips into training, validation and test if the dataset does not.
 //
-// Groups are taken in an order that depends on the seed and their names alone. Each goes to the split that is
-// furthest from its share of the group's classes: first to one that has nothing of the class yet, then by
-// (target - present - size/2)/target, which for groups of one clip is Webster's method of dividing seats. So
-// a class with three groups or more is in every split that has a share.
+// Groups are assigned in an order that depends only on the seed and their names. Each goes to the split that
+// is furthest below its target for the group's classes: first to one that has nothing of the class yet, then
+// by (target - present - size/2)/target, which for groups of one clip is Webster's apportionment method. So a
+// class with three or more groups is in every split with a nonzero fraction.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -50,7 +50,7 @@ constexpr size_t kYoutubeId = 11;
 void validate(const SplitSettings& s) {
   if (!(s.train > 0) || !(s.val >= 0) || !(s.train + s.val <= 1 + 1e-9))
     throw UsageError(text("clips cannot be split ", s.train, " to train and ", s.val, " to val"),
-                     "Choose shares that add up to 1 at most, with something to train on.");
+                     "Choose fractions that add up to at most 1, with more than 0 for training.");
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -58,9 +58,9 @@ bool is_youtube_letter(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
 
-/// Gives every item a split.
-void share_out(Dataset& dataset, const SplitSettings& settings) {
-  const std::array<double, kSplits> share{settings.train, settings.val, 1 - settings.train - settings.val};
+/// Assigns every item to a split.
+void assign(Dataset& dataset, const SplitSettings& settings) {
+  const std::array<double, kSplits> fraction{settings.train, settings.val, 1 - settings.train - settings.val};
   const size_t classes = dataset.classes.size();
   std::vector<int> clips(classes, 0);
   for (const DatasetItem& item : dataset.items) ++clips[static_cast<size_t>(item.label)];
@@ -69,11 +69,11 @@ void share_out(Dataset& dataset, const SplitSettings& settings) {
     size_t best = 0;
     double best_need = -1e300;
     for (size_t s = 0; s < kSplits; ++s) {
-      if (!(share[s] > 1e-9)) continue;
+      if (!(fraction[s] > 1e-9)) continue;
       double need = 0;
       for (const auto& [label, count] : group.clips_of_class) {
         const auto c = static_cast<size_t>(label);
-        const double target = share[s] * clips[c];
+        const double target = fraction[s] * clips[c];
         need += count * (present[c][s] == 0 ? 2 : (target - present[c][s] - count / 2.0) / target);
       }
       if (need > best_need + 1e-12) best_need = need, best = s;
@@ -98,7 +98,7 @@ std::string group_of(const std::string& name) {
     while (end < name.size() && is_digit(name[end])) ++end;
     if (end >= at + 4 && (end == name.size() || name[end] == '_')) return name.substr(0, end);
   }
-  // dQw4w9WgXcQ_120, dQw4w9WgXcQ_000010_000020: the id's own eleven letters may be _ and - too.
+  // dQw4w9WgXcQ_120, dQw4w9WgXcQ_000010_000020: the eleven characters of the id may include _ and -.
   if (!begins_as_youtube_id(name) || name[kYoutubeId] != '_') return name;
   const std::string rest = name.substr(kYoutubeId + 1);
   const size_t middle = rest.find('_');
@@ -122,15 +122,15 @@ void assign_splits(Dataset& dataset, const SplitSettings& settings) {
   for (size_t c = 0; c < groups.size(); ++c)
     if (clips[c] >= 3 && groups[c].size() == 1)
       throw Error(text(dataset.root.string(), ": all ", clips[c], " clips of class \"", dataset.classes[c],
-                       "\" come from one source, by their names"),
-                  "Clips of one source stay together, so that this class would be in one split only: add "
-                  "other sources, or write a split.csv (columns path,label,split).");
-  share_out(dataset, settings);
+                       "\" come from one source, judging by their names"),
+                  "Clips from one source stay together, so this class would be in only one split: add other "
+                  "sources, or write a split.csv (columns path,label,split).");
+  assign(dataset, settings);
 }
 
 void draw_validation(Dataset& dataset, const SplitSettings& settings) {
   validate(settings);
-  const double share = settings.val / (settings.train + settings.val);
+  const double fraction = settings.val / (settings.train + settings.val);
   Dataset training{.root = dataset.root, .classes = dataset.classes};
   std::vector<size_t> places;
   for (size_t i = 0; i < dataset.items.size(); ++i)
@@ -138,13 +138,13 @@ void draw_validation(Dataset& dataset, const SplitSettings& settings) {
       training.items.push_back(dataset.items[i]);
       places.push_back(i);
     }
-  if (!(share > 0) || places.empty()) return;
-  share_out(training, {.seed = settings.seed, .train = 1 - share, .val = share});
+  if (!(fraction > 0) || places.empty()) return;
+  assign(training, {.seed = settings.seed, .train = 1 - fraction, .val = fraction});
   for (size_t i = 0; i < places.size(); ++i) dataset.items[places[i]].split = training.items[i].split;
   dataset.splits_drawn = true;
-  dataset.notes.push_back(text("the lists name no clips for validation: ", training.of(Split::val).size(),
-                               " of their ", places.size(),
-                               " training clips were set aside for it, by source (--val-fraction 0: none)"));
+  dataset.notes.push_back(text(
+      "the lists define no validation clips: ", training.of(Split::val).size(), " of their ", places.size(),
+      " training clips were set aside for validation, by source (--val-fraction 0: none)"));
 }
 
 }  // namespace laban

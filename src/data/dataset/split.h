@@ -1,4 +1,5 @@
-// Training, validation and test clips: the three splits, and how clips are divided among them where nobody did.
+// Training, validation and test clips: the three splits, and how clips are divided if the dataset does not
+// say.
 #pragma once
 
 #include <array>
@@ -14,16 +15,16 @@ constexpr std::array<const char*, 3> kSplitNames{"train", "val", "test"};
 
 struct SplitSettings {
   uint64_t seed = 1;
-  double train = 0.8, val = 0.1;  // the rest is for test
+  double train = 0.8, val = 0.1;  // the rest is the test split
   bool operator==(const SplitSettings&) const = default;
 };
 
-/// The group that a clip's name tells, or the name itself: `..._gNN...` names one (UCF-101), and the eleven
-/// letters of a YouTube id do before `_<second>` or `_<start>_<end>` (Kinetics). `name` is without extension.
+/// The group in a clip's name, or the name itself: `..._gNN...` contains one (UCF-101), and so do the eleven
+/// characters of a YouTube id before `_<second>` or `_<start>_<end>` (Kinetics). `name` has no extension.
 std::string group_of(const std::string& name);
 
-/// Gives every item a split as open_dataset does. Error where a class of three or more clips has only one
-/// group.
+/// Assigns every item to a split as described at open_dataset. Error if a class of three or more clips has
+/// only one group.
 void assign_splits(Dataset& dataset, const SplitSettings& settings);
 
 }  // namespace laban

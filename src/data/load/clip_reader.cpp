@@ -13,7 +13,7 @@ ItemIndex::ItemIndex(std::shared_ptr<const VideoIndex> video)
 ItemIndex::ItemIndex(std::shared_ptr<const VideoIndex> video, int64_t first, int64_t count)
     : index_(std::move(video)), first_(first), count_(count) {
   require(first >= 0 && count > 0 && first + count <= this->video()->frame_count(),
-          "ItemIndex: a stretch outside of its video");
+          "ItemIndex: a range outside its video");
 }
 ItemIndex::ItemIndex(FolderIndex folder) : index_(std::move(folder)), count_(this->folder()->frame_count()) {}
 ItemIndex::ItemIndex(std::shared_ptr<const Shard> shard, const std::string& name)
@@ -35,17 +35,18 @@ int ItemIndex::shown_height() const {
 
 namespace {
 
-/// The item's stretch of its video. FileError where the video does not have it.
+/// The item's range of its video. FileError if the video does not contain it.
 std::shared_ptr<const ItemIndex> stretch_of(const DatasetItem& item,
                                             std::shared_ptr<const VideoIndex> video) {
   if (!item.range) return std::make_shared<ItemIndex>(std::move(video));
   const int64_t first = item.range->first.value_or(0), frames = video->frame_count();
   if (first < 0 || first + item.range->count > frames)
-    throw FileError(item.path.string(),
-                    text("frames ", first, " to ", first + item.range->count - 1,
-                         " are asked for, but the video has ", frames, " (0 to ", frames - 1, ")"),
-                    "Correct the clip's row in the list: a video's frames count from 0, as `laban frames` "
-                    "shows them.");
+    throw FileError(
+        item.path.string(),
+        text("frames ", first, " to ", first + item.range->count - 1, " are requested, but the video has ",
+             frames, " (0 to ", frames - 1, ")"),
+        "Correct the clip's row in the list: a video's frames are numbered from 0, as shown by `laban "
+        "frames`.");
   return std::make_shared<ItemIndex>(std::move(video), first, item.range->count);
 }
 
@@ -67,9 +68,9 @@ std::shared_ptr<const VideoIndex> IndexCache::video(const DatasetItem& item,
     std::shared_ptr<const VideoIndex> known = videos_.find(item.path, *stamp);
     if (known && (known->verified || trust_ != Trust::nothing)) return known;
   }
-  // Two threads may index one file at once; both get the same.
+  // Two threads may index the same file concurrently; both get the same result.
   std::shared_ptr<const VideoIndex> index = index_video(item.path, trust_, cancel);
-  // A file that changed meanwhile is not what was read.
+  // If the file has changed meanwhile, the index is not stored.
   if (stamp && stamp_of(item.path) == stamp) videos_.add(item.path, *stamp, *index);
   return index;
 }
@@ -80,7 +81,7 @@ std::shared_ptr<const ItemIndex> IndexCache::get(const DatasetItem& item, size_t
   {
     const std::lock_guard lock(mutex_);
     if (folders_[position]) return folders_[position];
-    if (item.kind == ItemKind::cached) {  // one look at its table does for all clips of a shard
+    if (item.kind == ItemKind::cached) {  // its table has all clips of the shard
       std::shared_ptr<const Shard>& shard = shards_[item.path];
       if (!shard) shard = std::make_shared<Shard>(item.path);
       return folders_[position] = std::make_shared<ItemIndex>(shard, item.name);
@@ -134,7 +135,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
                       const ClipSeed& seed, const std::atomic<bool>* cancel, float* out,
                       std::vector<int64_t>& frames) {
   auto [geometry, rng] = look(index, settings, seed, frames);
-  // Colors are changed before they are normalized: then the writer leaves them in 0..255.
+  // Colors are augmented before normalization, so the writer leaves them in 0..255.
   const bool augmenting = augments(settings.mode, settings.transform);
   TransformSettings plain = settings.transform;
   plain.mean = {0, 0, 0}, plain.std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
@@ -142,7 +143,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
 
   const int64_t values = int64_t{3} * geometry.crop_width * geometry.crop_height;
   const auto write = [&](int64_t k, const Frame& frame) {
-    // A frame that was drawn several times is converted once and copied.
+    // A frame that was sampled several times is converted once and copied.
     const auto [begin, end] = std::equal_range(frames.begin(), frames.end(), k);
     float* const first = out + (begin - frames.begin()) * values;
     writer_.write(frame, first);
@@ -157,7 +158,7 @@ void ClipReader::read(const DatasetItem& item, const ItemIndex& index, const Cli
 void ClipReader::place(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
                        const ClipSeed& seed, const std::atomic<bool>* cancel, PlacedClip& out,
                        std::vector<int64_t>& frames) {
-  require(!augments(settings.mode, settings.transform), "ClipReader::place: colors are to be changed");
+  require(!augments(settings.mode, settings.transform), "ClipReader::place: cannot augment colors");
   const ClipGeometry geometry = look(index, settings, seed, frames).geometry;
   out.bytes.clear();
   out.frames.resize(frames.size());

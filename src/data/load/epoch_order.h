@@ -1,4 +1,4 @@
-// In which order an epoch shows its clips, and which how often.
+// The order of an epoch's clips, and how often each appears.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@ namespace laban {
 struct OrderSettings {
   uint64_t seed = 1;
   bool shuffle = true;
-  /// Every class gets the same number of places, or one more or less where they do not divide; of a class's
-  /// clips none comes twice as long as another has not come. Wants `shuffle`.
+  /// Every class gets the same number of samples, give or take one if they do not divide evenly; no clip of a
+  /// class appears twice before all others have appeared. Requires `shuffle`.
   bool balance = false;
 };
 
-/// As many items as there are in `items`, a pure function of the settings and `epoch`.
+/// As many entries as `items` has; a pure function of the settings and `epoch`.
 std::vector<int> epoch_order(const Dataset& dataset, const std::vector<int>& items,
                              const OrderSettings& settings, int64_t epoch);
 

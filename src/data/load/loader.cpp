@@ -23,15 +23,15 @@ void validate(const LoaderSettings& s) {
   validate(s.transform);
   const auto positive = [](int value, const char* what) {
     if (value < 1)
-      throw UsageError(text("the loader cannot work with ", value, " ", what), "Choose at least 1.");
+      throw UsageError(text("the loader needs at least 1 ", what, ", got ", value), "Choose at least 1.");
   };
-  positive(s.batch, "clips a batch");
+  positive(s.batch, "clip per batch");
   positive(s.workers, "workers");
-  positive(s.queue, "batches in its queue");
-  positive(s.views, "views of an item");
+  positive(s.queue, "batch in its queue");
+  positive(s.views, "view per item");
 }
 
-/// Batches at rest. Outlives the loader where a batch does.
+/// Unused batches. Outlives the loader if a batch does.
 class Pool {
  public:
   explicit Pool(std::pmr::memory_resource* staging) : staging_(staging) {}
@@ -63,7 +63,7 @@ struct Job {
   std::unique_ptr<Batch> batch;
   int64_t first_position = 0;  // of the epoch
   int taken = 0, done = 0;     // clips
-  int failed = -1;             // the first clip that failed, in the batch's order
+  int failed = -1;             // the first clip that failed, in batch order
   std::exception_ptr failure{};
 
   int clips() const { return static_cast<int>(batch->shape.n); }
@@ -99,11 +99,11 @@ struct Loader::State {
   std::mutex mutex;
   std::condition_variable work, ready;
   std::atomic<bool> stopping{false};
-  std::deque<Job> jobs;  // in order; the front one is next() 's
+  std::deque<Job> jobs;  // in order; next() takes the front one
   int64_t next_epoch = 0, next_index = 0;
   bool one_epoch = false, finished = true;
-  std::exception_ptr ended_by;  // what next() threw, and throws again
-  std::vector<int> order;       // of next_epoch; made when its first batch is
+  std::exception_ptr ended_by;  // what next() has thrown, and will throw again
+  std::vector<int> order;       // of next_epoch; determined with its first batch
   int64_t order_epoch = -1;
   double waited = 0;
   std::vector<std::thread> workers;
@@ -128,7 +128,7 @@ struct Loader::State {
     stopping = false;
   }
 
-  /// Looks through all files at once and leaves out those that fail.
+  /// Indexes all files in parallel and leaves out those that fail.
   void exclude_bad_files() {
     std::vector<std::exception_ptr> failure(items.size());
     std::atomic<size_t> next{0};
@@ -168,7 +168,7 @@ struct Loader::State {
     items = std::move(good);
   }
 
-  /// The next batch to make, with its clips' items; nothing at the end. Under the lock.
+  /// Opens the next batch to make, with its clips' items; false at the end. Called under the lock.
   bool open_job() {
     if (next_index >= batches()) {
       if (one_epoch || batches() == 0) return false;
@@ -188,7 +188,7 @@ struct Loader::State {
     const bool placed = settings.placed && !augments(settings.mode, settings.transform);
     batch.clips.resize(placed ? 0 : static_cast<size_t>(batch.shape.count()));
     if (placed) {
-      // A shorter last batch keeps what the others need.
+      // A smaller last batch keeps the buffers that the others need.
       while (static_cast<int64_t>(batch.placed.size()) < n)
         batch.placed.push_back({.bytes = std::pmr::vector<uint8_t>(pool->memory()), .frames = {}});
       batch.placed.erase(batch.placed.begin() + n, batch.placed.end());
@@ -207,7 +207,7 @@ struct Loader::State {
     return true;
   }
 
-  /// The first clip that nobody works on, opening a batch for it where the queue has room. Under the lock.
+  /// The job with the next clip to make; opens a batch if the queue is not full. Called under the lock.
   Job* find_work() {
     for (Job& job : jobs)
       if (job.taken < job.clips()) return &job;
@@ -227,7 +227,7 @@ struct Loader::State {
       work.wait(lock, [&] { return stopping || (job = find_work()) != nullptr; });
       if (stopping) return;
       const int slot = job->taken++;
-      Batch& batch = *job->batch;  // stays where it is, whatever happens to the deque
+      Batch& batch = *job->batch;  // stays valid, whatever happens to the deque
       const ClipSeed seed{settings.seed, batch.epoch, job->first_position + slot,
                           batch.items[static_cast<size_t>(slot)]};
       lock.unlock();
@@ -267,7 +267,7 @@ Loader::Loader(const Dataset& dataset, std::vector<int> items, LoaderSettings se
     throw Error(dataset.root.string() + ": there are no clips to load", "Choose a split that has clips.");
   for (const int item : items)
     require(item >= 0 && item < static_cast<int>(dataset.items.size()),
-            "Loader: an item that the dataset does not have");
+            "Loader: an item outside the dataset");
   state_ = std::make_unique<State>(dataset, std::move(items), std::move(settings));
   if (state_->settings.on_bad_file != OnBadFile::exclude) return;
   state_->exclude_bad_files();

@@ -12,7 +12,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Are names in natural order: runs of digits by their value, all else by its bytes?
+/// Natural order: runs of digits compare by value, everything else by bytes.
 bool natural_less(const std::string& a, const std::string& b) {
   size_t i = 0, j = 0;
   while (i < a.size() && j < b.size()) {
@@ -32,10 +32,10 @@ bool natural_less(const std::string& a, const std::string& b) {
     }
   }
   if (a.size() - i != b.size() - j) return a.size() - i < b.size() - j;
-  return a < b;  // the same but for leading zeros
+  return a < b;  // equal except for leading zeros
 }
 
-/// The number in a picture's name: its last run of digits; -1 where there is none.
+/// The number in a picture's name: its last run of digits; -1 if there is none.
 int64_t number_in(const std::string& name) {
   const std::optional<FilenamePattern> rule = FilenamePattern::of(name);
   return rule ? rule->number(name).value_or(-1) : -1;
@@ -49,21 +49,22 @@ std::vector<std::string> list_pictures(const fs::path& folder, const std::string
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       std::string name = entry.path().filename().string();
       if (name.starts_with('.') || !is_picture_name(entry.path())) continue;
-      // A link that leads nowhere is a picture that cannot be read: left out, frames would go unnoticed.
+      // A dangling link is a picture that cannot be read; if it were skipped, a missing frame would go
+      // unnoticed.
       std::error_code failed;
       const fs::file_status status = entry.status(failed);
       if (fs::exists(status) && !fs::is_regular_file(status)) continue;
       if (!rule || rule->number(name)) names.push_back(std::move(name));
     }
   } catch (const fs::filesystem_error& error) {
-    throw FileError(folder.string(), "the folder cannot be read: " + error.code().message(),
+    throw FileError(folder.string(), "cannot read the folder: " + error.code().message(),
                     "Check the path and its permissions.");
   }
   if (names.empty())
     throw FileError(folder.string(),
-                    named.empty() ? "the folder holds no JPEG, PNG or BMP picture"
-                                  : "the folder holds no picture called like " + named,
-                    "Name a folder with the frames of a clip.");
+                    named.empty() ? "the folder contains no JPEG, PNG or BMP pictures"
+                                  : "the folder contains no picture that matches " + named,
+                    "Give a folder with the frames of a clip.");
   std::ranges::sort(names, natural_less);
   return names;
 }
@@ -72,15 +73,15 @@ std::vector<std::string> list_pictures(const fs::path& folder, const std::string
   const std::string asked = range.first
                                 ? text("frames ", *range.first, " to ", *range.first + range.count - 1)
                                 : text(range.count, " frames");
-  throw FileError(folder.string(), text(asked, " are asked for, but ", what),
+  throw FileError(folder.string(), text(asked, " are requested, but ", what),
                   "Extract the clip's frames again, or correct its row in the list.");
 }
 
-/// Keeps the pictures of the range, every one of which must be there.
+/// Keeps the pictures in the range, all of which must exist.
 void choose(std::vector<std::string>& names, const fs::path& folder, const FrameRange& range) {
   const auto wanted = static_cast<size_t>(range.count);
   if (!range.first) {
-    if (names.size() < wanted) refuse_range(folder, range, text("the folder holds ", names.size()));
+    if (names.size() < wanted) refuse_range(folder, range, text("the folder contains ", names.size()));
     names.resize(wanted);
     return;
   }
@@ -99,21 +100,21 @@ void choose(std::vector<std::string>& names, const fs::path& folder, const Frame
   names = std::move(chosen);
 }
 
-/// Finds the first place where the numbers, that so far grew by the same step, jump.
+/// Finds the first gap in numbers that otherwise increase by the same step.
 std::string gap_in(const std::vector<std::string>& names) {
   if (names.size() < 3) return "";
-  // Pictures that lie apart must not make the step: it is the median.
+  // The median, so that a few large gaps do not determine the step.
   std::vector<int64_t> steps;
   for (size_t i = 1; i < names.size(); ++i) steps.push_back(number_in(names[i]) - number_in(names[i - 1]));
   std::vector<int64_t> sorted = steps;
   std::ranges::sort(sorted);
   const int64_t step = sorted[(sorted.size() - 1) / 2];
   for (size_t i = 0; i < steps.size(); ++i)
-    if (steps[i] > step) return text("after ", names[i], " comes ", names[i + 1]);
+    if (steps[i] > step) return text(names[i], " is followed by ", names[i + 1]);
   return "";
 }
 
-/// Where all names follow one rule with consecutive numbers, the rule stands for them: a large dataset has
+/// If all names follow one pattern with consecutive numbers, the pattern replaces them: a large dataset has
 /// millions of names.
 void compress(FolderIndex& index) {
   std::optional<FilenamePattern> rule = FilenamePattern::of(index.names.front());
@@ -148,7 +149,7 @@ FolderIndex list_frames(const fs::path& folder, const std::string& named,
                         const std::optional<FrameRange>& range) {
   FolderIndex index{.folder = folder};
   if (range && range->first && !named.empty()) {
-    // Known by name: a folder that many clips share need not be listed for each.
+    // Names follow from the pattern: a folder shared by many clips need not be listed for each.
     index.rule = FilenamePattern::parse(named);
     index.first_number = *range->first, index.count = range->count;
     std::error_code failed;
@@ -186,9 +187,9 @@ void read_folder(const FolderIndex& index, std::span<const int64_t> wanted, Pict
     const Frame frame = reader.read(file);
     if (frame.width != index.width || frame.height != index.height)
       throw FileError(file.string(),
-                      text("the picture is ", frame.width, "x", frame.height, ", the first of its folder ",
-                           index.width, "x", index.height),
-                      "Bring all frames of a clip to one size.");
+                      text("the picture is ", frame.width, "x", frame.height,
+                           ", but the first in its folder is ", index.width, "x", index.height),
+                      "Resize all frames of a clip to the same size.");
     sink(k, frame);
   }
 }

@@ -7,6 +7,7 @@ extern "C" {
 #include <libavutil/crc.h>
 }
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -38,40 +39,40 @@ struct FreeStb {
 };
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what) {
-  throw FileError(file.string(), what, "Make this frame again, or take it out of its folder.");
+  throw FileError(file.string(), what, "Extract this frame again, or remove it from its folder.");
 }
 
-/// `pixels_a_byte`: as many as the format can put into one byte at most. A few bytes must not ask for much
-/// memory and time.
+/// `pixels_a_byte`: the most that the format can encode in one byte. A few bytes must not cost much memory
+/// and time.
 void require_sane(const std::filesystem::path& file, int width, int height, size_t bytes,
                   int64_t pixels_a_byte) {
   const int64_t pixels = int64_t{width} * height;
   if (width < 1 || height < 1 || pixels > kMaxPixels)
-    refuse(file, text("claims to be ", width, "x", height, " pixels large"));
+    refuse(file, text("claims to be ", width, "x", height, " pixels"));
   if (pixels / pixels_a_byte > static_cast<int64_t>(bytes))
-    refuse(file, text("claims to be ", width, "x", height, " pixels large, but holds ", bytes, " bytes"));
+    refuse(file, text("claims to be ", width, "x", height, " pixels, but has only ", bytes, " bytes"));
 }
-// A block of 8x8 pixels takes a bit at least.
+// A block of 8x8 pixels takes at least one bit.
 constexpr int64_t kJpegPixelsAByte = 512;
-// Deflate makes at most 1032 bytes of one, of 8 pixels each.
+// Deflate expands a byte to at most 1032, with 8 pixels each.
 constexpr int64_t kPngPixelsAByte = 1032 * 8;
 
 uint32_t little_endian(const uint8_t* at) { return at[0] | at[1] << 8 | at[2] << 16 | uint32_t{at[3]} << 24; }
 
-/// stb_image reads zeros behind the end of a BMP file, so that one that was cut off would look whole.
+/// stb_image reads zeros past the end of a BMP file, so a truncated one would look complete.
 void require_whole_bmp(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
-  if (bytes.size() < 30) refuse(file, "the picture's file is cut off");
+  if (bytes.size() < 30) refuse(file, "the picture is truncated");
   const uint64_t pixels_at = little_endian(&bytes[10]), bits = bytes[28] | bytes[29] << 8;
-  // Of the old header, sizes take two bytes and the bits stand elsewhere: nobody writes it any more.
-  if (little_endian(&bytes[14]) < 40) refuse(file, "is a BMP picture of a kind that cannot be read");
+  // The old header has 16-bit sizes at other positions; it is no longer in use.
+  if (little_endian(&bytes[14]) < 40) refuse(file, "is an unsupported kind of BMP picture");
   const auto width = static_cast<int32_t>(little_endian(&bytes[18])),
              height = static_cast<int32_t>(little_endian(&bytes[22]));
   const uint64_t row = (static_cast<uint64_t>(width) * bits + 31) / 32 * 4;
   if (pixels_at + row * static_cast<uint64_t>(std::abs(int64_t{height})) > bytes.size())
-    refuse(file, "the picture's file is cut off");
+    refuse(file, "the picture is truncated");
 }
 
-/// stb_image looks at no checksums: a changed bit would show as other colors.
+/// stb_image ignores checksums: a flipped bit would go unnoticed as a change of color.
 void require_whole_png(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
   const auto big_endian = [&](size_t at) {
     return uint32_t{bytes[at]} << 24 | uint32_t{bytes[at + 1]} << 16 | uint32_t{bytes[at + 2]} << 8 |
@@ -79,18 +80,37 @@ void require_whole_png(const std::filesystem::path& file, const std::vector<uint
   };
   const AVCRC* const table = av_crc_get_table(AV_CRC_32_IEEE_LE);
   for (size_t at = 8;;) {
-    if (bytes.size() - at < 12) refuse(file, "the picture's file is cut off");
+    if (bytes.size() - at < 12) refuse(file, "the picture is truncated");
     const size_t length = big_endian(at);
-    if (length > bytes.size() - at - 12) refuse(file, "the picture's file is cut off");
+    if (length > bytes.size() - at - 12) refuse(file, "the picture is truncated");
     const uint8_t* const chunk = &bytes[at + 4];
     const std::string_view name(reinterpret_cast<const char*>(chunk), 4);
-    const bool critical = (chunk[0] & 0x20) == 0 || name == "tRNS";  // a small letter: nothing hangs on it
+    const bool critical = (chunk[0] & 0x20) == 0 || name == "tRNS";  // lower case: ancillary
     if (critical &&
         (av_crc(table, UINT32_MAX, chunk, length + 4) ^ UINT32_MAX) != big_endian(at + 8 + length))
-      refuse(file, text("the picture is damaged (the checksum of its ", name, " differs)"));
+      refuse(file, text("the picture is damaged (the checksum of its ", name, " does not match)"));
     if (name == "IEND") return;
     at += 12 + length;
   }
+}
+
+// Encoders make about ten.
+constexpr int64_t kMostJpegScans = 200, kMostScannedPixels = 16 * kMaxPixels;
+
+/// ITU-T T.81, B.1.1: 0xff and a code begin a segment, whose length follows but for a few. A scan's own bytes
+/// come behind its header: there 0xff is followed by 0, or by one of the codes 0xd0 to 0xd7.
+int64_t count_jpeg_scans(const std::vector<uint8_t>& bytes) {
+  int64_t scans = 0;
+  for (size_t at = 2; at + 4 <= bytes.size();) {
+    if (bytes[at] != 0xff || bytes[at + 1] == 0xff || bytes[at + 1] == 0 ||
+        (bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7)) {
+      ++at;
+      continue;
+    }
+    scans += bytes[at + 1] == 0xda;
+    at += 2 + static_cast<size_t>(bytes[at + 2] << 8 | bytes[at + 3]);
+  }
+  return scans;
 }
 
 PixelLayout layout_of(int subsampling) {
@@ -121,29 +141,29 @@ struct PictureReader::Buffers {
 };
 
 void PictureReader::Buffers::load(const std::filesystem::path& path) {
-  std::error_code failed;  // asked before opening: to open a pipe would wait for its writer
+  std::error_code failed;  // checked before opening: opening a pipe would wait for its writer
   const bool regular = std::filesystem::is_regular_file(path, failed);
   std::ifstream in;
   if (regular) in.open(path, std::ios::binary | std::ios::ate);
-  if (!in.is_open()) refuse(path, "the picture cannot be opened");
+  if (!in.is_open()) refuse(path, "cannot open the picture");
   const std::streamoff bytes = in.tellg();
-  if (bytes <= 0) refuse(path, "the picture's file is empty");
-  if (bytes > std::numeric_limits<int>::max()) refuse(path, "the picture's file is larger than 2 GiB");
+  if (bytes <= 0) refuse(path, "the file is empty");
+  if (bytes > std::numeric_limits<int>::max()) refuse(path, "the file is larger than 2 GiB");
   file.resize(static_cast<size_t>(bytes));
   in.seekg(0);
-  if (!in.read(reinterpret_cast<char*>(file.data()), bytes)) refuse(path, "the picture cannot be read");
+  if (!in.read(reinterpret_cast<char*>(file.data()), bytes)) refuse(path, "cannot read the picture");
 }
 
 Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
   const auto bytes = static_cast<unsigned long>(file.size());
-  // A warning means that some of the data did not make sense. Stray bytes between segments do no harm; all
-  // else changed the picture.
+  // A warning means that some of the data is invalid. Stray bytes between segments are harmless; anything
+  // else affects the picture.
   const auto check = [&](int code) {
     if (code == 0) return;
     const std::string why = tjGetErrorStr2(jpeg.get());
     const bool harmless =
         tjGetErrorCode(jpeg.get()) == TJERR_WARNING && why.find("extraneous bytes") != std::string::npos;
-    if (!harmless) refuse(path, "is not a whole JPEG picture (" + why + ")");
+    if (!harmless) refuse(path, "is a damaged or truncated JPEG picture (" + why + ")");
   };
   Frame frame;
   int subsampling = 0, color = 0;
@@ -151,7 +171,13 @@ Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
                           &color) != 0)
     refuse(path, std::string("is not a JPEG picture (") + tjGetErrorStr2(jpeg.get()) + ")");
   require_sane(path, frame.width, frame.height, file.size(), kJpegPixelsAByte);
-  if (color == TJCS_CMYK || color == TJCS_YCCK) refuse(path, "is a JPEG picture for print (CMYK)");
+  // Each scan goes over the whole picture: a few bytes a scan would take minutes, and nothing could stop it.
+  const int64_t most = std::min(kMostJpegScans, kMostScannedPixels / (int64_t{frame.width} * frame.height));
+  if (const int64_t scans = count_jpeg_scans(file); scans > most)
+    refuse(path, text("is a JPEG picture of ", scans, " scans; more than ", most, " of ", frame.width, "x",
+                      frame.height, " pixels are not read"));
+  if (color == TJCS_CMYK || color == TJCS_YCCK)
+    refuse(path, "is a CMYK JPEG picture, which is not supported");
   frame.layout = color == TJCS_RGB ? PixelLayout::rgb24 : layout_of(subsampling);
   frame.full_range = true;
   if (frame.layout == PixelLayout::rgb24) {
@@ -184,7 +210,7 @@ Frame PictureReader::Buffers::read_other(const std::filesystem::path& path) {
   Frame frame;
   int channels = 0;
   if (!stbi_info_from_memory(file.data(), bytes, &frame.width, &frame.height, &channels))
-    refuse(path, "is not a PNG or BMP picture that can be read");
+    refuse(path, "is not a readable PNG or BMP picture");
   require_sane(path, frame.width, frame.height, file.size(), kPngPixelsAByte);
   if (file[0] == 'B')
     require_whole_bmp(path, file);
@@ -206,7 +232,7 @@ PictureReader::PictureReader(PictureReader&&) noexcept = default;
 Frame PictureReader::read(const std::filesystem::path& path) {
   buffers_->load(path);
   const std::vector<uint8_t>& file = buffers_->file;
-  // By what it is, not by what it is called.
+  // By its contents, not its name.
   const bool jpeg = file.size() > 2 && file[0] == 0xff && file[1] == 0xd8;
   return jpeg ? buffers_->read_jpeg(path) : buffers_->read_other(path);
 }

@@ -8,16 +8,16 @@
 
 namespace laban {
 
-/// Decodes pictures, keeping its decoder and buffers: one per thread.
+/// Decodes pictures. Reuses its decoder and buffers: one per thread.
 class PictureReader {
  public:
   PictureReader();
   ~PictureReader();
   PictureReader(PictureReader&&) noexcept;
 
-  /// The picture. Its planes live until the next call. JPEG comes as the planes that it stores, full range,
-  /// BT.601 (JFIF); all else as rgb24. Tags that turn the picture (EXIF) are not read. FileError where the
-  /// file is no picture, or broken.
+  /// The picture. Its planes are valid until the next call. A JPEG yields its stored planes, full range,
+  /// BT.601 (JFIF); anything else yields rgb24. EXIF orientation is not read. FileError if the file is not a
+  /// picture, or is broken.
   Frame read(const std::filesystem::path& file);
 
  private:

@@ -5,7 +5,7 @@
 namespace laban::synth {
 namespace {
 
-/// The point of a stroke's surface that one pixel sees.
+/// The point on a stroke's surface that is visible in a pixel.
 struct Surface {
   float distance;  // pixels outside (positive) or inside (negative) the outline
   Vec3 normal;     // view space

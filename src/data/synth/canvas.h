@@ -10,7 +10,7 @@
 namespace laban::synth {
 
 /// A tapered round limb (or a piece of cloth) as the camera sees it. Lengths in pixels, x to the right, y
-/// down. Colors may differ between the body's front and its back, so that one sees where a dancer faces.
+/// down. Colors may differ between the body's front and back, to show which way a dancer faces.
 struct Stroke {
   enum class Form {
     limb,   // round ends
@@ -41,7 +41,7 @@ class Canvas {
   const Color& at(int x, int y) const { return pixels_[static_cast<size_t>(y) * width_ + x]; }
 
   void copy_from(const Canvas& other) { pixels_ = other.pixels_; }
-  /// Draws from the farthest to the nearest; strokes of equal depth in the order given.
+  /// Draws back to front; strokes of equal depth in the given order.
   void draw(std::vector<Stroke>& strokes, const Lighting& lighting);
   /// Darkens an ellipse, `strength` at its center, fading out to its rim.
   void shade_ellipse(Vec2 center, float radius_x, float radius_y, float strength);

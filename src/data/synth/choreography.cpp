@@ -15,10 +15,9 @@ using Score = std::array<Note, Notes>;
 
 constexpr Score<1> kStill{{{1, 0}}};
 
-// Each score reads {beats, cycles, touch}. In the columns `steps` half a cycle is one step.
+// Each note is {beats, cycles, touch}. In the column `steps`, half a cycle is one step.
 
-// Waltz, 3/4: a step on every beat, one rise and fall to the bar, a turn in the bar, drifting round the
-// room.
+// Waltz, 3/4: a step on every beat, one rise and fall per bar, one turn per bar, drifting around the room.
 constexpr Score<1> kWaltzSteps{{{1, 0.5, soft}}};
 constexpr Score<1> kWaltzRise{{{3, 1}}};
 constexpr Score<1> kWaltzSway{{{6, 1}}};
@@ -64,7 +63,7 @@ constexpr Score<5> kFlamencoSteps{{{0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5
 constexpr Score<1> kFlamencoTurn{{{12, 1}}};
 constexpr Score<1> kFlamencoArms{{{1.5, 1}}};
 
-// Square, 4/4: walking steps round the square, fast and level, facing one way, arms swinging.
+// Square, 4/4: walking steps around the square, fast and level, facing one way, arms swinging.
 constexpr Score<1> kSquareSteps{{{1, 0.5}}};
 constexpr Score<1> kSquareTravel{{{8, 1}}};
 constexpr Score<1> kSquareArms{{{4, 1, soft}}};
@@ -85,7 +84,8 @@ const std::array<Choreography, kDances> kRepertoire{{
 }};
 // clang-format on
 
-/// The share of a note's movement that is done after the share `x` of its time; 0 -> 0, 1 -> 1, increasing.
+/// The fraction of a note's movement completed after the fraction `x` of its time; 0 -> 0, 1 -> 1,
+/// increasing.
 double touched(Touch touch, double x) {
   const auto smooth = [](double v) { return 0.5 - 0.5 * std::cos(std::numbers::pi * v); };
   switch (touch) {

@@ -7,8 +7,8 @@
 //
 // and every clip draws all six `start` angles independently and uniformly on the circle. Whatever the advance
 // is, start + advance is again uniform, and the six stay independent: the poses of a single frame have
-// exactly the same distribution in every dance. What tells the dances apart is the advance alone: the motion.
-// docs/synthetic-dances.md has the argument at length.
+// exactly the same distribution in every dance. Only the advance, that is, the motion, distinguishes the
+// dances. docs/synthetic-dances.md has the full argument.
 #pragma once
 
 #include <array>
@@ -27,18 +27,18 @@ enum class Part {
   steps,   // the feet: one cycle is two steps, left and right
   rise,    // knees and heels: one cycle is down and up again
   sway,    // hips from side to side
-  turn,    // where the body faces
-  travel,  // the place on the floor, along a closed path
+  turn,    // the direction the body faces
+  travel,  // the position on the floor, along a closed path
   arms,    // up and down
 };
 constexpr int kParts = 6;
 using PartAngles = std::array<double, kParts>;  // radians, indexed by Part
 
-/// How a note's movement is spread over its beats.
+/// How a note's movement is distributed over its beats.
 enum class Touch {
   even,   // at constant speed
-  soft,   // speeding up and slowing down
-  sharp,  // over in the first third; the rest is a hold
+  soft,   // accelerating and decelerating
+  sharp,  // completed in the first third; the rest is a hold
 };
 
 /// "Go on by `cycles` of a turn within `beats` beats." Negative cycles go back.
@@ -57,7 +57,7 @@ struct Choreography {
 const Choreography& choreography(Dance dance);
 
 /// How far, in radians, `notes` have moved their part since beat 0. Continuous; `beat` is not negative.
-/// Throws std::logic_error where the notes last no time.
+/// Throws std::logic_error if the notes have no duration.
 double advance(std::span<const Note> notes, double beat);
 
 }  // namespace laban::synth

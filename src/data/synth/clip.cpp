@@ -20,8 +20,8 @@ Clip draw_clip(uint64_t seed, Split split, int number, int width, int height) {
   const int frames = static_cast<int>(std::lround(rng.uniform(3, 10) * rate));
   PartAngles start;
   for (double& angle : start) angle = rng.uniform(0, 2 * std::numbers::pi);
-  // Everything the dance itself decides: its tempo (give or take 5 %). A whole day of beats lies before the
-  // first.
+  // Everything that depends on the dance: its tempo (within 5 %). The music has already been playing for up
+  // to a day.
   const double tempo = choreography(dance).beats_per_minute * rng.uniform(0.95, 1.05);
   const double first_beat = rng.uniform(0, 96);
   const double sense_turn = rng.coin(0.5) ? 1 : -1, sense_travel = rng.coin(0.5) ? 1 : -1;

@@ -13,15 +13,15 @@
 
 namespace laban::synth {
 
-/// One clip, drawn by lot; everything but `dance` comes from the same lots whatever the dance is.
+/// A random clip; everything but `dance` is drawn from the same distributions for every dance.
 struct Clip {
   Dance dance;
   int frames_per_second, frames;
   double beats_per_minute, first_beat;
   PartAngles start;                 // radians, uniform
-  double sense_turn, sense_travel;  // +1 or -1: which way round
+  double sense_turn, sense_travel;  // +1 or -1: direction
   bool couple;
-  float apart;                 // meters between the two of a couple
+  float apart;                 // meters between the partners of a couple
   std::array<Body, 2> bodies;  // the second only in a couple
   Manner manner;
   Vec3 path_center;      // on the floor, meters
@@ -38,7 +38,7 @@ struct Clip {
 /// Clip `number` of `split`; its dance is number mod 10.
 Clip draw_clip(uint64_t seed, Split split, int number, int width, int height);
 
-/// The clip as an mp4 file. Empty where `stop` became true before the end.
+/// The clip as an mp4 file. Empty if `stop` became true before the end.
 std::string encode_clip(const Clip& clip, const std::atomic<bool>& stop);
 
 }  // namespace laban::synth

@@ -41,14 +41,12 @@ std::vector<Task> tasks_of(const DatasetPlan& plan) {
 void check_plan(const DatasetPlan& plan) {
   for (const int size : {plan.width, plan.height})
     if (size < kSmallest || size > kLargest || size % 2 != 0)
-      throw UsageError(text("frames of ", plan.width, "x", plan.height, " cannot be made"),
+      throw UsageError(text("frames cannot be ", plan.width, "x", plan.height),
                        text("Width and height must be even numbers from ", kSmallest, " to ", kLargest, "."));
   for (const int clips : plan.clips)
     if (clips < 0 || clips > 99999)
-      throw UsageError(text("a split of ", clips, " clips cannot be made"),
-                       "Give each split 0 to 99999 clips.");
-  if (plan.total() < 1)
-    throw UsageError("no clips were asked for", "Give at least one split a number of clips.");
+      throw UsageError(text("a split cannot have ", clips, " clips"), "Give each split 0 to 99999 clips.");
+  if (plan.total() < 1) throw UsageError("no clips requested", "Give at least one split a number of clips.");
 }
 
 nlohmann::json description(const DatasetPlan& plan) {
@@ -67,19 +65,18 @@ void prepare_folder(const DatasetPlan& plan, const std::vector<Task>& tasks) {
     std::ifstream in(manifest);
     const nlohmann::json found = nlohmann::json::parse(in, nullptr, false);
     if (found != wanted)
-      throw UsageError(
-          text(plan.folder.string(), " already holds another data set: ",
-               found.is_discarded() ? "its dataset.json cannot be read" : found.dump(), ", but asked for is ",
-               wanted.dump()),
-          "Choose another folder, or delete this one, or ask for the same seed, size and splits.");
+      throw UsageError(text(plan.folder.string(), " already contains another dataset: ",
+                            found.is_discarded() ? "its dataset.json cannot be read" : found.dump(),
+                            "; requested is ", wanted.dump()),
+                       "Choose another folder, delete this one, or request the same seed, size and splits.");
   } else if (fs::exists(plan.folder, failed) && !holds_nothing(plan.folder)) {
-    throw UsageError(text(plan.folder.string(), " is not empty, and not a data set of laban's"),
+    throw UsageError(text(plan.folder.string(), " is not empty, and is not a dataset made by laban"),
                      "Choose a new folder for the dances.");
   }
   for (const std::string_view dance : kDanceNames) {
     const fs::path folder = plan.folder / dance;
     fs::create_directories(folder, failed);
-    if (failed) throw FileError(folder.string(), text("the folder cannot be made: ", failed.message()));
+    if (failed) throw FileError(folder.string(), text("cannot create the folder: ", failed.message()));
     remove_abandoned_files(folder);
   }
   std::string table = "path,label,split,group\n";

@@ -1,4 +1,4 @@
-// A folder of synthetic dances, ready to be trained on.
+// A folder of synthetic dances, ready for training.
 #pragma once
 
 #include <array>
@@ -25,11 +25,11 @@ struct DatasetResult {
 };
 
 /// Writes folder/<dance>/<split>_<number>.mp4, split.csv (path,label,split,group) and dataset.json (seed,
-/// sizes, version). Files appear whole or not at all (temporary name, fsync, rename); those that exist are
-/// kept, so that a run that was stopped can be taken up again. `progress(done)` is called from one thread at
-/// a time. Ends early, with `stopped`, soon after `stop` becomes true. The files do not depend on the number
-/// of workers. Throws UsageError for an impossible plan, or where the folder holds a data set of another
-/// plan; FileError where a file cannot be written.
+/// sizes, version). Files are either complete or absent (temporary name, fsync, rename); existing ones are
+/// kept, so that an interrupted run can be continued. `progress(done)` is called from one thread at a time.
+/// Ends early, with `stopped`, soon after `stop` becomes true. The files do not depend on the number of
+/// workers. Throws UsageError for an invalid plan, or if the folder contains a dataset with another plan;
+/// FileError if a file cannot be written.
 DatasetResult write_dataset(const DatasetPlan& plan, const std::function<void(int done)>& progress,
                             const std::atomic<bool>& stop);
 

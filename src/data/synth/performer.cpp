@@ -19,7 +19,7 @@ Color from_hsv(float hue, float saturation, float value) {
   return {channel(5), channel(3), channel(1)};
 }
 
-/// Bright and of any hue: the dancers stand in the light of a dim room.
+/// Bright, of any hue: the dancers are lit, the room is dim.
 Color draw_cloth(Rng& rng) {
   const float hue = draw(rng, 0, 1), saturation = draw(rng, 0.05, 0.65), value = draw(rng, 0.7, 1.0);
   return from_hsv(hue, saturation, value);
@@ -43,7 +43,7 @@ Vec3 bend(Vec3 root, Vec3& end, float first, float second, Vec3 hint) {
 Skeleton pose_trunk(const Body& body, const Manner& manner, const PartAngles& angles, Vec3 place,
                     float heading, bool mirrored) {
   const auto angle = [&](Part part) { return static_cast<float>(angles[static_cast<size_t>(part)]); };
-  const float leg = body.leg_share * body.height, h = body.height;
+  const float leg = body.leg_fraction * body.height, h = body.height;
   Skeleton s;
   s.facing = {std::sin(heading), 0, -std::cos(heading)};
   s.left = {std::cos(heading), 0, std::sin(heading)};
@@ -52,7 +52,7 @@ Skeleton pose_trunk(const Body& body, const Manner& manner, const PartAngles& an
   const float hips = (mirrored ? -1.0f : 1.0f) * std::sin(angle(Part::sway));
   s.pelvis = place + kUp * (leg * (0.985f - manner.plie * down)) + s.left * (manner.hips * h * hips);
   const Vec3 spine = normalized(kUp + s.left * (-manner.lean * hips) + s.facing * manner.stoop);
-  const float trunk = (1 - body.leg_share) * h - 0.17f * h;  // pelvis to neck; the rest is neck and head
+  const float trunk = (1 - body.leg_fraction) * h - 0.17f * h;  // pelvis to neck; the rest is neck and head
   s.waist = s.pelvis + spine * (0.35f * trunk);
   s.neck = s.pelvis + spine * trunk;
   s.head = s.neck + kUp * (0.095f * h) + s.facing * (0.01f * h);
@@ -90,7 +90,7 @@ Body draw_body(Rng& rng) {
   Body b;
   b.height = draw(rng, 1.55, 1.9);
   b.build = draw(rng, 0.85, 1.25);
-  b.leg_share = draw(rng, 0.49, 0.53);
+  b.leg_fraction = draw(rng, 0.49, 0.53);
   b.skirt = rng.coin(0.5);
   b.skirt_length = draw(rng, 0.45, 0.85);
   b.skirt_flare = draw(rng, 0.2, 0.36);

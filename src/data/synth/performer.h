@@ -1,4 +1,4 @@
-// The dancers: bodies and clothes drawn by lot, a skeleton posed by six angles, and its limbs as strokes.
+// The dancers: random bodies and clothes, a skeleton posed by six angles, and its limbs as strokes.
 #pragma once
 
 #include <vector>
@@ -12,20 +12,20 @@ namespace laban::synth {
 /// Proportions in meters and clothes; nothing here knows which dance is danced.
 struct Body {
   float height, build;  // build scales the limbs' thickness, about 1
-  float leg_share;      // of the height
+  float leg_fraction;   // of the height
   bool skirt;
-  float skirt_length, skirt_flare;  // share of the leg, meters at the hem
-  float bun;                        // radius of a bun or a pony tail as a share of the head's, 0: none
+  float skirt_length, skirt_flare;  // fraction of the leg, meters at the hem
+  float bun;                        // radius of a bun or ponytail as a fraction of the head's, 0: none
   bool long_sleeves, long_trousers;
   Color skin, hair, top, top_back, bottom, shoes;
 };
 Body draw_body(Rng& rng);
 
-/// How large one clip's dancers make their movements, and small habits. The same lot for every dance.
+/// The size of a clip's movements, and small habits. Drawn from the same distributions for every dance.
 struct Manner {
-  float stride, lift;       // shares of the height
-  float plie;               // share of the leg
-  float hips, lean;         // shares of the height, radians
+  float stride, lift;       // fractions of the height
+  float plie;               // fraction of the leg
+  float hips, lean;         // fraction of the height, radians
   float arm_low, arm_high;  // radians from the horizontal
   float arm_lag;            // the right arm's angle behind the left's, radians
   float stoop;              // forward lean, radians
@@ -40,7 +40,7 @@ struct Skeleton {
   Vec3 shoulder[2], elbow[2], hand[2];
 };
 
-/// One dancer alone, arms free. `place` is the point of the floor under the pelvis.
+/// A solo dancer with free arms. `place` is the point on the floor below the pelvis.
 Skeleton pose_solo(const Body& body, const Manner& manner, const PartAngles& angles, Vec3 place);
 
 /// A couple in hold, `apart` meters from each other, turning about `place` between them; the joined hands

@@ -1,4 +1,4 @@
-// Where the dance happens: a camera and a painted room, drawn by lot.
+// The setting of the dance: a random camera and a painted room.
 #pragma once
 
 #include "core/rng.h"
@@ -12,8 +12,8 @@ struct Stage {
   Canvas backdrop;  // the empty room
 };
 
-/// Looks from the front at the middle of the floor, from a drawn distance, height and zoom: dancers within
-/// about a meter of the middle are seen whole in the central height x height square.
+/// A camera that faces the center of the floor from a random distance, height and zoom: dancers within about
+/// a meter of the center are fully visible in the central height x height square.
 Stage draw_stage(Rng& rng, int width, int height);
 
 }  // namespace laban::synth

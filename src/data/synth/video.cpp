@@ -14,9 +14,9 @@ namespace {
 int check(int code, const char* doing) {
   if (code >= 0) return code;
   const std::string complaint = av::first_complaint();
-  throw Error(text("the dance video could not be made: ", doing, " failed (", av::error_text(code),
+  throw Error(text("cannot create the dance video: ", doing, " failed (", av::error_text(code),
                    complaint.empty() ? "" : "; ", complaint, ")"),
-              "The installed FFmpeg and libx264 may not fit each other; reinstall them.");
+              "The installed FFmpeg and libx264 may be incompatible; reinstall them.");
 }
 
 struct FreeFormat {
@@ -60,7 +60,7 @@ VideoEncoder::VideoEncoder(int width, int height, int frames_per_second) : state
   av::forget_complaints();
   const AVCodec* x264 = avcodec_find_encoder_by_name("libx264");
   if (!x264)
-    throw Error("this machine's libavcodec has no encoder libx264, which draws the dances into H.264 videos",
+    throw Error("this machine's libavcodec lacks the encoder libx264, which is needed to encode the dances",
                 "Install an FFmpeg built with libx264 (Debian: libavcodec-extra or libavcodec59).");
   State& s = *state_;
   AVFormatContext* format = nullptr;

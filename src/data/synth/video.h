@@ -8,16 +8,16 @@
 
 namespace laban::synth {
 
-/// Encodes one video. One thread and no time stamps of the clock, so that the same frames give the same bytes
-/// with the same version of libx264.
+/// Encodes one video. Single-threaded and without wall-clock timestamps, so that the same frames give the
+/// same bytes with the same version of libx264.
 class VideoEncoder {
  public:
-  /// `width` and `height` even. Throws Error where libav has no libx264, or refuses the settings.
+  /// `width` and `height` must be even. Throws Error if libav lacks libx264, or rejects the settings.
   VideoEncoder(int width, int height, int frames_per_second);
   ~VideoEncoder();
 
   void add(const Canvas& frame);
-  /// Ends the video and gives the whole file. Nothing may be added after it.
+  /// Ends the video and returns the whole file. No frames may be added after that.
   std::string finish();
 
  private:

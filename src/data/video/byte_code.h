@@ -1,4 +1,4 @@
-// Numbers and names as bytes: whole numbers in groups of seven bits, small ones in one byte (LEB128).
+// Numbers and names as bytes: integers in groups of seven bits, small ones in one byte (LEB128).
 #pragma once
 
 #include <bit>
@@ -34,8 +34,8 @@ class ByteWriter {
   std::string bytes_;
 };
 
-/// Reads what a ByteWriter wrote. Bytes that end too soon, or make no sense, give zeros and ok() false from
-/// then on.
+/// Reads what a ByteWriter wrote. After a premature end or invalid bytes, everything reads as zero and ok()
+/// is false.
 class ByteReader {
  public:
   explicit ByteReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -50,7 +50,7 @@ class ByteReader {
     }
     return fail();
   }
-  /// One that counts things of which each takes at least one byte.
+  /// A count of things that take at least one byte each.
   size_t count() {
     const uint64_t value = number();
     return value <= bytes_.size() - at_ ? static_cast<size_t>(value) : static_cast<size_t>(fail());

@@ -19,7 +19,7 @@ class Heads {
   }
   uint64_t end() const { return end_; }
 
-  /// The 16 bytes at `at`, with zeros behind the end; false where there are not `least`.
+  /// Reads the 16 bytes at `at`, zero-filled past the end; false if there are fewer than `least`.
   bool read(uint64_t at, size_t least) {
     if (at > end_ || end_ - at < least) return false;
     bytes_ = {};
@@ -64,9 +64,9 @@ std::string mp4_part_beyond_end(Heads& heads) {
   return "";
 }
 
-/// A RIFF file is one chunk, in OpenDML several: "RIFF", the length of what follows (32 bits, little-endian),
-/// and that, filled up to an even length. While it is written the length is 0 or all ones, and stays so where
-/// the writer could not go back.
+/// A RIFF file is one chunk, or several in OpenDML: "RIFF", the length of the data (32 bits, little-endian),
+/// and the data, padded to an even length. While it is being written, the length is 0 or all ones; it stays
+/// that way if the writer cannot seek back.
 std::string avi_part_beyond_end(Heads& heads) {
   for (uint64_t at = 0; heads.read(at, 12) && heads.letters(0) == "RIFF";) {
     const uint64_t length = heads.little_endian(4, 4);

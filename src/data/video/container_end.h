@@ -1,4 +1,4 @@
-// What a container's own lengths say about the end of its file.
+// Detects truncated files by the lengths stored in their containers.
 #pragma once
 
 #include <filesystem>
@@ -6,11 +6,11 @@
 
 namespace laban {
 
-/// Where a part of the file that holds frames is longer than what is left of the file: which, "its part
-/// \"mdat\" lacks 300 of 9000 bytes"; else empty, as for a container that tells no lengths, or that left them
-/// open when it was written. Reads a few heads: of the boxes of MP4 (mdat, moof), of the RIFF chunks of AVI.
-/// `container` is libav's name of it. The frame counts in headers say nothing of the kind: an AVI that
-/// another program wrote counts ticks, and an edit list or a packed stream leaves frames out.
+/// If a part of the file that holds frames extends past the end of the file, says which: "its part \"mdat\"
+/// lacks 300 of 9000 bytes". Otherwise empty, including for containers without lengths, or with lengths left
+/// open by the writer. Reads only the headers of MP4 boxes (mdat, moof) and of AVI's RIFF chunks. `container`
+/// is libav's name for it. Frame counts in headers are no evidence: some AVI writers count ticks, and edit
+/// lists or packed streams omit frames.
 std::string part_beyond_end(const std::filesystem::path& file, const std::string& container);
 
 }  // namespace laban

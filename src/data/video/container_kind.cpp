@@ -13,23 +13,22 @@ extern "C" {
 namespace laban {
 namespace {
 
-// A demuxer has one name or several, "mov,mp4,m4a,3gp,3g2,mj2"; one of them stands here. Some are not in
-// every version of libav. The second row is of raw streams.
+// A demuxer has one or more names, "mov,mp4,m4a,3gp,3g2,mj2"; one of them is listed here. Some are not in
+// every version of libav. The second row contains raw streams.
 constexpr const char* kContainers =
     "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg,gif,ivf,yuv4mpegpipe,mxf,dv,nut,rm,"
     "h264,hevc,vvc,obu,av1,vc1,m4v,h263,mpegvideo,mjpeg";
 
 // What to do instead.
-constexpr std::string_view kNameVideo =
-                               "Name the video itself: laban opens no file but the one that is named.",
-                           kNameFolder = "Name the folder that it lies in: numbered pictures are a clip.",
-                           kNameOther = "Name a file with moving pictures.";
+constexpr std::string_view kNameVideo = "Give the video itself: laban only opens the given file.",
+                           kNameFolder = "Give the folder that contains it: numbered pictures form a clip.",
+                           kNameOther = "Give a file that contains video.";
 
 struct Known {
   std::string_view part, kind, advice;
 };
 
-/// By what the file begins with, blanks left out.
+/// By the beginning of the file, without whitespace.
 constexpr std::array<Known, 17> kBeginnings{{
     {"ffconcat version", "an ffconcat script", kNameVideo},
     {"[playlist]", "a PLS playlist", kNameVideo},
@@ -50,7 +49,7 @@ constexpr std::array<Known, 17> kBeginnings{{
     {"Rar!\x1a", "a RAR archive", kNameOther},
 }};
 
-/// By what the head of an XML file mentions.
+/// By strings near the beginning of an XML file.
 constexpr std::array<Known, 5> kXml{{
     {"<MPD", "a DASH manifest", kNameVideo},
     {"<CompositionPlaylist", "an IMF composition playlist", kNameVideo},
@@ -59,7 +58,7 @@ constexpr std::array<Known, 5> kXml{{
     {"<html", "a web page", kNameOther},
 }};
 
-/// By libav's name of the demuxer.
+/// By libav's name for the demuxer.
 constexpr std::array<Known, 11> kDemuxers{{
     {"hls", "an HLS playlist", kNameVideo},
     {"dash", "a DASH manifest", kNameVideo},
@@ -126,12 +125,12 @@ OtherFile by_demuxer(const AVInputFormat& format) {
     return {"a picture (" + upper(name.substr(0, name.size() - kPicture.size())) + ")", kNameFolder};
   if (described.find("ubtitle") != std::string_view::npos)
     return {"a subtitle file (" + upper(name) + ")", kNameOther};
-  // Covers are all the pictures that a sound file has.
+  // A sound file has no pictures except covers.
   const AVOutputFormat* writer = av_guess_format(format.name, nullptr, nullptr);
   if (writer && writer->audio_codec != AV_CODEC_ID_NONE &&
       (writer->video_codec == AV_CODEC_ID_NONE || writer->video_codec == AV_CODEC_ID_PNG))
     return {"a sound file (" + upper(name) + ")", kNameOther};
-  return {"a file of the kind that libav calls " + std::string(described), kNameOther};
+  return {"a file in the format that libav calls " + std::string(described), kNameOther};
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Which kinds of files are opened as videos, and what the others are called.
+// Which file formats are opened as videos, and names for the others.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,15 @@ struct AVInputFormat;
 
 namespace laban {
 
-/// libav's names of the demuxers that may be used, separated by commas: containers and raw streams of moving
-/// pictures, all of one file. None of them opens another file, but MP4's (demuxer.cpp).
+/// libav's names for the demuxers that may be used, separated by commas: containers and raw streams of video,
+/// in a single file. None of them opens another file, except MP4's (demuxer.cpp).
 const char* video_containers();
 bool is_video_container(const AVInputFormat& format);
 
-/// A file that is no such video.
+/// A file that is not such a video.
 struct OtherFile {
-  std::string kind{};         // with its article: "an HLS playlist"; empty where nobody can tell
-  std::string_view advice{};  // what to name instead
+  std::string kind{};         // with its article: "an HLS playlist"; empty if unknown
+  std::string_view advice{};  // what to use instead
 };
 
 /// `head`: the file's first bytes; `format`: what libav takes it for, or null, and how sure it is

@@ -31,7 +31,7 @@ int open_nothing(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary
   throw FileError(file.string(), what, advice);
 }
 
-/// Words for a failed libav call: its own complaint where it made one, else the code's text.
+/// Describes a failed libav call: the error code's text, plus libav's log message if there is one.
 std::string reason(int code) {
   const std::string complaint = av::first_complaint();
   return complaint.empty() ? av::error_text(code) : av::error_text(code) + " (" + complaint + ")";
@@ -41,7 +41,7 @@ bool is_cover(const AVStream& stream) {
   return stream.disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
 }
 
-/// Position of the first video stream that is no cover picture, or -1; notes what else is there.
+/// Index of the first video stream that is not a cover picture, or -1; records what else there is.
 int choose_stream(const AVFormatContext& input, std::string& found) {
   for (unsigned i = 0; i < input.nb_streams; ++i) {
     const AVStream& stream = *input.streams[i];
@@ -59,7 +59,7 @@ bool container_is(const AVFormatContext& input, std::string_view part) {
   return std::string_view(input.iformat->name).find(part) != std::string_view::npos;
 }
 
-/// Packets whose last byte the table places behind the end of the file.
+/// The number of packets that, by the table, end past the end of the file.
 int64_t packets_beyond(AVStream& stream, int64_t end) {
   int64_t beyond = 0;
   for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
@@ -89,15 +89,15 @@ bool orientation_of(const int32_t* matrix, int& rotation, bool& mirror) {
 }
 
 Demuxer::Demuxer(const std::filesystem::path& file, Watch& watch, std::shared_ptr<const StreamSetup> known)
-    : file_(file, "Name a video file, or a folder of JPEG or PNG frames."),
+    : file_(file, "Give a video file, or a folder of JPEG or PNG frames."),
       watch_(watch),
       input_bytes_(file_, watch),
       bytes_(file_.size()) {
   av::silence_log();
   av::forget_complaints();
-  if (bytes_ == 0) refuse(file, "the file is empty", "Copy or download it again.");
+  if (bytes_ == 0) refuse(file, "the file is empty", "Download or copy it again.");
   if (!known && has_unnumbered_fragments(file_))
-    refuse(file, "is a damaged MP4 file: one of its tracks has no number", "Copy or download it again.");
+    refuse(file, "is a damaged MP4 file: one of its tracks has no ID", "Download or copy it again.");
   open();
   if (known && known->header_suffices && known->stream < static_cast<int>(input_->nb_streams))
     setup_ = std::move(known);
@@ -125,8 +125,8 @@ void Demuxer::refuse_other(const AVInputFormat* format, int score, int code) con
   const OtherFile other = other_file(std::span(head).first(got), format, score);
   if (!other.kind.empty())
     throw NoVideoError(file().string(), "is " + other.kind + ", not a video", std::string(other.advice));
-  refuse(file(), "is not a video file that can be read" + (code < 0 ? ": " + reason(code) : ""),
-         "Copy or download it again, or convert it with ffmpeg.");
+  refuse(file(), "is not a readable video file" + (code < 0 ? ": " + reason(code) : ""),
+         "Download or copy it again, or convert it with ffmpeg.");
 }
 
 void Demuxer::open() {
@@ -140,14 +140,14 @@ void Demuxer::open() {
       refuse(file(),
              "keeps its pictures in another file" + (other->empty() ? "" : " (" + visible(*other) + ")") +
                  ", which is not opened",
-             "Make one file of them, for instance with ffmpeg -i IN -c copy OUT.mp4.");
+             "Combine them into one file, for instance with ffmpeg -i IN -c copy OUT.mp4.");
 
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();
   raw->pb = input_bytes_.io();
   raw->interrupt_callback = {interrupted, &watch_};
-  // Everything comes from the one descriptor. Nothing that stands in the file makes libav open another: not
-  // through this, no protocol may be used, no demuxer but those, and MP4's references are not followed.
+  // Everything is read from this descriptor. Nothing in the file can make libav open another file: no
+  // protocols and no other demuxers may be used, and MP4's references are not followed.
   raw->io_open = open_nothing;
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "none", 0);
@@ -166,14 +166,14 @@ void Demuxer::open() {
 void Demuxer::describe() {
   const int code = avformat_find_stream_info(input_.get(), nullptr);
   check_watch();
-  if (code < 0) refuse(file(), "its streams cannot be read: " + reason(code), "Copy or download it again.");
+  if (code < 0) refuse(file(), "cannot read its streams: " + reason(code), "Download or copy it again.");
   auto setup = std::make_shared<StreamSetup>();
   std::string found;
   setup->stream = choose_stream(*input_, found);
   if (setup->stream < 0)
     throw NoVideoError(file().string(),
                        "has no video stream" + (found.empty() ? " and no other" : " (only " + found + ")"),
-                       "Name a file with moving pictures.");
+                       "Give a file that contains video.");
   AVStream& stream = *input_->streams[setup->stream];
   setup->parameters.reset(avcodec_parameters_alloc());
   if (!setup->parameters || avcodec_parameters_copy(setup->parameters.get(), stream.codecpar) < 0)
@@ -200,7 +200,7 @@ void Demuxer::check_watch() const {
   if (watch_.canceled()) throw Canceled{};
   if (watch_.expired())
     refuse(file(), text("nothing could be read or decoded for ", watch_.seconds(), " seconds"),
-           "The file is damaged or its disk is stuck; copy it again or leave it out.");
+           "The file is damaged, or its disk does not respond; copy it again or leave it out.");
 }
 
 bool Demuxer::read(AVPacket& packet) {

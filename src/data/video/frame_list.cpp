@@ -19,9 +19,10 @@ std::string md5_of(const AVFrame& picture, std::vector<uint8_t>& bytes, const st
   const auto format = static_cast<AVPixelFormat>(picture.format);
   const int size = av_image_get_buffer_size(format, picture.width, picture.height, 1);
   if (size < 0)
-    throw FileError(file.string(),
-                    text("a frame of ", picture.width, "x", picture.height, " pixels has no size in memory"),
-                    "Convert the file, for instance with ffmpeg -i IN -pix_fmt yuv420p OUT.mp4.");
+    throw FileError(
+        file.string(),
+        text("a frame of ", picture.width, "x", picture.height, " pixels has no valid size in memory"),
+        "Convert the file, for instance with ffmpeg -i IN -pix_fmt yuv420p OUT.mp4.");
   bytes.resize(static_cast<size_t>(size));
   av_image_copy_to_buffer(bytes.data(), size, picture.data, picture.linesize, format, picture.width,
                           picture.height, 1);

@@ -29,7 +29,7 @@ double likely_frame_rate(int64_t frames, int64_t first, int64_t last, double tic
   const double seconds = (static_cast<double>(last) - static_cast<double>(first)) * tick;
   if (frames < 2 || !(seconds > 0)) return declared;
   const double intervals = static_cast<double>(frames - 1), measured = intervals / seconds;
-  // Times in fine ticks are rounded to them, half a tick at either end; coarse ticks are the frames' own.
+  // With fine ticks, times are rounded by up to half a tick at either end; coarse ticks are exact.
   constexpr double kFine = 2e-3;
   const double doubt = std::max(seconds * 1e-9, tick < kFine ? tick : 0);
   const double low = intervals / (seconds + doubt), high = intervals / (seconds - doubt);

@@ -1,4 +1,4 @@
-// Frames a second from times that a container has rounded.
+// Frame rates from timestamps that a container has rounded.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 namespace laban {
 
 /// The rate of `frames` frames whose first and last are shown at `first` and `last`, in ticks of `tick`
-/// seconds. Of all rates that fit these times the likeliest: what the container declares, else the nearest
-/// whole number, else the simplest fraction (30000/1001). A plain quotient would miss 25 by an ulp or, where
-/// times are rounded to milliseconds, 30 by a thousandth, and every frame number ⌊i*step⌋ that is to be whole
-/// would be one too small. Where the times say nothing (one frame, or all at once): `declared`.
+/// seconds: of all rates consistent with these times, the one that the container declares, else the nearest
+/// integer, else the simplest fraction (30000/1001). A plain quotient would miss 25 by an ulp or, with times
+/// rounded to milliseconds, 30 by a thousandth, and then ⌊i*step⌋ would be one too small wherever i*step
+/// should be an integer. If the times are uninformative (one frame, or all equal): `declared`.
 double likely_frame_rate(int64_t frames, int64_t first, int64_t last, double tick, double declared);
 
 }  // namespace laban

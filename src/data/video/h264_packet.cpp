@@ -5,7 +5,7 @@
 namespace laban {
 namespace {
 
-/// Adds up what the NAL units of one packet say.
+/// Summarizes the NAL units of one packet.
 struct Tally {
   int slices = 0, references = 0, idr_slices = 0;
 
@@ -13,7 +13,7 @@ struct Tally {
     const int reference = (header >> 5) & 3, type = header & 31;
     const bool slice = (type >= 1 && type <= 5) || type >= 19;  // 19..21: auxiliary and extension slices
     if (!slice) {
-      // Parameter sets must not be thrown away with their packet.
+      // Parameter sets must not be skipped along with their packet.
       if (type == 7 || type == 8 || type == 13 || type == 15) ++references;
       return;
     }

@@ -1,4 +1,4 @@
-// What an H.264 packet says about itself before it is decoded.
+// Classifies an H.264 packet without decoding it.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 namespace laban {
 
 struct H264PacketKind {
-  bool idr = false;         // starts anew: nothing after it refers to anything before it
-  bool disposable = false;  // no picture refers to it (every slice has nal_ref_idc 0), so it may be left out
+  bool idr = false;         // nothing after it refers to anything before it
+  bool disposable = false;  // no picture refers to it (every slice has nal_ref_idc 0), so it may be skipped
 };
 
 /// Size of the length field before each NAL unit: 1, 2 or 4 from an avcC record, 0 for Annex B start codes.

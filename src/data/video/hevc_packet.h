@@ -1,4 +1,4 @@
-// What an HEVC packet says about itself before it is decoded.
+// Classifies an HEVC packet without decoding it.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 namespace laban {
 
 struct HevcPacketKind {
-  int temporal_layer = 0;  // of its picture; no picture refers to one of a higher layer
-  /// No picture of the same temporal layer refers to it. Pictures of higher layers may: so it may be left out
-  /// only where there is no higher layer.
+  int temporal_layer = 0;  // of its picture; no picture refers to one in a higher layer
+  /// No picture in the same temporal layer refers to it. Pictures in higher layers may, so it may be skipped
+  /// only if there is no higher layer.
   bool unreferenced_in_layer = false;
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kFormat = 3;
 
-/// Calls `field` for every number of the parameters that a decoder of pictures looks at.
+/// Calls `field` for every number in the parameters that a video decoder uses.
 template <class Parameters, class Field>
 void each_field(Parameters& p, const Field& field) {
   field(p.codec_type), field(p.codec_id), field(p.codec_tag), field(p.format);
@@ -43,7 +43,7 @@ void write_setup(ByteWriter& to, const StreamSetup& s) {
   to.name({reinterpret_cast<const char*>(p.extradata), static_cast<size_t>(std::max(0, p.extradata_size))});
 }
 
-/// Null where the bytes describe no video stream.
+/// Null if the bytes do not describe a video stream.
 std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
   auto s = std::make_shared<StreamSetup>();
   s->stream = static_cast<int>(from.number());
@@ -63,7 +63,8 @@ std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
     using Field = std::remove_reference_t<decltype(value)>;
     if constexpr (std::is_enum_v<Field>) {
       const auto number = static_cast<int>(from.signed_number());
-      std::memcpy(&value, &number, sizeof value);  // libav stores what a file says, named or not
+      std::memcpy(&value, &number,
+                  sizeof value);  // libav stores the file's value, even if the enumeration lacks it
     } else {
       value = static_cast<Field>(from.signed_number());
     }
@@ -73,7 +74,7 @@ std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
     return nullptr;
   const std::string extradata = from.name();
   if (!extradata.empty()) {
-    // libav's readers of bits look a little beyond the end, where there must be zeros.
+    // libav's bit readers read a little past the end, where there must be zeros.
     p.extradata = static_cast<uint8_t*>(av_mallocz(extradata.size() + AV_INPUT_BUFFER_PADDING_SIZE));
     if (!p.extradata) throw std::bad_alloc();
     std::ranges::copy(extradata, p.extradata);
@@ -82,14 +83,15 @@ std::shared_ptr<const StreamSetup> read_setup(ByteReader& from) {
   return s;
 }
 
-/// Does an index hold what those who read by it rely on?
+/// Whether an index has everything that its readers rely on.
 bool is_usable(const VideoIndex& index) {
   const bool turned =
       index.rotation == 0 || index.rotation == 90 || index.rotation == 180 || index.rotation == 270;
   if (index.frame_count() == 0 || index.width <= 0 || index.height <= 0 || index.setup->stream < 0 ||
       !turned || !std::isfinite(index.fps) || !std::isfinite(index.tick))
     return false;
-  // Frames are found by their packets, or, in a file of which only the beginning was decoded, told by them.
+  // Frames are found by their packets or, in a file of which only the beginning was decoded, identified by
+  // them.
   if (!index.exact_packets && index.verified) return true;
   std::vector<bool> shown(index.packets.size(), false);
   for (const int32_t packet : index.packet_of_frame) {
@@ -116,7 +118,7 @@ std::string encode_index(const VideoIndex& index) {
   to.number(static_cast<uint64_t>(index.decode_errors));
   to.number(static_cast<uint64_t>(index.damaged_frames));
   to.name(index.first_error), to.name(index.read_error);
-  // Times and frames go on from the one before, so that most differences fit one byte or two.
+  // Times and frames are stored as differences from the previous one, most of which fit in one or two bytes.
   to.number(index.packets.size());
   int64_t time = 0;
   for (const VideoPacket& p : index.packets) {

@@ -1,4 +1,5 @@
-// A VideoIndex as bytes, a few to a packet: what a dataset's indices take in memory and on the disk.
+// A VideoIndex as bytes, a few per packet: the form in which a dataset's indices are kept in memory and on
+// disk.
 #pragma once
 
 #include <memory>
@@ -9,11 +10,11 @@
 
 namespace laban {
 
-/// The index with the stream's setup, so that opening the file again need not probe. Means the same only to
-/// the same libav (index_code_version).
+/// The index with the stream's setup, so that opening the file again need not probe. Only valid for the same
+/// version of libav (index_code_version).
 std::string encode_index(const VideoIndex& index);
 
-/// The index again; null where the bytes are none.
+/// The decoded index; null if the bytes are invalid.
 std::shared_ptr<const VideoIndex> decode_index(std::span<const std::byte> bytes);
 
 /// Changes with the code above and with libav, whose numbers for codecs and pixel formats are in the bytes.

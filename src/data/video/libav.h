@@ -1,4 +1,4 @@
-// libav's C types with owners, its messages as strings, and the limits that keep a file from hanging the
+// RAII wrappers for libav's C types, its messages as strings, and limits that keep a file from hanging the
 // program.
 #pragma once
 
@@ -31,12 +31,12 @@ using Packet = std::unique_ptr<AVPacket, Free>;
 using FramePtr = std::unique_ptr<AVFrame, Free>;
 using Scaler = std::unique_ptr<SwsContext, Free>;
 
-/// New, empty; std::bad_alloc where memory is out.
+/// New and empty; std::bad_alloc if out of memory.
 Packet make_packet();
 FramePtr make_frame();
 
-/// The number in one of libav's enumerations. Files make them hold numbers that have no name there; read as
-/// an enumeration these would be undefined.
+/// The numeric value of one of libav's enumerations. Files can put values there that the enumeration lacks;
+/// reading these as an enumeration would be undefined behavior.
 template <class Enumeration>
 int number_of(const Enumeration& value) {
   static_assert(std::is_enum_v<Enumeration> && sizeof(Enumeration) == sizeof(int));
@@ -45,14 +45,13 @@ int number_of(const Enumeration& value) {
   return number;
 }
 
-/// libav's words for an error code.
+/// libav's text for an error code.
 std::string error_text(int code);
 
-/// Takes libav's log off the terminal for the whole process (once; later calls cost nothing).
+/// Keeps libav's log off the terminal for the whole process (later calls have no effect).
 void silence_log();
-/// The first complaint that libav logged in this thread since forget_complaints(), with its source ("mov:
-/// moov atom not found"); empty where there was none. Works because every decoder here runs in its caller's
-/// thread.
+/// The first error that libav logged in this thread since forget_complaints(), with its source ("mov: moov
+/// atom not found"); empty if there was none. Works because every decoder here runs in its caller's thread.
 std::string first_complaint();
 void forget_complaints();
 

@@ -1,4 +1,5 @@
-// Where FFmpeg 5.1, 6 and 7 differ for this program. Nothing else in laban asks for a libav version.
+// The differences between FFmpeg 5.1, 6 and 7 that matter here. No other code in laban depends on libav's
+// version.
 #pragma once
 
 extern "C" {
@@ -9,8 +10,8 @@ extern "C" {
 
 namespace laban::av {
 
-/// The nine numbers of the stream's display matrix, or null. From libavcodec 60.31 (FFmpeg 6.1) side data of
-/// a stream lives in its codec parameters; before that, in the stream.
+/// The nine numbers of the stream's display matrix, or null. Since libavcodec 60.31 (FFmpeg 6.1), a stream's
+/// side data is in its codec parameters; before that, in the stream.
 inline const int32_t* display_matrix(const AVStream& stream) {
   constexpr size_t kBytes = 9 * sizeof(int32_t);
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)

@@ -25,7 +25,7 @@ class Boxes {
   explicit Boxes(const RegularFile& file) : file_(file), end_(static_cast<uint64_t>(file.size())) {}
   Box whole() const { return {0, end_, {}}; }
 
-  /// The box that begins at `at` within `parent`; nothing where there is none, or none that makes sense.
+  /// The box that begins at `at` within `parent`; empty if there is no valid one.
   std::optional<Box> read(uint64_t at, const Box& parent) {
     if (at + 8 > parent.end || ++looked_at_ > kMostBoxes) return std::nullopt;
     std::array<uint8_t, 16> head{};
@@ -51,7 +51,7 @@ class Boxes {
     }
   }
 
-  /// At most 8 bytes; zeros behind the end of the file.
+  /// At most 8 bytes; zeros past the end of the file.
   uint64_t number(uint64_t at, size_t bytes) {
     std::array<uint8_t, 8> read{};
     const std::span<uint8_t> wanted = std::span(read).first(bytes);
@@ -81,7 +81,7 @@ class Boxes {
   int64_t looked_at_ = 0;
 };
 
-/// Has the track a number that libavformat takes as one? It keeps them as int.
+/// Whether libavformat accepts the track's ID, which it stores as an int.
 bool is_numbered(Boxes& boxes, const Box& track) {
   for (uint64_t at = track.begin;;) {
     const std::optional<Box> box = boxes.read(at, track);
@@ -104,14 +104,14 @@ bool all_numbered(Boxes& boxes, const Box& movie) {
   }
 }
 
-/// The other file that one of the entries of a "dref" names; nothing where none does.
+/// The other file named by an entry of a "dref"; empty if there is none.
 std::optional<std::string> other_file(Boxes& boxes, const Box& references) {
   for (uint64_t at = references.begin + 8;;) {  // behind a version, flags and a count
     const std::optional<Box> entry = boxes.read(at, references);
     if (!entry) return std::nullopt;
     const uint64_t place = entry->begin + 4;  // behind the same
     const bool says_own = boxes.number(entry->begin, 4) & 1;
-    // libavformat takes a whole alias for another file's, whatever the flag says.
+    // libavformat takes a complete alias as referring to another file, whatever the flag says.
     const bool alias = entry->is("alis") && entry->end - entry->begin > 142;
     if (alias || (!says_own && place < entry->end)) {
       // An alias record of the Mac: 50 bytes of the volume, then the file's name behind its length.

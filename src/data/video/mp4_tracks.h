@@ -1,4 +1,4 @@
-// A look into an MP4 file before libavformat opens it.
+// Inspects an MP4 file before libavformat opens it.
 #pragma once
 
 #include <optional>
@@ -8,16 +8,16 @@
 
 namespace laban {
 
-/// True for a fragmented MP4 file one of whose tracks has no number (its header, the box "tkhd", is missing
-/// or damaged). libavformat 59 notes an error code as the position of each fragment of such a file, and
-/// counts up from there: a second for each track of each fragment, minutes for a small file, and nothing can
-/// stop it meanwhile. Any other file, and one that cannot be read: false. Reads a few boxes' heads.
+/// True for a fragmented MP4 file with a track that has no ID (its header, the box "tkhd", is missing or
+/// damaged). libavformat 59 stores an error code as the position of each fragment in such a file, and counts
+/// up from there: a second for each track of each fragment, minutes for a small file, without a way to
+/// interrupt it. False for any other file, and for one that cannot be read. Reads only a few box headers.
 bool has_unnumbered_fragments(const RegularFile& file);
 
-/// Where a video track of an MP4 or QuickTime file keeps its pictures in another file: how its data reference
-/// (the box "dref") calls that file; empty where it does so in a way of its own. Nothing where all pictures
-/// are in this file, or it is of another kind. libavformat would open the other file, or else take the bytes
-/// of this one for it.
+/// If a video track of an MP4 or QuickTime file has its pictures in another file, that file's name in the data
+/// reference (the box "dref"); empty if it is given in another form. nullopt if all pictures are in this file,
+/// or if it is a different kind of file. libavformat would open the other file, or mistake the bytes of this
+/// one for it.
 std::optional<std::string> pictures_elsewhere(const RegularFile& file);
 
 }  // namespace laban

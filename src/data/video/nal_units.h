@@ -1,4 +1,4 @@
-// The NAL units of a packet of H.264 or HEVC.
+// The NAL units of an H.264 or HEVC packet.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace laban {
 
-/// Calls `unit` with the bytes of each NAL unit from its header on (after a start code: to the packet's end).
-/// `length_size`: of the length field before each, 1 to 4; 0 where start codes (Annex B) part them. False
-/// where the packet is not well-formed.
+/// Calls `unit` with the bytes of each NAL unit, starting at its header (after a start code: to the packet's
+/// end). `length_size` is the size of the length field before each, 1 to 4; 0 if they are separated by start
+/// codes (Annex B). False if the packet is malformed.
 template <class Unit>
 bool for_each_nal_unit(std::span<const uint8_t> packet, int length_size, const Unit& unit) {
   if (length_size == 0) {

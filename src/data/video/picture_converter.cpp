@@ -15,10 +15,10 @@ namespace {
 struct Target {
   PixelLayout layout;
   AVPixelFormat format;
-  bool direct = false;  // the planes already are what a Frame wants
+  bool direct = false;  // the planes can be used as they are
 };
 
-/// How a pixel format is delivered; nothing where it cannot be.
+/// How a pixel format is delivered; empty if it is not supported.
 std::optional<Target> target_of(AVPixelFormat format) {
   switch (format) {
     case AV_PIX_FMT_YUV420P:
@@ -55,7 +55,7 @@ std::string format_name(const AVFrame& picture) {
   return name ? name : "unknown";
 }
 
-/// As named; where a file does not say, limited for YUV and full for gray, as libswscale takes them.
+/// As specified; if not specified, limited for YUV and full for gray, as in libswscale.
 bool full_range(const AVFrame& picture) {
   switch (static_cast<AVPixelFormat>(picture.format)) {
     case AV_PIX_FMT_YUVJ420P:
@@ -73,7 +73,7 @@ bool full_range(const AVFrame& picture) {
   return d && d->nb_components <= 2 && !(d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
 }
 
-/// Where a file does not say, BT.601 whatever the size: what libswscale, and with it most programs, assume.
+/// If not specified, BT.601 whatever the size, as libswscale, and therefore most programs, assume.
 ColorMatrix matrix_of(int space) {
   switch (space) {
     case AVCOL_SPC_BT709:
@@ -93,12 +93,12 @@ void require_supported(const std::filesystem::path& file, const AVFrame& picture
   const std::string advice =
       "Convert it, for instance with ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 OUT.mp4.";
   if (!target_of(static_cast<AVPixelFormat>(picture.format)))
-    throw FileError(file.string(), "its pixel format " + format_name(picture) + " cannot be read", advice);
+    throw FileError(file.string(), "its pixel format " + format_name(picture) + " is not supported", advice);
   const int space = av::number_of(picture.colorspace);
   if (space == AVCOL_SPC_YCGCO || space == AVCOL_SPC_ICTCP)
     throw FileError(
         file.string(),
-        std::string("its color space ") + av_color_space_name(picture.colorspace) + " cannot be read",
+        std::string("its color space ") + av_color_space_name(picture.colorspace) + " is not supported",
         advice);
 }
 

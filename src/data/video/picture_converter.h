@@ -1,4 +1,4 @@
-// libav's pictures as laban's: planes of bytes, with their colors explained.
+// Converts libav's pictures to laban's: planes of bytes with color information.
 #pragma once
 
 #include <filesystem>
@@ -8,16 +8,16 @@
 
 namespace laban {
 
-/// FileError where this kind of picture cannot be turned into a Frame.
+/// FileError if this kind of picture cannot be converted to a Frame.
 void require_supported(const std::filesystem::path& file, const AVFrame& picture);
 
-/// Makes Frames of AVFrames: shares the planes where they are 8-bit and planar, converts all else (more bits,
-/// packed, palettes) with libswscale to the nearest layout of the same chroma resolution. Keeps its scaler
-/// from picture to picture.
+/// Converts AVFrames to Frames: borrows the planes if they are 8-bit and planar, and converts anything else
+/// (more bits, packed, palettes) with libswscale to the nearest layout of the same chroma resolution. Reuses
+/// its scaler from picture to picture.
 class PictureConverter {
  public:
-  /// The frame without rotation and mirror. Borrowed planes live as long as `picture`, or until the next
-  /// call.
+  /// The frame, not yet rotated or mirrored. Borrowed planes are valid as long as `picture`, others until the
+  /// next call.
   Frame convert(const std::filesystem::path& file, const AVFrame& picture);
 
  private:

@@ -1,4 +1,4 @@
-// Wanted frames of an indexed file, with as little decoding as is exact.
+// Reads wanted frames of an indexed file with the least decoding that is exact.
 #include "data/video/video.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ struct Stretch {
   int64_t begin = 0, end = 0;
 };
 
-/// For every packet that may start decoding: its number and the number of its frame.
+/// A packet at which decoding may start: its number and the number of its frame.
 struct Restart {
   int64_t packet = 0, frame = 0;
 };
@@ -29,8 +29,8 @@ std::vector<int64_t> frames_by_packet(const VideoIndex& index) {
   return frame;
 }
 
-/// The stretches that hold all wanted frames with all they refer to, in order, without overlap.
-/// A frame is safe to decode from restart R if it lies behind R in the file and is not shown before R.
+/// The stretches that contain all wanted frames and everything they refer to, in order, without overlap. A
+/// frame can be decoded from restart R if it comes after R in the file and is not shown before R.
 std::vector<Stretch> plan(const VideoIndex& index, const std::vector<int64_t>& frame_of_packet,
                           std::span<const int64_t> wanted) {
   std::vector<Restart> restarts{{0, 0}};
@@ -48,7 +48,7 @@ std::vector<Stretch> plan(const VideoIndex& index, const std::vector<int64_t>& f
     stretches.push_back({last->packet, packet + 1});
   }
   std::ranges::sort(stretches, {}, &Stretch::begin);
-  // Neighbors are joined: starting anew costs more than a few packets.
+  // Neighboring stretches are joined: restarting costs more than a few packets.
   constexpr int64_t kGap = 4;
   std::vector<Stretch> joined;
   for (const Stretch& s : stretches) {
@@ -84,7 +84,7 @@ class Reading {
       by_packets();
       if (missing_ == 0) return;
     }
-    // Whatever went wrong, the definition of frame k is to decode everything from the start.
+    // Whatever went wrong, frame k is defined by decoding everything from the start.
     from_start();
     if (missing_ > 0) fail();
   }
@@ -97,8 +97,7 @@ class Reading {
     sink_(k, picture);
   }
 
-  /// Finds frames by the packets they come from; skips what no wanted frame needs. Leaves off at the first
-  /// surprise.
+  /// Finds frames by their packets; skips what no wanted frame needs. Stops at the first surprise.
   void by_packets() {
     const std::vector<int64_t> frame_of_packet = frames_by_packet(index_);
     const std::vector<Stretch> stretches = plan(index_, frame_of_packet, ascending_);
@@ -132,7 +131,8 @@ class Reading {
     return k >= 0 && waiting_[static_cast<size_t>(k)];
   }
 
-  /// Decodes everything and counts; a long file whose table was believed is still told by packets.
+  /// Decodes everything and counts; in a long file whose table was trusted, frames are still identified by
+  /// packets.
   void from_start() {
     Watch watch(cancel_);
     Demuxer source(file_, watch);
@@ -160,10 +160,11 @@ class Reading {
   [[noreturn]] void fail() const {
     const auto first =
         std::ranges::find_if(ascending_, [&](int64_t k) { return waiting_[static_cast<size_t>(k)]; });
-    throw FileError(file_.string(),
-                    text("frame ", *first, " of ", index_.frame_count(), " does not decode",
-                         first_error_.empty() ? "" : " (" + first_error_ + ")"),
-                    "The file is damaged there, or it changed while it was read; copy or convert it again.");
+    throw FileError(
+        file_.string(),
+        text("frame ", *first, " of ", index_.frame_count(), " does not decode",
+             first_error_.empty() ? "" : " (" + first_error_ + ")"),
+        "The file is damaged there, or changed while it was being read; copy or convert it again.");
   }
 
   const std::filesystem::path& file_;
@@ -171,7 +172,7 @@ class Reading {
   const RawSink& sink_;
   const std::atomic<bool>* cancel_;
   std::vector<bool> waiting_;       // by frame
-  std::vector<int64_t> ascending_;  // wanted, each once
+  std::vector<int64_t> ascending_;  // the wanted frames, without duplicates
   int64_t missing_ = 0;
   std::string first_error_;
 };

@@ -10,9 +10,9 @@ namespace {
 // Larger pictures than 16384 x 16384 are a damaged header, not a video.
 constexpr int64_t kMaxPixels = int64_t{16384} * 16384;
 
-/// Where a picture stands alone, nothing is known of what its damaged parts should show. They stay as the
-/// buffer was: black or green, as in the first pictures that ffmpeg decodes, and not what an earlier picture
-/// left behind in it.
+/// If every picture is coded independently, nothing is known about the contents of its damaged parts. They
+/// keep the buffer's contents: black or green, as in the first pictures that ffmpeg decodes, not remnants of
+/// an earlier picture.
 int blank_buffer(AVCodecContext* context, AVFrame* frame, int flags) {
   const int code = avcodec_default_get_buffer2(context, frame, flags);
   if (code < 0) return code;
@@ -36,17 +36,17 @@ VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
   if (!codec)
     throw FileError(source.file().string(),
                     parameters.codec_id == AV_CODEC_ID_NONE
-                        ? "its video has a format that this libav does not know"
+                        ? "its video format is unknown to this version of libav"
                         : "there is no decoder for its video format " + name,
                     advice);
   context_.reset(avcodec_alloc_context3(codec));
   if (!context_) throw std::bad_alloc();
   av::forget_complaints();
   int code = avcodec_parameters_to_context(context_.get(), &parameters);
-  // One thread: many files are decoded at once, and pictures come without the delay that frame threads bring.
+  // One thread: many files are decoded in parallel, and frame threading would delay pictures.
   context_->thread_count = 1;
   context_->max_pixels = kMaxPixels;
-  // Packets carry ordinals instead of times, one tick each.
+  // Packets carry ordinals instead of timestamps, one tick each.
   context_->pkt_timebase = {1, 1000};
   stands_alone_ = has_only_whole_pictures(parameters.codec_id);
   if (stands_alone_ && (codec->capabilities & AV_CODEC_CAP_DR1)) context_->get_buffer2 = blank_buffer;
@@ -55,7 +55,7 @@ VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
   if (code < 0) {
     const std::string complaint = av::first_complaint();
     throw FileError(source.file().string(),
-                    "the decoder for its video format " + name + " does not start: " + av::error_text(code) +
+                    "cannot start the decoder for its video format " + name + ": " + av::error_text(code) +
                         (complaint.empty() ? "" : " (" + complaint + ")"),
                     advice);
   }
@@ -81,7 +81,7 @@ void VideoDecoder::drain(const Sink& sink) {
 }
 
 void VideoDecoder::receive(const Sink& sink) {
-  // A decoder that fails while it is drained is asked again, but not for ever.
+  // If the decoder fails while being drained, try again, but not forever.
   for (int failures = 0; failures < 100;) {
     const int code = avcodec_receive_frame(context_.get(), frame_.get());
     if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
@@ -90,7 +90,7 @@ void VideoDecoder::receive(const Sink& sink) {
       ++failures;
       continue;
     }
-    // These decoders say what they could not make out, but not in the picture's flags.
+    // These decoders log errors, but do not set the picture's flags.
     if (const std::string complaint = stands_alone_ ? av::first_complaint() : ""; !complaint.empty()) {
       frame_->decode_error_flags |= FF_DECODE_ERROR_INVALID_BITSTREAM;
       if (first_error_.empty()) first_error_ = complaint;

@@ -1,4 +1,4 @@
-// Packets in, pictures out. Every picture's pts is the ordinal of the packet it came from.
+// Packets in, pictures out. Each picture's pts is the ordinal of the packet it came from.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 namespace laban {
 
 enum class Effort {
-  exact,  // pictures as every conforming decoder makes them
+  exact,  // pictures as from any conforming decoder
   count,  // the same pictures in the same order, without the deblocking filter: to count them
 };
 
@@ -18,19 +18,19 @@ class VideoDecoder {
  public:
   using Sink = std::function<void(AVFrame&)>;
 
-  /// FileError where this libav has no decoder for the stream.
+  /// FileError if libav has no decoder for the stream.
   VideoDecoder(const Demuxer& source, Effort effort);
 
-  /// Decodes packet number `ordinal` and hands out what is ready. A packet that does not decode is counted in
-  /// errors().
+  /// Decodes packet number `ordinal` and delivers the pictures that are ready. A packet that does not decode
+  /// is counted in errors().
   void decode(AVPacket& packet, int64_t ordinal, const Sink& sink);
-  /// Hands out what is still inside. Nothing can be decoded after that but by restart().
+  /// Delivers the remaining pictures. To decode more after that, call restart().
   void drain(const Sink& sink);
-  /// Forgets all pictures: the next packet must be one that starts anew.
+  /// Discards all pictures: decoding must be able to start at the next packet.
   void restart();
 
   int errors() const { return errors_; }
-  /// libav's first complaint about a packet that did not decode, or did in part; empty where it made none.
+  /// The first error that libav logged for a packet that did not decode completely; empty if there was none.
   const std::string& first_error() const { return first_error_; }
 
  private:
@@ -39,7 +39,7 @@ class VideoDecoder {
 
   av::CodecContext context_;
   av::FramePtr frame_ = av::make_frame();
-  bool stands_alone_ = false;  // no picture of this format is made from another
+  bool stands_alone_ = false;  // every picture in this format is coded independently
   int errors_ = 0;
   std::string first_error_;
 };

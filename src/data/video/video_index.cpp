@@ -1,4 +1,4 @@
-// One pass over a file: which packets it has, and which of them become which frame.
+// One pass over a file: its packets, and the frames they become.
 #include <algorithm>
 #include <numeric>
 
@@ -13,7 +13,7 @@
 namespace laban {
 namespace {
 
-// Bounds on what a damaged header can make us do: no stored packet is read more than a few times over.
+// Limits the work that a damaged header can cause: no stored packet is read more than a few times.
 constexpr int64_t kMaxPackets = 10'000'000;
 
 struct Pass {
@@ -34,7 +34,7 @@ struct Pass {
   bool mirror = false;
 };
 
-/// Codecs in which decoding may start at any packet that is marked as key (H.264 is asked packet by packet).
+/// Codecs in which decoding may start at any packet marked as key (H.264 is examined packet by packet).
 bool keys_are_restarts(AVCodecID codec) {
   return codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 ||
          codec == AV_CODEC_ID_AV1 || codec == AV_CODEC_ID_MJPEG;
@@ -51,7 +51,7 @@ class Describer {
   }
 
   VideoPacket describe(const AVPacket& packet);
-  /// Once all packets are described: only then it is known which of HEVC's layers is the highest.
+  /// To be called after all packets: only then is HEVC's highest layer known.
   void finish(std::vector<VideoPacket>& packets) const;
 
  private:
@@ -68,7 +68,7 @@ VideoPacket Describer::describe(const AVPacket& packet) {
                 .key = key,
                 .hidden = (packet.flags & AV_PKT_FLAG_DISCARD) != 0};
   v.restart = key && keys_are_restarts(codec_);
-  // New parameter sets beside a packet could be lost with it.
+  // New parameter sets attached to a packet would be lost if it were skipped.
   const bool plain = packet.side_data_elems == 0;
   const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
   if (codec_ == AV_CODEC_ID_H264) {
@@ -127,8 +127,8 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
     const int64_t ordinal = static_cast<int64_t>(pass.packets.size());
     bytes += packet->size;
     if (ordinal >= kMaxPackets || bytes > 4 * source.bytes() + (1 << 20))
-      throw FileError(source.file().string(), "its index claims far more data than the file holds",
-                      "The file is damaged; copy or download it again.");
+      throw FileError(source.file().string(), "its index claims far more data than the file contains",
+                      "The file is damaged; download or copy it again.");
     pass.packets.push_back(describer.describe(*packet));
     if (on_packet) on_packet({packet->data, static_cast<size_t>(packet->size)});
     const bool incomplete = packet->flags & AV_PKT_FLAG_CORRUPT;
@@ -148,7 +148,7 @@ Pass scan(Demuxer& source, VideoDecoder& decoder, Watch& watch, int64_t decode_l
   return pass;
 }
 
-/// Every packet that is to be shown gave exactly one frame, and no other did.
+/// Whether every packet that should be shown gave exactly one frame, and no other packet did.
 bool one_frame_each(const Pass& pass) {
   std::vector<int> frames(pass.packets.size(), 0);
   for (const int64_t packet : pass.frames) {
@@ -160,7 +160,7 @@ bool one_frame_each(const Pass& pass) {
   return true;
 }
 
-/// The order of presentation by the container's times; empty where they do not give one.
+/// The presentation order by the container's timestamps; empty if they do not define one.
 std::vector<int64_t> order_by_time(const Pass& pass) {
   std::vector<int64_t> order;
   for (size_t i = 0; i < pass.packets.size(); ++i) {
@@ -174,10 +174,10 @@ std::vector<int64_t> order_by_time(const Pass& pass) {
   return order;
 }
 
-/// May the rest of a long file be believed to be as its table says? Only where the part that was decoded is.
+/// Whether the table of a long file can be trusted for the rest: only if it was correct for the decoded part.
 bool believable(const Pass& pass, const std::vector<int64_t>& order, bool times_are_stored) {
   if (!times_are_stored || !pass.flawless || order.empty() || pass.frames.empty()) return false;
-  // Drained in mid-stream, the decoder shows frames up to some time without a gap, then perhaps with gaps;
+  // Drained mid-stream, the decoder delivers frames up to some time without gaps, and perhaps more with gaps;
   // the first half is well before that.
   const size_t compare = pass.frames.size() / 2;
   return std::equal(pass.frames.begin(), pass.frames.begin() + static_cast<std::ptrdiff_t>(compare),
@@ -220,7 +220,7 @@ std::shared_ptr<const VideoIndex> index_video(const std::filesystem::path& file,
     throw FileError(file.string(),
                     text("no picture can be decoded from its ", pass.packets.size(), " video packets",
                          why.empty() ? "" : " (" + why + ")"),
-                    "The file is damaged or encrypted; copy or download it again.");
+                    "The file is damaged or encrypted; download or copy it again.");
   }
   const double declared = index->setup->average_fps;
   index->width = pass.width, index->height = pass.height;

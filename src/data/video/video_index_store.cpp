@@ -1,4 +1,4 @@
-// The file: a header; one record after the other, each an index; and a table of them, which the header finds.
+// The file: a header, records with one index each, and a table of them, whose position is in the header.
 #include "data/video/video_index_store.h"
 
 #include <unistd.h>
@@ -23,7 +23,7 @@ constexpr const char* kBeside = ".laban-packets";
 
 struct Header {
   std::array<char, 8> magic{'L', 'A', 'B', 'A', 'N', 'P', 'K', 'T'};
-  uint64_t order = 0x0102030405060708;  // of bytes in a number
+  uint64_t order = 0x0102030405060708;  // reveals the byte order
   uint64_t version = index_code_version();
   uint64_t table = 0, table_bytes = 0, table_checksum = 0;
 };
@@ -70,7 +70,7 @@ std::span<const std::byte> VideoIndexStore::bytes_of(const Entry& entry) const {
   return entry.stored ? map_->bytes.subspan(entry.offset, entry.length) : as_bytes(entry.bytes);
 }
 
-/// Takes the file's entries, but for those that are newer here.
+/// Loads the file's entries, except those that are newer here.
 void VideoIndexStore::load() {
   std::error_code failed;
   if (file_.empty() || !fs::is_regular_file(file_, failed)) return;
@@ -132,7 +132,8 @@ void VideoIndexStore::add(const fs::path& video, const FileStamp& stamp, const V
   entry.checksum = fnv1a(as_bytes(entry.bytes));
   const std::lock_guard lock(mutex_);
   entries_.insert_or_assign(key_of(video), std::move(entry));
-  // Every saving writes the whole: so it happens at a quarter more, and costs a few times the whole in all.
+  // Each save rewrites the whole file, so it happens when there are a quarter more entries: the total cost is
+  // a few times the file's size.
   constexpr size_t kAtLeast = 256;
   if (++fresh_ >= std::max(kAtLeast, entries_.size() / 4)) save_locked();
 }
@@ -144,7 +145,7 @@ std::string VideoIndexStore::save() {
 
 std::string VideoIndexStore::save_locked() {
   if (file_.empty() || fresh_ == 0) return "";
-  fresh_ = 0;  // where it fails now it would fail again: not before as many more
+  fresh_ = 0;  // if saving fails now, do not retry before there are as many new entries again
   try {
     load();
     ByteWriter table;

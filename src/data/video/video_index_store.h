@@ -1,5 +1,5 @@
-// The indices of a dataset's videos, kept in one file from run to run: looking through a file costs more than
-// reading a clip from it.
+// The indices of a dataset's videos, kept in one file between runs: indexing a video costs more than reading
+// a clip from it.
 #pragma once
 
 #include <cstdint>
@@ -15,33 +15,34 @@
 
 namespace laban {
 
-/// By what a file is known to be the one that was looked through.
+/// Identifies the state of a file when it was indexed.
 struct FileStamp {
   uint64_t bytes = 0;
-  int64_t changed = 0;  // time of the last change, in the file system's ticks
+  int64_t changed = 0;  // modification time, in the file system's ticks
   bool operator==(const FileStamp&) const = default;
 };
-/// Nothing where there is no such file.
+/// Empty if there is no such file.
 std::optional<FileStamp> stamp_of(const std::filesystem::path& file);
 
-/// Indices by file. An index counts only for a file of the same size and time of change. The store keeps them
-/// as bytes (index_code.h), and those of its file stay on the disk. May be used by many threads.
+/// Indices by file. An index is valid only for a file of the same size and modification time. The store keeps
+/// indices encoded (index_code.h), and those in its file on disk. Thread-safe.
 class VideoIndexStore {
  public:
-  VideoIndexStore() = default;  // keeps indices for as long as it lives
-  /// Takes over what `file` holds. One that is missing, broken, or of another version, is an empty one. Paths
-  /// in it count from `base`, so that a dataset can be moved; they stand there whole where `base` is empty.
+  VideoIndexStore() = default;  // in memory only
+  /// Loads `file`; if it is missing, broken, or of another version, it counts as empty. Its paths are
+  /// relative to `base`, so that a dataset can be moved; they are absolute if `base` is empty.
   VideoIndexStore(std::filesystem::path file, std::filesystem::path base);
   ~VideoIndexStore();  // saves
   VideoIndexStore(const VideoIndexStore&) = delete;
   VideoIndexStore& operator=(const VideoIndexStore&) = delete;
 
-  /// Null where the store has none for this state of the file.
+  /// Null if the store has none for this state of the file.
   std::shared_ptr<const VideoIndex> find(const std::filesystem::path& video, const FileStamp& stamp) const;
   void add(const std::filesystem::path& video, const FileStamp& stamp, const VideoIndex& index);
 
-  /// Writes what is new, together with what other programs have written meanwhile; happens by itself now and
-  /// then, and at the end. Returns why it could not be written: a store that cannot be kept harms nobody.
+  /// Writes new entries, merged with those that other programs have written meanwhile; called automatically
+  /// from time to time, and at the end. Returns why it could not be written, if so, which is not an error:
+  /// the store is only a cache.
   std::string save();
 
   size_t size() const;
@@ -66,15 +67,15 @@ class VideoIndexStore {
   size_t fresh_ = 0;  // entries that are not in the file
 };
 
-/// Throws UsageError where something else lies at `file` than a store, which a store must not replace.
+/// Throws UsageError if `file` is something other than a store, which a store must not replace.
 void require_index_store(const std::filesystem::path& file);
 
-/// Where a dataset's store lies: `root`/.laban-packets, or, where nothing can be written there, a file in the
-/// user's cache folder ($XDG_CACHE_HOME, ~/.cache). Empty where neither can be.
+/// A dataset's store: `root`/.laban-packets, or, if that cannot be written, a file in the user's cache folder
+/// ($XDG_CACHE_HOME, ~/.cache). Empty if neither can be written.
 std::filesystem::path index_store_file(const std::filesystem::path& root);
-/// The one in the user's cache folder.
+/// The store in the user's cache folder.
 std::filesystem::path user_index_store_file(const std::filesystem::path& root);
-/// True where index_store_file() is a store that is there, in the dataset itself.
+/// True if index_store_file() is an existing store in the dataset's own folder.
 bool has_index_store(const std::filesystem::path& root);
 
 }  // namespace laban

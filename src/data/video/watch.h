@@ -1,5 +1,5 @@
-// A clock over work on a file: it ends where nothing moved for too long, or where nobody wants the result any
-// more.
+// A timeout for work on a file: it ends if there is no progress for too long, or if the result is no longer
+// wanted.
 #pragma once
 
 #include <atomic>
@@ -7,7 +7,7 @@
 
 namespace laban {
 
-/// Thrown through decoding when the caller withdrew its request. Not an error: nobody reports it.
+/// Thrown out of decoding when the caller has canceled it. Not an error, and not reported.
 struct Canceled {};
 
 class Watch {
@@ -15,11 +15,11 @@ class Watch {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds kPatience{60};
 
-  /// `cancel`, where given, must outlive the watch.
+  /// `cancel`, if given, must outlive the watch.
   explicit Watch(const std::atomic<bool>* cancel = nullptr, Clock::duration patience = kPatience)
       : cancel_(cancel), patience_(patience) {}
 
-  /// A packet or a frame arrived: patience starts anew.
+  /// A packet or a frame has arrived: restarts the timeout.
   void progress() { since_ = Clock::now(); }
   bool canceled() const { return cancel_ && cancel_->load(std::memory_order_relaxed); }
   bool expired() const { return Clock::now() - since_ > patience_; }

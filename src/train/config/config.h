@@ -21,7 +21,7 @@
 namespace laban {
 
 enum class Preset { none, deck, torchvision };
-enum class DeviceKind { cpu, reference, cuda };
+enum class DeviceKind { automatic, cpu, cuda, reference };
 enum class Precision { f32, tf32, bf16, f64 };
 
 struct Config {
@@ -73,7 +73,7 @@ struct Config {
   ScheduleSettings schedule;
 
   struct Machine {
-    DeviceKind device = DeviceKind::cpu;
+    DeviceKind device = DeviceKind::automatic;
     Precision precision = Precision::f32;
     int threads = 0, gpu = 0;
     bool deterministic = true, exact_weights = false, autotune = false, graph = true;

@@ -29,16 +29,6 @@ double parse_number(const std::string& digits, const std::string& origin) {
   return *found;
 }
 
-std::vector<std::string> split_at_commas(const std::string& value) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at <= value.size() && !value.empty();) {
-    const size_t comma = std::min(value.find(',', at), value.size());
-    parts.push_back(value.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
-}
-
 std::string alternatives(const std::vector<std::string>& words) {
   std::string list;
   for (size_t i = 0; i < words.size(); ++i)

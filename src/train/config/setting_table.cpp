@@ -207,7 +207,9 @@ std::vector<Setting> table(Config& c) {
       {"schedule", "gamma", "gamma", training, "step: learning rate multiplier at each milestone",
        Setting::Number{&c.schedule.gamma, 0, 1}},
 
-      {"machine", "device", "device", machine | inference, "compute device", choice(&c.machine.device)},
+      {"machine", "device", "device", machine | inference,
+       "compute device; auto: cuda where a GPU works, else cpu; reference: plain loops, slow",
+       choice(&c.machine.device)},
       {"machine", "precision", "precision", machine | inference,
        "compute precision; tf32 needs cuda, f64 needs reference", choice(&c.machine.precision)},
       {"machine", "threads", "threads", machine | inference,

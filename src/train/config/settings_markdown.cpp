@@ -40,13 +40,13 @@ std::string settings_markdown() {
       "\n"
       "<!-- Generated: `laban settings --markdown > docs/settings.md`. -->\n"
       "\n"
-      "Every setting is a key of the TOML file that `laban train --config` takes and a flag, which wins over the\n"
-      "file. `laban settings` prints a file with all of them. Switches are given as `--nesterov` and\n"
+      "Every setting is both a key in the TOML file given to `laban train --config` and a flag; flags take\n"
+      "precedence. `laban settings` prints a file with all of them. Switches are given as `--nesterov` and\n"
       "`--no-nesterov`, lists as `--mean 0.4,0.5,0.6`.\n"
       "\n"
-      "*Also* lists the other commands that take a setting: *resume*: `train --resume`; *eval*: `eval`, `features` and\n"
-      "`predict` (which reads no dataset), wherever the network comes from; *eval --weights*: the same, but only with a\n"
-      "file of weights, since a checkpoint has its own.\n";
+      "*Also* lists the other commands that take a setting: *resume*: `train --resume`; *eval*: `eval`,\n"
+      "`features` and `predict` (which reads no dataset), wherever the network comes from;\n"
+      "*eval --weights*: the same, but only with a file of weights, since a checkpoint has its own.\n";
   std::string section;
   for (const Setting& setting : settings(config)) {
     if (setting.section != section) {

@@ -45,9 +45,9 @@ inline constexpr std::array kWords<ScheduleKind>{EnumWord{ScheduleKind::constant
                                                  EnumWord{ScheduleKind::step, "step"},
                                                  EnumWord{ScheduleKind::cosine, "cosine"}};
 template <>
-inline constexpr std::array kWords<DeviceKind>{EnumWord{DeviceKind::cpu, "cpu"},
-                                               EnumWord{DeviceKind::reference, "reference"},
-                                               EnumWord{DeviceKind::cuda, "cuda"}};
+inline constexpr std::array kWords<DeviceKind>{
+    EnumWord{DeviceKind::automatic, "auto"}, EnumWord{DeviceKind::cpu, "cpu"},
+    EnumWord{DeviceKind::cuda, "cuda"}, EnumWord{DeviceKind::reference, "reference"}};
 template <>
 inline constexpr std::array kWords<Precision>{
     EnumWord{Precision::f32, "f32"}, EnumWord{Precision::tf32, "tf32"}, EnumWord{Precision::bf16, "bf16"},

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kHeadBytes = 16384;
 
-/// As many digits as nobody's clips will have in common.
+/// Enough digits to rule out collisions.
 std::string digest(Sha256& sum) { return sum.hex().substr(0, 16); }
 
 std::string head_digest(const FileBytes& file) {

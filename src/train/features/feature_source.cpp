@@ -21,23 +21,23 @@ FeatureSource::FeatureSource(const Features& features, const Dataset& dataset, c
     if (row != rows.end()) {
       const std::string& then = features.contents[static_cast<size_t>(row->second)];
       if (const std::string now = contents.of(clip); now != then)
-        throw Error(text("clip ", clip.name, " is not the one that its features were made of: that was ",
+        throw Error(text("clip ", clip.name, " is not the one from which its features were made: that was ",
                          then, ", this is ", now),
-                    "The features were made of another dataset, or the clip has changed since; run `laban "
+                    "The features are from another dataset, or the clip has changed since; run `laban "
                     "features` on this one.");
       if (features.labels[static_cast<size_t>(row->second)] != clip.label)
-        throw Error(text("clip ", clip.name, " has another class than when its features were made"),
+        throw Error(text("clip ", clip.name, " has a different class than when its features were made"),
                     "Run `laban features` again.");
       row_of_[static_cast<size_t>(item)] = row->second;
       items_.push_back(item);
       continue;
     }
-    // Of a folder of pictures, the bad file is one of these.
+    // In a folder of pictures, the bad file is one of these.
     const auto bad = std::ranges::find_if(
         features.bad_files, [&](const BadFile& b) { return b.file.starts_with(clip.path.string()); });
     if (bad == features.bad_files.end())
-      throw Error(text("there are no features of clip ", clip.name),
-                  "The features were made of another dataset; run `laban features` on this one.");
+      throw Error(text("there are no features for clip ", clip.name),
+                  "The features are from another dataset; run `laban features` on this one.");
     bad_files_.push_back(*bad);
   }
 }

@@ -1,4 +1,4 @@
-// Batches of features in place of clips, in the order in which Loader would show the clips themselves.
+// Batches of features instead of clips, in the order in which Loader would deliver the clips themselves.
 #pragma once
 
 #include <vector>
@@ -17,9 +17,9 @@ class FeatureSource : public BatchSource {
     bool drop_last = true;
   };
 
-  /// `items` of the dataset, less those that could not be read when the features were made. `features` and
-  /// `dataset` must outlive it. Throws Error where a clip has no features, or another content or label than
-  /// it had, FileError where it cannot be read.
+  /// `items` of the dataset, without those that could not be read when the features were made. `features` and
+  /// `dataset` must outlive it. Throws Error if a clip has no features, or if its contents or label have
+  /// changed; FileError if it cannot be read.
   FeatureSource(const Features& features, const Dataset& dataset, const std::vector<int>& items,
                 const Settings& settings);
 

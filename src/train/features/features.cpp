@@ -23,7 +23,7 @@ std::string backbone_digest(const ParameterStore& store) {
   const auto add = [&](const std::string& name, const std::vector<double>& values) {
     if (name.starts_with("fc.")) return;
     const std::vector<float> narrow(values.begin(),
-                                    values.end());  // exact: masters are f32 wherever it matters
+                                    values.end());  // exact: master weights are f32 wherever it matters
     sum.update(name);
     sum.update(narrow.data(), narrow.size() * sizeof(float));
   };
@@ -91,18 +91,18 @@ Features read_features(const std::filesystem::path& path) {
   const auto text_of = [&](const char* key) {
     const auto found = metadata.find(key);
     if (found == metadata.end())
-      throw FileError(path.string(), text("holds no features of laban: it has no '", key, "'"),
+      throw FileError(path.string(), text("is not a file of features: it has no '", key, "'"),
                       "`laban features` writes such files.");
     return found->second;
   };
   if (text_of("format") == kWithoutContents)
     throw FileError(path.string(),
-                    "was written by an older laban, which did not note what the clips held; they might be "
-                    "another dataset's",
+                    "was written by an older laban, which did not record the contents of the clips; they "
+                    "might be from another dataset",
                     "Run `laban features` again.");
   if (text_of("format") != kFormat)
     throw FileError(path.string(),
-                    text("is in format '", text_of("format"), "', but features are in ", kFormat),
+                    text("has format '", text_of("format"), "', but features must have format ", kFormat),
                     "`laban features` writes such files.");
   file.verify_checksum();
 
@@ -116,7 +116,7 @@ Features read_features(const std::filesystem::path& path) {
   } catch (const UsageError& error) {
     throw FileError(
         path.string(),
-        text("its config does not suit this version of laban (", LABAN_VERSION, "): ", error.what()),
+        text("its config is not valid in this version of laban (", LABAN_VERSION, "): ", error.what()),
         text("It was written by laban ", text_of("version"), "."));
   }
   const auto texts = [&](const char* key) {
@@ -141,7 +141,7 @@ Features read_features(const std::filesystem::path& path) {
   }
   const auto found = file.entries().find("features");
   if (found == file.entries().end() || found->second.shape.size() != 2)
-    throw FileError(path.string(), "holds no matrix called 'features'");
+    throw FileError(path.string(), "has no matrix named 'features'");
   const auto clips = static_cast<int64_t>(features.names.size());
   features.channels = found->second.shape[1];
   const std::vector<double> values = file.doubles("features", std::vector<int64_t>{clips, features.channels});

@@ -1,10 +1,10 @@
-// Pooled features: what a network's last layer sees of a clip. Computed once, they let that layer be trained
-// again and again in seconds, on a CPU.
+// Pooled features: the input of a network's last layer for each clip. Once they are computed, that layer can
+// be trained in seconds, on a CPU.
 //
 // In a file they are a safetensors file: "features" (clips x channels, f32), "labels" (I64), and as metadata
 //   format    "laban.features.2"                    version  laban's
 //   names     a JSON list: the clips by their names in the dataset
-//   contents  a JSON list: what each clip held (feature_content.h), so that another's features are not taken
+//   contents  a JSON list: identifies each clip's contents (feature_content.h), to detect mismatches
 //   bad_files a JSON list of [file, reason]: clips that could not be read
 //   config    the TOML under which the clips were made
 //   backbone  digest of the weights and statistics of all layers but the last (backbone_digest)
@@ -25,7 +25,7 @@ namespace laban {
 struct Features {
   int64_t channels = 0;
   std::vector<std::string> names;     // of the clips
-  std::vector<std::string> contents;  // of each clip, as ClipContents tells it
+  std::vector<std::string> contents;  // of each clip, from ClipContents
   std::vector<int> labels;            // in the dataset's classes
   std::vector<float> values;          // names.size() x channels
   std::vector<BadFile> bad_files;     // left out
@@ -33,17 +33,17 @@ struct Features {
   Config config;
 };
 
-/// SHA-256 over the weights and statistics of everything but `fc`: features belong to these.
+/// SHA-256 of the weights and statistics of everything but `fc`, on which the features depend.
 std::string backbone_digest(const ParameterStore& store);
 
-/// Features of all clips of a loader, one epoch of it. Nothing where `progress` (clips done, clips in all)
-/// said stop. Throws FileError for a file that fails, and Canceled where the loader's stop flag is set.
+/// Features of all clips in one epoch of a loader. Empty if `progress` (clips done, total) returned false.
+/// Throws FileError for a file that fails, and Canceled if the loader's stop flag is set.
 std::optional<Features> extract_features(Network& network, Loader& loader, const Dataset& dataset,
                                          const std::function<bool(int64_t, int64_t)>& progress);
 
-/// Replaces `path` in one step.
+/// Replaces `path` atomically.
 void write_features(const std::filesystem::path& path, const Features& features);
-/// Throws FileError where the file is damaged or holds something else.
+/// Throws FileError if the file is damaged or is something else.
 Features read_features(const std::filesystem::path& path);
 
 }  // namespace laban

@@ -1,5 +1,5 @@
-// What a run was given to learn from: how many clips of each split, and which files were left out. It lies in
-// the run's folder as data.json, so that a result can say what it is a result on.
+// A run's data: the number of clips in each split, and the files that were left out. Stored in the run's
+// folder as data.json, so that results document the data they are based on.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace laban {
 struct DataRecord {
   struct Part {
     std::string split{};
-    int64_t listed = 0;  // clips of the dataset in this split
+    int64_t listed = 0;  // clips in this split of the dataset
     std::vector<BadFile> left_out{};
   };
   std::string data{}, layout{};
@@ -25,11 +25,11 @@ struct DataRecord {
   int64_t left_out() const;
 };
 
-/// The part of a split that a loader gives, and what it left out.
+/// The part of a split that a loader delivers, and what it left out.
 DataRecord::Part part_of(const Dataset& dataset, Split split, const BatchSource& loader);
 
 std::string to_json(const DataRecord& record);
-/// Nothing where there is no such file. Throws FileError where it is none of laban's.
+/// Empty if there is no such file. Throws FileError if it is not one of laban's.
 std::optional<DataRecord> read_data_record(const std::filesystem::path& file);
 
 }  // namespace laban

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing) {
   throw FileError(path.string(), text(doing, ": ", std::generic_category().message(errno)),
-                  "Check that the folder may be written to and that its disk is not full.");
+                  "Check that the folder is writable and its disk is not full.");
 }
 
 }  // namespace
@@ -26,11 +26,11 @@ using Json = nlohmann::ordered_json;
 MetricsLog::MetricsLog(std::filesystem::path path, uint64_t keep) : path_(std::move(path)) {
   file_ = open_to_append(path_);
   struct stat status {};
-  // A log that is shorter than the checkpoint remembers (someone removed it) goes on where it ends.
+  // A log that is shorter than recorded in the checkpoint (because it was removed) continues at its end.
   if (::fstat(file_.get(), &status) == 0)
     bytes_ = std::min<uint64_t>(keep, static_cast<uint64_t>(status.st_size));
   if (::ftruncate(file_.get(), static_cast<off_t>(bytes_)) != 0)
-    fail(path_, "cannot be cut to its last checkpoint");
+    fail(path_, "cannot truncate it to the last checkpoint");
 }
 
 void MetricsLog::add(const StepReport& row) {
@@ -68,14 +68,14 @@ void MetricsLog::append(const std::string& line) {
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t written = ::write(file_.get(), bytes.data() + done, bytes.size() - done);
-    if (written < 0 && errno != EINTR) fail(path_, "cannot be written");
+    if (written < 0 && errno != EINTR) fail(path_, "cannot write to it");
     if (written > 0) done += static_cast<size_t>(written);
   }
   bytes_ += bytes.size();
 }
 
 uint64_t MetricsLog::flush() {
-  if (::fsync(file_.get()) != 0) fail(path_, "cannot be flushed to the disk");
+  if (::fsync(file_.get()) != 0) fail(path_, "cannot flush it to disk");
   return bytes_;
 }
 

@@ -61,10 +61,6 @@ std::string shortened(const std::string& name, size_t most) {
   }
   return name;
 }
-size_t characters(const std::string& s) {
-  return static_cast<size_t>(
-      std::count_if(s.begin(), s.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
-}
 
 }  // namespace
 
@@ -155,7 +151,9 @@ std::string interval_chart(const std::string& label, const std::vector<IntervalR
   const double right = 22 + 7.2 * static_cast<double>(longest_value);
   const double height = top + row_height * static_cast<double>(rows.size()) + bottom;
   const double base = height - bottom;
-  const auto at = [&](double share) { return left + (width - left - right) * std::clamp(share, 0.0, 1.0); };
+  const auto at = [&](double fraction) {
+    return left + (width - left - right) * std::clamp(fraction, 0.0, 1.0);
+  };
 
   std::string svg = open_svg(width, height, label, "intervals");
   for (int k = 0; k <= 4; ++k) {
@@ -169,9 +167,9 @@ std::string interval_chart(const std::string& label, const std::vector<IntervalR
     svg += text("<rect class=\"hover\" x=\"0\" y=\"", px(y - row_height / 2), "\" width=\"", px(width),
                 "\" height=\"", px(row_height), "\"/>");
     svg += words(left - 10, y + 4.5, "name end", shortened(row.label, 19));
-    if (std::isfinite(row.share))
+    if (std::isfinite(row.fraction))
       svg += text("<rect class=\"bar ", row.style, "\" x=\"", px(left), "\" y=\"", px(y - 7), "\" width=\"",
-                  px(at(row.share) - left), "\" height=\"14\" rx=\"2\"/>");
+                  px(at(row.fraction) - left), "\" height=\"14\" rx=\"2\"/>");
     if (row.ci95) {
       svg += line(at(row.ci95->low), y, at(row.ci95->high), y, "whisker");
       svg += line(at(row.ci95->low), y - 4, at(row.ci95->low), y + 4, "whisker");
@@ -194,7 +192,7 @@ std::string confusion_chart(const std::vector<std::string>& classes,
   size_t longest = 0;
   for (const std::string& name : classes) longest = std::max(longest, std::min<size_t>(characters(name), 19));
   const double cell = std::clamp(500.0 / static_cast<double>(n), 6.0, 72.0);
-  const bool names = cell >= 9, numbers = cell >= 19, shares = cell >= 38;
+  const bool names = cell >= 9, numbers = cell >= 19, fractions = cell >= 38;
   const double font = std::min(13.0, cell * 0.8);
   const double label_width = names ? 7.3 * font / 13 * static_cast<double>(longest) + 16 : 10;
   const double left = 24 + label_width, top = 26 + 0.75 * label_width;
@@ -227,19 +225,20 @@ std::string confusion_chart(const std::vector<std::string>& classes,
     for (size_t c = 0; c < n; ++c) {
       const int64_t count = counts[r][c];
       if (count == 0) continue;
-      const double share = static_cast<double>(count) / static_cast<double>(row_total);
+      const double fraction = static_cast<double>(count) / static_cast<double>(row_total);
       const double x = left + cell * static_cast<double>(c);
-      const std::string ink = share > 0.5 ? " strong" : "";
+      const std::string ink = fraction > 0.5 ? " strong" : "";
       svg += "<g>" +
              title(text(classes[r], r == c ? " recognized: " : " taken for ", r == c ? "" : classes[c] + ": ",
-                        count, " of ", row_total, " (", percent(share), ")"));
+                        count, " of ", row_total, " (", percent(fraction), ")"));
       svg += text("<rect class=\"", r == c ? "hit" : "miss", "\" x=\"", px(x + 0.5), "\" y=\"", px(y + 0.5),
                   "\" width=\"", px(cell - 1), "\" height=\"", px(cell - 1), "\" fill-opacity=\"",
-                  fixed(0.12 + 0.88 * share, 3), "\"/>");
+                  fixed(0.12 + 0.88 * fraction, 3), "\"/>");
       if (numbers)
-        svg += words(x + cell / 2, y + cell / 2 + (shares ? 0.5 : 4), "count middle" + ink,
+        svg += words(x + cell / 2, y + cell / 2 + (fractions ? 0.5 : 4), "count middle" + ink,
                      std::to_string(count));
-      if (shares) svg += words(x + cell / 2, y + cell / 2 + 13, "share middle" + ink, percent(share, 0));
+      if (fractions)
+        svg += words(x + cell / 2, y + cell / 2 + 13, "fraction middle" + ink, percent(fraction, 0));
       svg += "</g>";
     }
   }

@@ -11,10 +11,10 @@
 namespace laban::report {
 namespace {
 
-constexpr size_t kMostFrames = 32;  // of one clip; longer clips are shown thinned
-constexpr int kMostPixels = 128;    // of a frame's side
+constexpr size_t kMostFrames = 32;  // per clip; longer clips are subsampled
+constexpr int kMostPixels = 128;    // per side of a frame
 
-/// Shrinks by a whole factor (box filter), so that a frame's longer side is at most kMostPixels.
+/// Scales down by an integer factor (box filter), so that a frame's longer side is at most kMostPixels.
 Picture shrunk(const Picture& from) {
   const int factor = (std::max(from.width, from.height) + kMostPixels - 1) / kMostPixels;
   if (factor <= 1) return from;
@@ -51,8 +51,7 @@ std::string frames_html(const ClipPictures& clip, const Prediction& prediction) 
   if (!prediction.frames.empty() && prediction.frames != clip.numbers)
     html +=
         "<p class=\"note\">The evaluation used other frames of this video than the data folder gives now; "
-        "the file or the settings "
-        "have changed since.</p>";
+        "the file or the settings have changed since.</p>";
   return html;
 }
 
@@ -64,7 +63,7 @@ std::string probabilities_html(const Prediction& p, const std::vector<std::strin
   const size_t label = static_cast<size_t>(p.label);
   std::vector<size_t> shown(order.begin(),
                             order.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(3, order.size())));
-  // The true class always has its bar, whatever its rank.
+  // The true class is always shown, whatever its rank.
   if (!order.empty() && std::find(shown.begin(), shown.end(), label) == shown.end()) shown.push_back(label);
   std::string html = "<div class=\"odds\">";
   for (const size_t k : shown)

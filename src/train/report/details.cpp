@@ -28,7 +28,7 @@ std::string class_chart(const Evaluation& e) {
   }
   // Best first; classes without clips last.
   std::stable_sort(rows.begin(), rows.end(), [](const IntervalRow& a, const IntervalRow& b) {
-    return (a.share == a.share ? a.share : -1) > (b.share == b.share ? b.share : -1);
+    return (a.fraction == a.fraction ? a.fraction : -1) > (b.fraction == b.fraction ? b.fraction : -1);
   });
   return interval_chart("Accuracy by class", rows, e.chance(), "chance", 400);
 }
@@ -50,7 +50,7 @@ std::string confusions_table(const Evaluation& e) {
                    [](const Pair& a, const Pair& b) { return a.count > b.count; });
   std::string html =
       "<table><thead><tr><th>true class</th><th class=\"words\">taken "
-      "for</th><th>clips</th><th>share</th></tr></thead><tbody>";
+      "for</th><th>clips</th><th>fraction</th></tr></thead><tbody>";
   for (size_t i = 0; i < std::min<size_t>(6, pairs.size()); ++i) {
     const Pair& p = pairs[i];
     html += text("<tr><td>", escape(e.classes[p.truth]), "</td><td class=\"words\">",
@@ -77,8 +77,7 @@ std::string split_table(const Dataset& data) {
   };
   std::string html =
       "<div class=\"card "
-      "wide\"><table><thead><tr><th>class</th><th>train</th><th>validation</th><th>test</th><th>all</th></"
-      "tr></thead><tbody>";
+      "wide\"><table><thead><tr><th>class</th><th>train</th><th>validation</th><th>test</th><th>all</th></tr></thead><tbody>";
   for (size_t k = 0; k < counts.size(); ++k)
     html += row(escape(data.classes[k]), counts[k], counts[k][0] + counts[k][1] + counts[k][2]);
   html += "</tbody><tfoot>" + row("clips", sums, sums[0] + sums[1] + sums[2]);
@@ -89,11 +88,11 @@ std::string split_table(const Dataset& data) {
                                        [](const auto& entry) { return entry.second.size() > 1; });
   if (shared > 0)
     html += note(counted(shared, "source has", "sources have") +
-                 " clips in more than one split: the network may know them from training, and the measured "
-                 "accuracy may be too good.");
+                 " clips in more than one split: the network may know them from training, so the measured "
+                 "accuracy may be too high.");
   if (!data.ignored.empty())
     html += note(counted(static_cast<int64_t>(data.ignored.size()), "file") +
-                 " beside the clips: neither video nor picture, and not used.");
+                 " found that are neither videos nor pictures; not used.");
   return html;
 }
 
@@ -102,21 +101,20 @@ std::string split_table(const Dataset& data) {
 std::string classes_section(const ReportInput& input) {
   std::string html = "<section id=\"classes\"><h2>Classes</h2>";
   const Evaluation* e = headline(input.run);
-  if (!e)
-    return html + note("Without an evaluation there is nothing to say about single classes.") + "</section>";
+  if (!e) return html + note("Without an evaluation, there are no per-class results.") + "</section>";
   const std::string split = input.run.test ? "test" : "validation";
   html += text("<p class=\"sub\">On the ", split,
-               " clips. A row of the matrix is a true class, a column what the network named; the color is "
-               "the share of the row.</p>");
+               " clips. Rows of the matrix are true classes, columns are predictions; the color shows the "
+               "fraction of the row.</p>");
   const std::string matrix = confusion_chart(e->classes, e->confusion);
   html += "<div class=\"split\"><figure class=\"card\"><figcaption>Confusion matrix</figcaption>";
-  html += matrix.empty() ? note("The evaluation holds no confusion matrix.")
+  html += matrix.empty() ? note("The evaluation contains no confusion matrix.")
                          : "<div class=\"wide\">" + matrix + "</div>";
   html +=
-      "</figure><div class=\"stack\"><figure class=\"card\"><figcaption>Accuracy by "
-      "class, with 95% intervals</figcaption>";
+      "</figure><div class=\"stack\"><figure class=\"card\"><figcaption>Accuracy by class, with 95% "
+      "intervals</figcaption>";
   const std::string chart = class_chart(*e);
-  html += chart.empty() ? note("The evaluation holds no results by class.") : chart;
+  html += chart.empty() ? note("The evaluation contains no per-class results.") : chart;
   html += "</figure>";
   if (!matrix.empty())
     html += "<div class=\"card\"><h3>Commonest confusions</h3>" + confusions_table(*e) + "</div>";
@@ -127,12 +125,12 @@ std::string clips_section(const ReportInput& input) {
   std::string html = "<section id=\"clips\"><h2>What the network saw</h2>";
   const Evaluation* e = headline(input.run);
   if (!e || e->predictions.empty())
-    return html + note("No predictions for single clips are on record.") + "</section>";
-  html += input.clips ? "<p>The sampled frames of a clip, scaled and cropped as the network got them; the "
-                        "number below a frame is its place in "
-                        "the video, from 0.</p>"
-                      : note("The frames are not shown: " +
-                             (input.dataset_note.empty() ? "the data was not opened." : input.dataset_note));
+    return html + note("No predictions for individual clips were recorded.") + "</section>";
+  html += input.clips
+              ? "<p>The sampled frames of a clip, scaled and cropped as the network received them; the "
+                "number below a frame is its number in the video, from 0.</p>"
+              : note("The frames are not shown: " +
+                     (input.dataset_note.empty() ? "the data was not opened." : input.dataset_note));
   const auto cards = [&](const std::vector<const Prediction*>& predictions) {
     std::string out = "<div class=\"clips\">";
     for (const Prediction* p : predictions) out += clip_card(*p, e->classes, input.clips);
@@ -148,8 +146,8 @@ std::string clips_section(const ReportInput& input) {
     html += text("<p class=\"sub\">",
                  static_cast<size_t>(all_wrong) == wrong.size()
                      ? "All mistakes"
-                     : text("The ", wrong.size(), " surest of ", all_wrong, " mistakes"),
-                 ", the surest first.</p>", cards(wrong));
+                     : text("The ", wrong.size(), " most confident of ", all_wrong, " mistakes"),
+                 ", most confident first.</p>", cards(wrong));
   const auto right = typical_hits(*e, input.most_hits);
   html += "<h3 style=\"margin-top:28px\">Right</h3>";
   if (right.empty())
@@ -164,7 +162,7 @@ std::string clips_section(const ReportInput& input) {
 
 namespace {
 
-/// What the policy on bad files did to training and to the evaluation.
+/// How bad files affected training and evaluation.
 std::string left_out_html(const RunRecord& run) {
   std::string html = "<h3 style=\"margin-top:24px\">Files left out</h3>", rows;
   const auto add = [&](const std::string& split, const BadFile& bad) {
@@ -187,18 +185,17 @@ std::string left_out_html(const RunRecord& run) {
     }
   }
   if (counts.empty())
-    return html + note("Neither data.json nor an evaluation says which files could not be read.");
+    return html + note("Neither data.json nor an evaluation records which files could not be read.");
   html += "<p class=\"sub\">";
   if (run.data)
     html += run.data->policy == "exclude"
-                ? "Files that cannot be read were to be left out (<code>--on-bad-file exclude</code>): "
-                : "A file that cannot be read was to end the run (<code>--on-bad-file stop</code>): ";
+                ? "Files that cannot be read are left out (<code>--on-bad-file exclude</code>): "
+                : "A file that cannot be read ends the run (<code>--on-bad-file stop</code>): ";
   html += counts + ".</p>";
   if (rows.empty()) return html;
   return html +
          "<div class=\"card wide\"><table><thead><tr><th>split</th><th>file</th><th "
-         "class=\"words\">reason</th></tr></thead>"
-         "<tbody>" +
+         "class=\"words\">reason</th></tr></thead><tbody>" +
          rows + "</tbody></table></div>";
 }
 
@@ -211,14 +208,14 @@ std::string data_section(const ReportInput& input) {
         text("<p class=\"sub\">", escape(input.dataset->root.string()), "</p>", split_table(*input.dataset));
   else
     html += note(input.dataset_note.empty()
-                     ? "The data was not opened, so there is no table of its classes and splits."
+                     ? "The dataset was not opened, so there is no table of its classes and splits."
                      : input.dataset_note);
   return html + left_out_html(input.run) + "</section>";
 }
 
 std::string config_section(const RunRecord& run) {
   std::string html = "<section id=\"config\"><h2>Configuration</h2>";
-  html += run.config.empty() ? note("The run folder holds no config.toml.")
+  html += run.config.empty() ? note("The run folder has no config.toml.")
                              : "<details class=\"card\" open><summary>config.toml, as resolved from file and "
                                "flags</summary><pre>" +
                                    escape_lines(run.config) + "</pre></details>";

@@ -32,7 +32,7 @@ bool is_own_page(std::string_view begin) {
 bool is_own_summary(std::string_view begin) { return begin.starts_with(kSummaryBegin); }
 
 std::string report_page(const ReportInput& input) {
-  // "runs/demo/" ends in an empty file name: the folder's own name is wanted.
+  // "runs/demo/" ends with an empty file name, but the folder's own name is needed.
   const auto folder = (input.run.folder / ".").lexically_normal().parent_path();
   const std::string name = escape(folder.filename().string());
   std::string html =
@@ -64,7 +64,7 @@ std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& 
                          std::optional<double> seconds) {
   if (!run.test)
     throw Error(text("there is no evaluation of the test split in ", run.folder.string()),
-                "Make it with `laban eval --split test` first.");
+                "Run `laban eval --split test` first.");
   const Evaluation& test = *run.test;
   nlohmann::ordered_json out;
   out["test_accuracy"] = number_or_null(test.accuracy);

@@ -14,7 +14,7 @@ namespace {
 
 using namespace fields;
 
-/// The file's bytes, or nothing where it cannot be read.
+/// The file's bytes, or nothing if it cannot be read.
 std::optional<std::string> read_text(const std::filesystem::path& file) {
   try {
     return read_file(file);
@@ -38,7 +38,7 @@ void read_metrics(const std::filesystem::path& file, RunRecord& run) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!row.is_object()) {
-      // Only a line without its newline can have been cut short by the run's end; any other is damage.
+      // Only a line without a newline can have been cut short by the end of the run; any other is damaged.
       (lines.eof() ? cut_short = true : (++damaged, false));
       continue;
     }
@@ -71,7 +71,7 @@ void read_metrics(const std::filesystem::path& file, RunRecord& run) {
     run.notes.push_back(counted(damaged, "line") + " of metrics.jsonl could not be read and " +
                         (damaged == 1 ? "is" : "are") + " left out.");
   if (run.steps.empty() && run.epochs.empty() && !cut_short && damaged == 0)
-    run.notes.push_back("metrics.jsonl holds no rows, so there are no learning curves.");
+    run.notes.push_back("metrics.jsonl has no rows, so there are no learning curves.");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What a run folder says about itself: config.toml, metrics.jsonl, evaluation_<split>.json.
+// Reads a run folder: config.toml, metrics.jsonl, evaluation_<split>.json.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct StepRow {
   int64_t epoch = 0, step = 0;
   double loss = kMissing, accuracy = kMissing, lr = kMissing;
   double clips_per_second = kMissing;
-  double waiting = kMissing;  // share of the time spent waiting for data, 0 to 1
+  double waiting = kMissing;  // fraction of the time spent waiting for data
   double seconds = kMissing;  // since the run's start
 };
 struct EpochRow {
@@ -36,10 +36,9 @@ struct RunRecord {
   std::vector<std::string> notes;  // sentences on what is missing or damaged
 };
 
-/// Reads a run folder. Whatever is missing or damaged becomes a sentence in `notes`; only a folder that does
-/// not exist is an error. A last line of metrics.jsonl that was cut short (the run was killed while writing)
-/// is left out; a step that was logged twice (a resumed run starts again from its checkpoint) counts as it
-/// was logged last.
+/// Reads a run folder. Anything missing or damaged becomes a sentence in `notes`; only a folder that does not
+/// exist is an error. An incomplete last line of metrics.jsonl (the run was killed while writing) is ignored;
+/// of a step that was logged twice (a resumed run restarts from its checkpoint), the last entry counts.
 RunRecord read_run(const std::filesystem::path& folder);
 
 /// Seconds of training on record, kMissing where none are.

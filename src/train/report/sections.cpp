@@ -21,7 +21,7 @@ std::string tile(const std::string& style, const std::string& value, const std::
               "</b><span class=\"more\">", more, "</span></div>");
 }
 
-/// What guessing reaches: chance, or the commonest class where the classes are uneven.
+/// The accuracy of guessing: chance, or the most common class if classes are imbalanced.
 double guessing(const Evaluation& e) {
   const double common = e.majority_accuracy();
   return std::isfinite(common) ? std::max(common, e.chance()) : e.chance();
@@ -30,12 +30,12 @@ double guessing(const Evaluation& e) {
 /// The headline in words, no stronger than the intervals allow.
 std::string verdict(const Evaluation& e, const std::string& split_name,
                     const std::optional<Evaluation>& control, bool trained_so) {
-  std::string out = text("<p>The network names the right class for <strong>", e.correct, " of ",
+  std::string out = text("<p>The network predicts the correct class for <strong>", e.correct, " of ",
                          counted(e.clips, split_name + " clip"), "</strong> (", percent(e.accuracy),
                          e.ci95 ? "; 95% interval " + range(e.ci95) : "", "). ");
   const double guess = guessing(e);
   out += text("Guessing among ", e.classes.size(), " classes would reach ", percent(e.chance()));
-  if (guess > e.chance() + 0.005) out += text(", always naming the commonest class ", percent(guess));
+  if (guess > e.chance() + 0.005) out += text(", always predicting the most common class ", percent(guess));
   out += ". ";
   if (e.ci95 && e.ci95->high < guess)
     out += "The network does worse than that. ";
@@ -46,12 +46,12 @@ std::string verdict(const Evaluation& e, const std::string& split_name,
         percent(control->accuracy) + (control->ci95 ? " (" + range(control->ci95) + ")" : "");
     if (!trained_so)
       return out +
-             "The control was tested on clips whose frames are all one frame, but trained on moving ones, "
-             "and reaches " +
+             "The control was tested on clips with a single, repeated frame, but trained on moving ones, and "
+             "reaches " +
              reached +
-             ". Such clips are foreign to it, so this says little about what single pictures could give.</p>";
+             ". It has never seen such clips, so this says little about what single pictures could achieve.</p>";
     out +=
-        "The control, the same network trained and tested on clips whose frames are all one frame, reaches " +
+        "The control, the same network trained and tested on clips with a single, repeated frame, reaches " +
         reached + ": ";
     const bool known = e.ci95 && control->ci95;
     if (known && e.ci95->low > control->ci95->high)
@@ -62,7 +62,7 @@ std::string verdict(const Evaluation& e, const std::string& split_name,
     if (known)
       out += control->ci95->low > guessing(*control)
                  ? "Single pictures alone give the class away more often than guessing."
-                 : "Nothing shows that single pictures alone give the class away.";
+                 : "There is no evidence that single pictures alone give the class away.";
   }
   return out + "</p>";
 }
@@ -133,10 +133,10 @@ std::string run_line(const ReportInput& input) {
       add(escape(config.model.name));
       const int size = config.clip.transform.crop;
       add(text(counted(config.clip.sampler.frames, "frame"), " of ", size, "×", size,
-               config.clip.single_frame ? ", all of them one frame" : ""));
+               config.clip.single_frame ? ", all the same" : ""));
     }
   } catch (const Error&) {
-    // Another version's config: it is shown as it is further down.
+    // The config of another version; it is shown unparsed below.
   }
   if (!run.epochs.empty()) add(counted(static_cast<int64_t>(run.epochs.size()), "epoch"));
   if (!run.steps.empty()) add(counted(run.steps.back().step, "step"));
@@ -176,10 +176,10 @@ std::string result_section(const ReportInput& input) {
   html += tile("", percent(e->chance()), "Chance", text("one of ", e->classes.size(), " classes"));
   if (e->classes.size() > 5 && std::isfinite(e->top5_accuracy))
     html +=
-        tile("", percent(e->top5_accuracy), "Top-5 accuracy", "the true class is among the five likeliest");
-  html += tile("", percent(e->mean_class_accuracy), "Mean class accuracy", "every class counts the same");
+        tile("", percent(e->top5_accuracy), "Top-5 accuracy", "the true class is among the five most likely");
+  html += tile("", percent(e->mean_class_accuracy), "Mean class accuracy", "every class has the same weight");
   html += tile("", fixed(e->loss, 3), "Cross-entropy",
-               text(fixed(std::log(static_cast<double>(e->classes.size())), 3), " without knowledge"));
+               text(fixed(std::log(static_cast<double>(e->classes.size())), 3), " when guessing"));
   html += "</div>";
 
   std::vector<IntervalRow> rows;
@@ -203,18 +203,18 @@ std::string result_section(const ReportInput& input) {
 std::string learning_section(const RunRecord& run) {
   std::string html = "<section id=\"learning\"><h2>Learning curves</h2>";
   if (run.steps.empty() && run.epochs.empty())
-    return html + note("No step of training is on record.") + "</section>";
+    return html + note("No training steps were recorded.") + "</section>";
   const bool validated = std::any_of(run.epochs.begin(), run.epochs.end(), [](const EpochRow& row) {
     return std::isfinite(row.val_accuracy) || std::isfinite(row.val_loss);
   });
   if (!validated)
     html += note(
-        "The run has no validation results: these curves show only how well the training clips are learned.");
+        "The run has no validation results: these curves only show how well the training clips are fitted.");
   std::string keys = "<i class=\"train\"></i>train";
   if (validated) keys += "<i class=\"val\"></i>validation";
   const double chance = headline(run) ? headline(run)->chance() : kMissing;
 
-  // One x axis for all charts, so that they can be read against each other.
+  // The same x axis in all charts, so that they can be compared.
   const double last = static_cast<double>(std::max(run.steps.empty() ? 0 : run.steps.back().step,
                                                    run.epochs.empty() ? 0 : run.epochs.back().step));
 
@@ -238,22 +238,22 @@ std::string learning_section(const RunRecord& run) {
   if (run.steps.empty())
     rate.series.push_back(series("learning rate", "plain", run.epochs, &EpochRow::lr, false));
   LineChart waiting{
-      .label = "Share of time spent waiting for data", .x_label = "step", .percent = true, .x_end = last};
+      .label = "Fraction of time spent waiting for data", .x_label = "step", .percent = true, .x_end = last};
   waiting.y_low = 0, waiting.y_high = 1;
   waiting.series.push_back(background(run.steps, &StepRow::waiting, "plain", false));
 
   html += "<div class=\"grid\">";
-  html += figure("Loss", keys, line_chart(loss), "No loss is on record.");
-  html += figure("Accuracy", keys, line_chart(accuracy), "No accuracy is on record.");
-  html += figure("Learning rate", "", line_chart(rate), "No learning rate is on record.");
-  html += figure("Waiting for data, share of the time", "", line_chart(waiting),
-                 "The time spent waiting for data is not on record.");
+  html += figure("Loss", keys, line_chart(loss), "No loss was recorded.");
+  html += figure("Accuracy", keys, line_chart(accuracy), "No accuracy was recorded.");
+  html += figure("Learning rate", "", line_chart(rate), "No learning rate was recorded.");
+  html += figure("Fraction of time spent waiting for data", "", line_chart(waiting),
+                 "The time spent waiting for data was not recorded.");
   html += "</div>";
   std::string pace;
   if (const double speed = mean_of(run.steps, &StepRow::clips_per_second); std::isfinite(speed))
-    pace += fixed(speed, 1) + " clips a second";
-  if (const double share = mean_of(run.steps, &StepRow::waiting); std::isfinite(share))
-    append(pace, percent(share) + " of the time waiting for data");
+    pace += fixed(speed, 1) + " clips/s";
+  if (const double fraction = mean_of(run.steps, &StepRow::waiting); std::isfinite(fraction))
+    append(pace, percent(fraction) + " of the time waiting for data");
   if (!pace.empty())
     html += "<p class=\"sub\">On average over the logged steps: " + pace +
             ". Faint lines are single steps, bold lines whole epochs.</p>";

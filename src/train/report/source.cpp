@@ -1,4 +1,4 @@
-// Clips for the contact sheets, as the data room's loader makes them.
+// Clips for the contact sheets, from the data module's loader.
 #include <algorithm>
 #include <memory>
 
@@ -19,7 +19,7 @@ ClipSource dataset_clips(Dataset dataset, LoaderSettings settings) {
   return [data = std::make_shared<const Dataset>(std::move(dataset)), settings](const std::string& file) {
     const auto item = std::find_if(data->items.begin(), data->items.end(),
                                    [&](const DatasetItem& i) { return i.name == file; });
-    if (item == data->items.end()) throw FileError(file, "is not in " + data->root.string() + " any more");
+    if (item == data->items.end()) throw FileError(file, "is not in " + data->root.string() + " anymore");
     Loader loader(*data, {static_cast<int>(item - data->items.begin())}, settings);
     loader.start(0, 0, /*one_epoch=*/true);
     const auto batch = loader.next();

@@ -49,10 +49,10 @@ svg.chart{display:block;width:100%;height:auto;margin:0 auto;font:12px system-ui
 svg.lines,svg.intervals{max-width:640px}svg.intervals{margin-left:0;max-width:560px}
 svg.confusion{min-width:400px;max-width:820px}
 svg text{fill:var(--ink)}
-svg .tick,svg .share{fill:var(--soft);font-size:11px}
+svg .tick,svg .fraction{fill:var(--soft);font-size:11px}
 svg .name,svg .value{font-size:13px}
 svg .count{font-size:13px;font-weight:600}
-svg .share{font-size:10px}
+svg .fraction{font-size:10px}
 svg .strong{fill:var(--on)}
 svg .middle{text-anchor:middle}svg .end{text-anchor:end}
 svg .grid,svg .axis,svg .mesh{stroke:var(--grid);stroke-width:1}

@@ -9,9 +9,9 @@
 namespace laban::report {
 
 /// `raw` as HTML text, safe between tags and inside double- or single-quoted attributes. Control characters
-/// (a file name may hold a newline) are shown as their Unicode pictures, bytes that are not UTF-8 as U+FFFD.
+/// (a file name may contain a newline) become their Unicode pictures; bytes that are not UTF-8 become U+FFFD.
 std::string escape(std::string_view raw);
-/// The same for text that has lines of its own (a configuration file): newlines and tabs stay.
+/// The same for multi-line text (a configuration file): newlines and tabs are preserved.
 std::string escape_lines(std::string_view raw);
 
 /// "0.250" for (0.25, 3). "–" for a value that is not finite. Independent of the locale.

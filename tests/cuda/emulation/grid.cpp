@@ -150,9 +150,9 @@ void Multiprocessor::prepare_threads(Extent block) {
 void Multiprocessor::run(std::string_view kernel, Extent grid, Extent block, size_t dynamic_bytes,
                          const std::function<void()>& body) {
   require(!body_, "a kernel cannot launch a kernel here");
-  // The limits of every card that laban is built for.
+  // The limits of every GPU that laban is built for.
   if (grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffff)
-    throw Error(text("emulated kernel ", kernel, ": no card takes a grid of ", grid));
+    throw Error(text("emulated kernel ", kernel, ": no GPU takes a grid of ", grid));
   if (dynamic_bytes > kSharedBytes)
     throw Error(
         text("emulated kernel ", kernel, ": ", dynamic_bytes, " bytes of shared memory are too many"));

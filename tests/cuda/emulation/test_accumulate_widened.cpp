@@ -1,4 +1,4 @@
-// The kernel that adds a rounded gradient of weights to the master gradient; no op of core/backend.h, so no
+// The kernel that adds a rounded gradient of weights to the master gradient; no op of core/ops, so no
 // op case: against the sum itself.
 #include <doctest/doctest.h>
 

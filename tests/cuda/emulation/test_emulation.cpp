@@ -228,8 +228,8 @@ TEST_CASE("emulation: indices and alignment are checked") {
   const std::string beyond = error_of(grid_of(2, kBlock), index_outside, out.data(), 1);
   CHECK(says(beyond, "thread (33, 0, 0): an index outside an array in shared memory"));
 
-  alignas(16) std::array<float, 8> values{}, room{};
-  float *from = values.data(), *to = room.data();
+  alignas(16) std::array<float, 8> values{}, copy{};
+  float *from = values.data(), *to = copy.data();
   CHECK(error_of(grid_of(1, 1), misaligned, from, to).empty());
   CHECK(says(error_of(grid_of(1, 1), misaligned, from + 1, to), "misaligned"));
   CHECK(says(error_of(grid_of(1, 1), misaligned, from, to + 2), "misaligned"));

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# laban itself on the stand-in card, as gpu_check.sh has it on a real one, on clips of 4 x 16 x 16: trained recorded and op by
+# laban itself on the stand-in GPU, as gpu_check.sh has it on a real one, on clips of 4 x 16 x 16: trained recorded and op by
 # op, in every precision, checked op by op, stopped and resumed, evaluated. Argument: the program.
 set -euo pipefail
 laban=$1

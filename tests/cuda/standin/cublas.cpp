@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "core/error.h"
-#include "standin/card.h"
+#include "standin/gpu.h"
 #include "standin/products.h"
 #include "standin/values.h"
 
 using laban::require;
-using laban::standin::Card;
+using laban::standin::Gpu;
 using laban::standin::Matrix;
 using laban::standin::read_values;
 using laban::standin::write_values;
@@ -38,7 +38,7 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
 }
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, size_t bytes) {
   if (reinterpret_cast<uintptr_t>(workspace) % 256 != 0) return CUBLAS_STATUS_INVALID_VALUE;
-  Card::the_one().require_piece(workspace, bytes, "cuBLAS's workspace");
+  Gpu::the_one().require_piece(workspace, bytes, "cuBLAS's workspace");
   handle->workspace = workspace;
   handle->workspace_bytes = bytes;
   return CUBLAS_STATUS_SUCCESS;
@@ -69,13 +69,13 @@ cublasStatus_t cublasGemmEx_64(cublasHandle_t handle, cublasOperation_t op_a, cu
   const int64_t a_count = a_turned ? span(a_stride, k, m) : span(a_stride, m, k),
                 b_count = b_turned ? span(b_stride, n, k) : span(b_stride, k, n),
                 c_count = span(c_stride, m, n);
-  Card& card = Card::the_one();
-  card.require_piece(a, static_cast<size_t>(a_count) * size_of(types[0]), "cublasGemmEx, A");
-  card.require_piece(b, static_cast<size_t>(b_count) * size_of(types[1]), "cublasGemmEx, B");
-  card.require_piece(c, static_cast<size_t>(c_count) * size_of(types[2]), "cublasGemmEx, C");
+  Gpu& gpu = Gpu::the_one();
+  gpu.require_piece(a, static_cast<size_t>(a_count) * size_of(types[0]), "cublasGemmEx, A");
+  gpu.require_piece(b, static_cast<size_t>(b_count) * size_of(types[1]), "cublasGemmEx, B");
+  gpu.require_piece(c, static_cast<size_t>(c_count) * size_of(types[2]), "cublasGemmEx, C");
   std::byte* const workspace = static_cast<std::byte*>(handle->workspace);
   const size_t spoiled = std::min<size_t>(handle->workspace_bytes, 4096);
-  card.put(handle->stream, [=] {
+  gpu.put(handle->stream, [=] {
     std::fill_n(workspace, spoiled, std::byte{0xFF});
     // Column-major: what lies side by side is a column. The product's columns are the rows of `sums`.
     const std::vector<float> first = read_values(a, types[0], a_count),

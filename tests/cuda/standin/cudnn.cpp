@@ -1,6 +1,6 @@
-// cuDNN's graph API: planning is done by cuDNN itself, for the card of h200-device.json (it needs none for
+// cuDNN's graph API: planning is done by cuDNN itself, for the GPU of h200-device.json (it needs none for
 // that). Every call is passed on, and what descriptors are made of is written down on the way; so that a plan
-// that is to run, which would need a card, can be computed from its graph (cudnn_graph_run.cpp).
+// that is to run, which would need a GPU, can be computed from its graph (cudnn_graph_run.cpp).
 //
 // These definitions are hidden (-fvisibility=hidden): laban's calls end here, cuDNN's own do not.
 #include <cudnn_graph.h>
@@ -47,8 +47,8 @@ std::shared_ptr<Node> node_of(cudnnBackendDescriptor_t descriptor) {
   return at->second;
 }
 
-/// The card's description, as a descriptor of cuDNN's own.
-cudnnBackendDescriptor_t card_description() {
+/// The GPU's description, as a descriptor of cuDNN's own.
+cudnnBackendDescriptor_t gpu_description() {
   static const cudnnBackendDescriptor_t description = [] {
     std::ifstream file(LABAN_SOURCE_DIR "/tests/cuda/h200-device.json");
     require(file.good(), "the stand-in cuDNN: h200-device.json is missing");
@@ -67,7 +67,7 @@ cudnnBackendDescriptor_t card_description() {
   return description;
 }
 
-/// What plans with a handle asks the handle's card, which is not there: it is described instead.
+/// What plans with a handle asks the handle's GPU, which is not there: it is described instead.
 void describe_card(cudnnBackendDescriptor_t descriptor, const Node& node) {
   static const std::map<cudnnBackendDescriptorType_t, cudnnBackendAttributeName_t> names{
       {CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP},
@@ -75,9 +75,9 @@ void describe_card(cudnnBackendDescriptor_t descriptor, const Node& node) {
       {CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP}};
   const auto name = names.find(node.type);
   if (name == names.end() || node.children.contains(name->second)) return;
-  const cudnnBackendDescriptor_t card = card_description();
+  const cudnnBackendDescriptor_t gpu = gpu_description();
   real<decltype(cudnnBackendSetAttribute)>("cudnnBackendSetAttribute")(
-      descriptor, name->second, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &card);
+      descriptor, name->second, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &gpu);
 }
 
 size_t bytes_of(cudnnBackendAttributeType_t type) {
@@ -150,7 +150,7 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor, cudn
 }
 
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
-                                       cudnnBackendAttributeType_t type, int64_t room, int64_t* count,
+                                       cudnnBackendAttributeType_t type, int64_t capacity, int64_t* count,
                                        void* values) {
   if (name == CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE && node_of(descriptor)->unloaded) {
     *count = 1;
@@ -158,9 +158,9 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, cudn
     return CUDNN_STATUS_SUCCESS;
   }
   const auto status = real<decltype(cudnnBackendGetAttribute)>("cudnnBackendGetAttribute")(
-      descriptor, name, type, room, count, values);
+      descriptor, name, type, capacity, count, values);
   if (status == CUDNN_STATUS_SUCCESS && name == CUDNN_ATTR_ENGINEHEUR_RESULTS)
-    for (int64_t i = 0; i < std::min(room, *count); ++i)
+    for (int64_t i = 0; i < std::min(capacity, *count); ++i)
       node_of(static_cast<cudnnBackendDescriptor_t*>(values)[i])->children[Node::kFrom] = {
           node_of(descriptor)};
   return status;

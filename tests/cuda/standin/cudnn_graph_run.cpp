@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "standin/card.h"
+#include "standin/gpu.h"
 #include "standin/products.h"
 #include "standin/values.h"
 
@@ -92,8 +92,6 @@ class Run {
         return weights(operation);
       case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR:
         return pointwise(operation);
-      case CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR:
-        return sum(operation);
       default:
         throw Error("the stand-in cuDNN knows no such operation");
     }
@@ -159,18 +157,9 @@ class Run {
     std::vector<float> y(a.values.size());
     const auto mode = value<cudnnPointwiseMode_t>(child(o, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR),
                                                   CUDNN_ATTR_POINTWISE_MODE);
-    require(mode == CUDNN_POINTWISE_ADD || mode == CUDNN_POINTWISE_MUL,
-            "the stand-in cuDNN adds and multiplies");
-    for (size_t i = 0; i < y.size(); ++i)
-      y[i] = mode == CUDNN_POINTWISE_ADD ? a.values[i] + b.values[i] : a.values[i] * b.values[i];
+    require(mode == CUDNN_POINTWISE_ADD, "the stand-in cuDNN only adds");
+    for (size_t i = 0; i < y.size(); ++i) y[i] = a.values[i] + b.values[i];
     store(Operand(child(o, CUDNN_ATTR_OPERATION_POINTWISE_YDESC)), std::move(y));
-  }
-  void sum(const Node& o) {
-    const Input x = loaded(o, CUDNN_ATTR_OPERATION_REDUCTION_XDESC);
-    const Operand y(child(o, CUDNN_ATTR_OPERATION_REDUCTION_YDESC));
-    std::vector<double> sums(static_cast<size_t>(y.shape.count()));
-    for (size_t i = 0; i < x.values.size(); ++i) sums[i % sums.size()] += static_cast<double>(x.values[i]);
-    store(y, std::vector<float>(sums.begin(), sums.end()));
   }
 
   std::map<int64_t, void*> bound_;
@@ -200,7 +189,7 @@ std::shared_ptr<const Node> graph_of(const Node& plan) {
 
 void run_graph(std::shared_ptr<const Node> graph, const Node& pack, size_t workspace_bytes,
                cudaStream_t stream) {
-  Card& card = Card::the_one();
+  Gpu& gpu = Gpu::the_one();
   const auto ids = list<int64_t>(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
   const auto pointers = list<void*>(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
   require(ids.size() == pointers.size(), "a variant pack with other ids than pointers");
@@ -208,12 +197,12 @@ void run_graph(std::shared_ptr<const Node> graph, const Node& pack, size_t works
   for (size_t i = 0; i < ids.size(); ++i) bound[ids[i]] = pointers[i];
   for (const Operand& operand : operands(*graph)) {
     require(bound.contains(operand.id), "a tensor of the graph is bound to no memory");
-    card.require_piece(bound[operand.id], operand.bytes(), text("cuDNN's tensor ", operand.id));
+    gpu.require_piece(bound[operand.id], operand.bytes(), text("cuDNN's tensor ", operand.id));
   }
   std::byte* const workspace = value<std::byte*>(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE);
-  if (workspace_bytes > 0) card.require_piece(workspace, workspace_bytes, "cuDNN's workspace");
+  if (workspace_bytes > 0) gpu.require_piece(workspace, workspace_bytes, "cuDNN's workspace");
   const size_t spoiled = std::min<size_t>(workspace_bytes, size_t{1} << 20);
-  card.put(stream, [graph, bound, workspace, spoiled] {
+  gpu.put(stream, [graph, bound, workspace, spoiled] {
     if (spoiled > 0) std::fill_n(workspace, spoiled, std::byte{0xFF});
     Run run(bound);
     for (const auto& operation : graph->children.at(CUDNN_ATTR_OPERATIONGRAPH_OPS)) run(*operation);

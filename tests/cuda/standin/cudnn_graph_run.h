@@ -24,7 +24,7 @@ struct Node {
 std::shared_ptr<const Node> graph_of(const Node& plan);
 
 /// Puts it on the stream, with the memory that the variant pack binds. Throws Error where a tensor or the
-/// workspace is not all in one allocation of the card.
+/// workspace is not all in one allocation of the GPU.
 void run_graph(std::shared_ptr<const Node> graph, const Node& pack, size_t workspace_bytes,
                cudaStream_t stream);
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cuda/runtime.h"
-#include "standin/card.h"
+#include "standin/gpu.h"
 
 namespace laban::test {
 
@@ -18,10 +18,10 @@ constexpr standin::Schedule kEverySchedule[] = {standin::Schedule::early, standi
 /// Work that is put on streams until the end of the block runs as this schedule says.
 class Scheduled {
  public:
-  explicit Scheduled(standin::Schedule schedule) : before_(standin::Card::the_one().schedule()) {
-    standin::Card::the_one().set_schedule(schedule);
+  explicit Scheduled(standin::Schedule schedule) : before_(standin::Gpu::the_one().schedule()) {
+    standin::Gpu::the_one().set_schedule(schedule);
   }
-  ~Scheduled() { standin::Card::the_one().set_schedule(before_); }
+  ~Scheduled() { standin::Gpu::the_one().set_schedule(before_); }
   Scheduled(const Scheduled&) = delete;
   Scheduled& operator=(const Scheduled&) = delete;
 
@@ -32,9 +32,9 @@ class Scheduled {
 /// The calls of CUDA's runtime that `body` makes.
 template <class Body>
 std::map<std::string, int64_t> calls_of(Body&& body) {
-  const auto before = standin::Card::the_one().calls();
+  const auto before = standin::Gpu::the_one().calls();
   body();
-  auto after = standin::Card::the_one().calls();
+  auto after = standin::Gpu::the_one().calls();
   for (const auto& [name, count] : before)
     if ((after[name] -= count) == 0) after.erase(name);
   return after;
@@ -62,7 +62,7 @@ inline Numbers page_locked(float value) {
   return numbers;
 }
 
-/// What lies in memory of the card, when all of the stream's work has been done.
+/// What lies in memory of the GPU, when all of the stream's work has been done.
 inline std::vector<float> contents(const Numbers& numbers, cuda::Stream stream) {
   std::vector<float> values(kNumbers);
   cuda::copy_to_host(values.data(), numbers.data(), kNumbers * sizeof(float), stream);

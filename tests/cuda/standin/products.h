@@ -1,4 +1,4 @@
-// What the libraries of a card are asked for most: sums of products, each sum in f64. Plain loops over tiles
+// What the libraries of a GPU are asked for most: sums of products, each sum in f64. Plain loops over tiles
 // that stay in registers, and no code of the reference that results are compared with.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The stand-in's memory: what a card would refuse, corrupt or crash on must show here, and what it allows
+// The stand-in's memory: what a GPU would refuse, corrupt or crash on must show here, and what it allows
 // must pass.
 #include <cuda_runtime.h>
 #include <doctest/doctest.h>
@@ -18,7 +18,7 @@ using namespace laban;
 using namespace laban::cuda;
 using namespace laban::test;
 using doctest::Contains;
-using standin::Card;
+using standin::Gpu;
 using standin::Schedule;
 
 namespace {
@@ -52,14 +52,14 @@ std::string error_of(const std::function<void()>& body) {
   return "";
 }
 
-/// Memory of the card, of which a test may claim more than there is.
+/// Memory of the GPU, of which a test may claim more than there is.
 Tensor floats(const std::unique_ptr<Memory>& memory, Shape shape, DType dtype = DType::f32) {
   return {memory->data(), dtype, shape, Device::cuda};
 }
 
 }  // namespace
 
-TEST_CASE("stood in: the host cannot touch memory of the card") {
+TEST_CASE("stood in: the host cannot touch memory of the GPU") {
   const StreamOwner stream;
   const Numbers ones = page_locked(1), place = on_card();
   const auto managed = allocate_managed(4);
@@ -106,7 +106,7 @@ TEST_CASE("stood in: a kernel cannot be given memory of the host") {
                          .running_var = floats(two_values, Shape::vector(2))},
           stream.get()),
       Contains("a kernel was given an address of the host's memory"), Error);
-  add(locked.tensor());  // the card reads page-locked memory by itself
+  add(locked.tensor());  // the GPU reads page-locked memory by itself
   CHECK(contents(place, stream.get()) == all(1));
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("stood in: a kernel cannot be given memory that has been freed") {
     gone = other.tensor();
   }
   CHECK_THROWS_WITH_AS(run(Accumulate{.from = gone, .into = place.tensor()}, stream.get()),
-                       Contains("memory of the card that nobody has allocated"), Error);
+                       Contains("memory of the GPU that nobody has allocated"), Error);
 }
 
 TEST_CASE("stood in: a copy stays in one allocation") {
@@ -141,7 +141,7 @@ TEST_CASE("stood in: a copy stays in one allocation") {
   CHECK(copies(place.data(), static_cast<std::byte*>(locked.data()) + 4, whole).find("from: 4000") !=
         std::string::npos);
   CHECK(copies(static_cast<std::byte*>(place.data()) + whole, values.data(), 4)
-            .find("is no memory of the card") != std::string::npos);
+            .find("is no memory of the GPU") != std::string::npos);
   const auto after = [&](size_t bytes) {
     return error_of([&] {
       if (cudaMemsetAsync(place.data(), 0, bytes, stream.get()) != cudaSuccess) throw Error("failed");
@@ -199,27 +199,26 @@ TEST_CASE("stood in: tensors and workspaces of libraries stay in one allocation"
   CHECK(product(a, c, 1000).find("cuBLAS's workspace: ") == 0);
 }
 
-TEST_CASE("stood in: no room, in a sentence") {
+TEST_CASE("stood in: not enough memory, in a sentence") {
   const std::string sentence = error_of([] { allocate_device(size_t{9} << 30); });
-  CHECK(sentence == "the GPU has no room for 9 GiB more; 8 GiB are free");
+  CHECK(sentence == "not enough GPU memory: 9 GiB more are needed, 8 GiB are free");
   CHECK(cudaGetLastError() == cudaSuccess);  // the next launch must not report it
   const auto some = allocate_device(size_t{1} << 20);
-  Card::the_one().fail_next("cudaMalloc", cudaErrorMemoryAllocation);
-  CHECK(error_of([] { allocate_device(1000); }).find("the GPU has no room for 0 GiB more; ") == 0);
+  Gpu::the_one().fail_next("cudaMalloc", cudaErrorMemoryAllocation);
+  CHECK(error_of([] { allocate_device(1000); }).find("not enough GPU memory: 0 GiB more are needed, ") == 0);
   CHECK(error_of([] { allocate_device(1000); }) == "");
-  Card::the_one().fail_next("cudaMalloc", cudaErrorIllegalAddress);
+  Gpu::the_one().fail_next("cudaMalloc", cudaErrorIllegalAddress);
   CHECK(error_of([] { allocate_device(1000); }).find("cudaMalloc failed: ") == 0);
-  Card::the_one().fail_next("cudaMallocHost", cudaErrorMemoryAllocation);
+  Gpu::the_one().fail_next("cudaMallocHost", cudaErrorMemoryAllocation);
   CHECK(error_of([] { allocate_pinned(1000); }).find("cudaMallocHost failed: ") == 0);
 }
 
-TEST_CASE("stood in: a machine without a card, or with one that cannot be used, in a sentence") {
+TEST_CASE("stood in: a machine without a GPU, or with one that cannot be used, in a sentence") {
   const auto opened = [](const char* call, cudaError_t status) {
-    Card::the_one().fail_next(call, status);
+    Gpu::the_one().fail_next(call, status);
     return error_of([] { open_device(0); });
   };
-  CHECK(opened("cudaGetDeviceCount", cudaErrorNoDevice) ==
-        "--device cuda: there is no NVIDIA GPU here, or no driver for it");
+  CHECK(opened("cudaGetDeviceCount", cudaErrorNoDevice) == "--device cuda: no NVIDIA GPU found");
   CHECK(opened("cudaGetDeviceCount", cudaErrorInsufficientDriver)
             .find("--device cuda: the NVIDIA driver is too old (it knows CUDA ") == 0);
   CHECK(opened("cudaGetDeviceCount", cudaErrorUnknown)
@@ -227,8 +226,15 @@ TEST_CASE("stood in: a machine without a card, or with one that cannot be used, 
   CHECK(opened("cudaSetDevice", cudaErrorDevicesUnavailable).find("cudaSetDevice failed: ") == 0);
   CHECK(error_of([] { open_device(0); }) == "");
   CHECK(error_of([] { open_device(1); }) == "--device cuda: there is no GPU number 1; this machine has 1");
-  Card::the_one().fail_next("cudaStreamSynchronize", cudaErrorNoKernelImageForDevice);
+  Gpu::the_one().fail_next("cudaStreamSynchronize", cudaErrorNoKernelImageForDevice);
   CHECK(error_of([] {
           make_cuda_backend({});
         }).find("--device cuda: no kernel of this laban starts on the ") == 0);
+
+  CHECK(cuda_status(0).works);
+  Card::the_one().fail_next("cudaGetDeviceCount", cudaErrorNoDevice);
+  CHECK(cuda_status(0).reason == "no NVIDIA GPU found");
+  Card::the_one().fail_next("cudaStreamSynchronize", cudaErrorNoKernelImageForDevice);
+  CHECK_FALSE(cuda_status(0).works);
+  CHECK_FALSE(cuda_status(1).works);
 }

@@ -1,4 +1,4 @@
-// Convolutions whose plans are chosen by time, on the stand-in: no time is that of a card, but each plan is
+// Convolutions whose plans are chosen by time, on the stand-in: no time is that of a GPU, but each plan is
 // run, recorded and replayed as there, the winner is kept in a file, and who finds it there does not search.
 #include <doctest/doctest.h>
 

@@ -135,5 +135,5 @@ TEST_CASE("stood in: a recording is not replayed over memory that has gone") {
   recording->replay();
   stream.synchronize();
   ones.reset();
-  CHECK_THROWS_WITH_AS(recording->replay(), Contains("memory of the card that nobody has allocated"), Error);
+  CHECK_THROWS_WITH_AS(recording->replay(), Contains("memory of the GPU that nobody has allocated"), Error);
 }

@@ -1,4 +1,4 @@
-// The stand-in's streams: what is ordered on a card is ordered here, and what is not goes wrong under one
+// The stand-in's streams: what is ordered on a GPU is ordered here, and what is not goes wrong under one
 // schedule or another. Each way to do it wrong stands beside the right one: it must show, or the stand-in
 // would prove nothing.
 #include <doctest/doctest.h>
@@ -79,7 +79,7 @@ bool all_nan(const std::vector<float>& values) {
 TEST_CASE("stood in: a kernel that does not wait for a copy on another stream reads what was there before") {
   for (const Schedule schedule : kEverySchedule) CHECK(uploaded_sevens(schedule, true) == all(7));
   CHECK(all_nan(uploaded_sevens(Schedule::late, false)));
-  CHECK(uploaded_sevens(Schedule::early, false) == all(7));  // luck, as a card may have it
+  CHECK(uploaded_sevens(Schedule::early, false) == all(7));  // luck, as a GPU may have it
   int wrong = 0;
   for (int i = 0; i < 50; ++i) wrong += uploaded_sevens(Schedule::random, false) != all(7);
   CHECK(wrong > 0);
@@ -142,7 +142,7 @@ TEST_CASE("stood in: the host that waits for an event has waited for nothing beh
   CHECK(arrived(Schedule::late, false) == 0);
 }
 
-TEST_CASE("stood in: many small uploads arrive, however late the card is") {
+TEST_CASE("stood in: many small uploads arrive, however late the GPU is") {
   // Many times what the ring holds; the host uses its memory again at once.
   constexpr size_t kUploads = 300, kPlace = SmallUploads::kLargest;
   for (const Schedule schedule : kEverySchedule) {

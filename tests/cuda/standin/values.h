@@ -1,4 +1,4 @@
-// Tensors of the card as floats.
+// Tensors of the GPU as floats.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A shrunken copy of a dataset: the same clips, whole or not there, and never wrong pictures.
+// A downscaled copy of a dataset: the same clips, shards complete or absent, and never wrong pictures.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Files and datasets looked through: what is wrong must be found, and nothing else.
+// Checking files and datasets: every problem must be found, and nothing else reported.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -91,7 +91,7 @@ TEST_CASE("one file: cut off, damaged, without pictures, called what it is not")
   // Where the table stands at the end, it is what was cut off.
   test::make_video(folder.path() / "end.mp4", {.frames = 60});
   cut(folder.path() / "end.mp4", folder.path() / "cut.mp4", 0.9);
-  finds(folder.path() / "cut.mp4", "unreadable", "is not a video file that can be read");
+  finds(folder.path() / "cut.mp4", "unreadable", "is not a readable video file");
 
   std::vector<unsigned char> bytes = test::bytes_of(mp4);
   for (size_t at = bytes.size() / 2; at < bytes.size() / 2 + 600; ++at)
@@ -111,9 +111,10 @@ TEST_CASE("one file: cut off, damaged, without pictures, called what it is not")
   finds(folder.path() / "sound.mp4", "no-video", "is a sound file (WAV), not a video");
 
   fs::copy(mkv, folder.path() / "matroska.mp4");
-  finds(folder.path() / "matroska.mp4", "wrong-extension", "it is called .mp4, but is Matroska or WebM");
+  finds(folder.path() / "matroska.mp4", "wrong-extension",
+        "its extension is .mp4, but it is Matroska or WebM");
   fs::copy(mp4, folder.path() / "mp4.avi");
-  finds(folder.path() / "mp4.avi", "wrong-extension", "it is called .avi, but is MP4");
+  finds(folder.path() / "mp4.avi", "wrong-extension", "its extension is .avi, but it is MP4");
   fs::copy(mp4, folder.path() / "v.unknown");  // an extension that promises nothing
   CHECK(findings_of(folder.path() / "v.unknown").empty());
 }
@@ -207,7 +208,7 @@ TEST_CASE("one file: unequal times, turned pictures") {
     MESSAGE("SKIPPED: no real clips at " << clips.string());
     return;
   }
-  finds(clips / "decord__video_90.mov", "rotated", "players turn it by 90 degrees clockwise");
+  finds(clips / "decord__video_90.mov", "rotated", "players rotate it by 90 degrees clockwise");
   finds(clips / "streamio__awesome'movie.mov", "variable-rate", "ms");
   CHECK(findings_of(clips / "oh264__Error_I_P.264").at("size-change") ==
         "from 352x288 to 640x480 at frame 2");
@@ -220,7 +221,7 @@ TEST_CASE("folders of pictures: gaps, broken pictures, other formats than their 
   const test::Folder folder("pictures_checked");
   const auto bmp = test::tiny_bmp();
   for (const char* name : {"a/1.bmp", "a/2.bmp", "a/4.bmp"}) test::write_bytes(folder.path() / name, bmp);
-  finds(folder.path() / "a", "missing-frames", "after 2.bmp comes 4.bmp", ItemKind::frame_folder);
+  finds(folder.path() / "a", "missing-frames", "2.bmp is followed by 4.bmp", ItemKind::frame_folder);
   for (const char* name : {"b/0.jpg", "b/5.png", "b/10.bmp"}) test::write_bytes(folder.path() / name, bmp);
   finds(folder.path() / "b", "wrong-extension", "0.jpg is BMP, and 1 more pictures", ItemKind::frame_folder);
   test::write_bytes(folder.path() / "c/1.bmp", bmp);
@@ -233,7 +234,7 @@ TEST_CASE("folders of pictures: gaps, broken pictures, other formats than their 
   CHECK(found.size() == 3);
   CHECK(found["unreadable"].find("1.bmp: ") != std::string::npos);
   CHECK(found["unreadable"].ends_with(", and 1 more pictures are broken"));
-  CHECK(found["missing-frames"] == "after 3.jpg comes 6.bmp");
+  CHECK(found["missing-frames"] == "3.jpg is followed by 6.bmp");
   CHECK(found["wrong-extension"] == "3.jpg is BMP");
   CHECK_FALSE(examine({.path = folder.path() / "d", .kind = ItemKind::frame_folder}, nullptr).readable);
 }
@@ -254,10 +255,10 @@ TEST_CASE("folders that were meant as clips are told, not overlooked") {
   std::map<std::string, std::string> unreadable;
   for (const Finding& f : result.findings)
     if (f.kind == FindingKind::unreadable) unreadable[d.items[static_cast<size_t>(f.item)].name] = f.detail;
-  CHECK(unreadable ==
-        std::map<std::string, std::string>{{"salsa/empty", "the folder holds no JPEG, PNG or BMP picture"},
-                                           {"tango/dir.mp4", "is not a regular file, but a folder"},
-                                           {"tango/x.mkv", "is not a regular file, but a folder"}});
+  CHECK(unreadable == std::map<std::string, std::string>{
+                          {"salsa/empty", "the folder contains no JPEG, PNG or BMP pictures"},
+                          {"tango/dir.mp4", "is not a regular file, but a folder"},
+                          {"tango/x.mkv", "is not a regular file, but a folder"}});
   CHECK(result.files == 8);
 }
 
@@ -293,7 +294,7 @@ TEST_CASE("a dataset: duplicates, leaks, conflicts, short and missing clips, sou
   CHECK(result.count(FindingKind::leak) == 1);
   CHECK(result.frames == 6 * 30 + 7);
   const auto leak = std::ranges::find(result.findings, FindingKind::leak, &Finding::kind);
-  CHECK(leak->detail == "in train, and the same as leaked.mkv in test");
+  CHECK(leak->detail == "in train, but same content as leaked.mkv in test");
   CHECK(d.items[static_cast<size_t>(leak->other)].name == "leaked.mkv");
 }
 

@@ -1,5 +1,5 @@
-// What Pillow 9.4 makes of a small picture: ImageEnhance's and ImageOps' functions, with the amounts that
-// test_augment.cpp names.
+// Pillow 9.4's results for a small picture: the functions of ImageEnhance and ImageOps, with the amounts used
+// in test_augment.cpp.
 #pragma once
 
 namespace laban::test {

@@ -1,4 +1,4 @@
-// What Pillow 13.0 makes of pictures that the test computes: Image.resize(size, Image.BILINEAR), R, G, B by
+// Pillow 13.0's results for pictures that the test computes: Image.resize(size, Image.BILINEAR), R, G, B by
 // rows.
 #pragma once
 

@@ -1,5 +1,5 @@
-// The first frame of some real clips as ffmpeg 5.1 shows it (turned, mirrored, converted to RGB), scaled by
-// Pillow 13.0 (BILINEAR) to the size given: R, G, B by rows.
+// The first frame of some real clips as displayed by ffmpeg 5.1 (rotated, mirrored, converted to RGB), scaled
+// by Pillow 13.0 (BILINEAR) to the given size: R, G, B by rows.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// Colors and shapes: against formulas written down here, against Pillow's results, and the laws of the
-// draws.
+// Augmentation ops: against formulas written out here, against Pillow's results, and the distributions of the
+// random draws.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Scale, crop, flip, colors: against a slow direct evaluation of the definition, and against Pillow's
-// numbers.
+// results.
 #include <doctest/doctest.h>
 
 #include "data/clip/clip_writer.h"

@@ -1,4 +1,5 @@
-// A device's way to the network's input against ClipWriter's: same planes, same geometry, the reference's op.
+// A device's path to the network's input against ClipWriter's: same planes, same geometry, the reference's
+// op.
 #include <doctest/doctest.h>
 
 #include <cmath>

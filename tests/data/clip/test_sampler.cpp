@@ -1,4 +1,4 @@
-// The segment sampler against its published definition's worked examples, and its promises over random
+// The segment sampler against worked examples of its published definition, and its invariants over random
 // settings.
 #include <doctest/doctest.h>
 

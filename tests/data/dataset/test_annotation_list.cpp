@@ -98,15 +98,15 @@ TEST_CASE("several labels a row are refused, and said to be") {
   refuses("a.mp4,tango,waltz\n", "several labels");
   refuses("path,label\na.mp4,3;4\n", "line 2: the clip has several labels: 3;4");
   refuses("path,label\na.mp4,\"3 4\"\n", "several labels");
-  refuses("a/1 17 0\nb/2 1 17 3\n", "line 2: the row gives 3 of label, length, start and end");
+  refuses("a/1 17 0\nb/2 1 17 3\n", "line 2: the row has 3 of label, length, start and end");
   // PATH LABEL LABEL looks like PATH NUM_FRAMES LABEL: what gives it away is told.
   refuses("a/1 0 3\n", "the clip is 0 frames long");
   refuses("a/1 300 7 3\n", "ends at frame 7, before it starts at 300");
 }
 
 TEST_CASE("what is no list is refused with the line") {
-  refuses("", "names no clips");
-  refuses("# only this\n\n", "names no clips");
+  refuses("", "contains no clips");
+  refuses("# only this\n\n", "contains no clips");
   refuses("a.mp4\n", "line 1: the row \"a.mp4\" has no label");
   refuses("path,label\n,3\n", "line 2: the path is empty");
   refuses("path,label\na.mp4,\n", "the label is empty");

@@ -102,24 +102,24 @@ TEST_CASE("split.csv: its own columns, any order, quotes; an empty split is told
   CHECK(d.of(Split::val) == std::vector<int>{0, 2});
   CHECK(d.of(Split::test).empty());
   const std::string why = reason([&] { (void)d.require_split(Split::test); });
-  CHECK(contains(why, "no clip is for \"test\""));
-  CHECK(contains(why, "2 for train, 2 for val and 0 for test"));
+  CHECK(contains(why, "the split \"test\" is empty"));
+  CHECK(contains(why, "2 clips in train, 2 in val and 0 in test"));
 }
 
 TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   const test::Folder root("refused");
   const auto open = [&] { return reason([&] { open_dataset(root.path(), {}); }); };
   CHECK(contains(reason([&] { open_dataset(root.path() / "none", {}); }), "there is no such folder"));
-  CHECK(contains(open(), "no dataset was found there"));
-  CHECK(contains(open(), "csv: looked for split.csv (columns path,label,split); found no split.csv"));
-  CHECK(contains(open(), "classes: looked for class folders of videos"));
+  CHECK(contains(open(), "no dataset found"));
+  CHECK(contains(open(), "csv: expected split.csv (columns path,label,split); found no split.csv"));
+  CHECK(contains(open(), "classes: expected class folders of videos"));
   touch(root.path() / "a/1.mp4");
   CHECK(contains(reason([&] { open_dataset(root.path() / "a/1.mp4", {}); }), "is a clip, not a dataset"));
   CHECK(contains(open(), "only one class found, \"a\"; at least two are needed"));
   touch(root.path() / "b/readme.txt");
-  CHECK(contains(open(), "b: the class folder holds no video"));
+  CHECK(contains(open(), "b: the class folder contains neither videos nor pictures"));
   touch(root.path() / "b/1.jpg");
-  CHECK(contains(open(), "a picture lies loose in a class folder"));
+  CHECK(contains(open(), "a loose picture in a class folder"));
   const auto with_csv = [&](const std::string& csv) {
     touch(root.path() / "split.csv", csv);
     return open();
@@ -133,8 +133,9 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   CHECK(contains(with_csv("path,label,split\na/1.mp4,a,dev\n"), "the split is \"dev\""));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,,train\n"), "the label is empty"));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,a,train\na/1.mp4,b,val\n"), "listed twice"));
-  CHECK(contains(with_csv("path,label,split\n\"a/1.mp4,a,train\n"), "line 2: a quote is opened"));
-  CHECK(contains(with_csv("path,label,split\n"), "no clip is listed"));
+  CHECK(contains(with_csv("path,label,split\n\"a/1.mp4,a,train\n"),
+                 "line 2: an opening quote is never closed"));
+  CHECK(contains(with_csv("path,label,split\n"), "no clips are listed"));
 }
 
 TEST_CASE("groups by name") {
@@ -231,4 +232,33 @@ TEST_CASE("the shapes that others made") {
   CHECK(d.of(Split::train).size() == 108);
   CHECK(d.of(Split::val).size() == 27);
   CHECK(d.items[0].group == "bluegreen_circle");
+}
+
+TEST_CASE(
+    "clips without labels: files as they are given, folders of frames, and what lies in other folders") {
+  const test::Folder root("unlabeled");
+  touch(root.path() / "videos/b.mp4");
+  touch(root.path() / "videos/a.mkv");
+  touch(root.path() / "videos/cover.jpg");
+  touch(root.path() / "videos/notes.txt");
+  touch(root.path() / "videos/deep/er/c.webm");
+  touch(root.path() / "frames/0001.jpg");
+  touch(root.path() / "many/one/0001.png");
+  touch(root.path() / "many/two/0001.png");
+  touch(root.path() / "none/text.txt");
+  const auto found = [&](const std::vector<const char*>& given) {
+    std::vector<fs::path> paths;
+    for (const char* path : given) paths.push_back(root.path() / path);
+    std::vector<std::string> shown;
+    for (const DatasetItem& item : unlabeled(paths).items)
+      shown.push_back(item.path.lexically_relative(root.path()).string() +
+                      (item.kind == ItemKind::frame_folder ? "/" : ""));
+    return shown;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(found({"videos/b.mp4", "videos/notes.txt"}) == Names{"videos/b.mp4", "videos/notes.txt"});
+  CHECK(found({"videos"}) == Names{"videos/a.mkv", "videos/b.mp4", "videos/deep/er/c.webm"});
+  CHECK(found({"frames", "many"}) == Names{"frames/", "many/one/", "many/two/"});
+  CHECK(reason([&] { found({"none"}); }).find("there are no videos or pictures in this folder") !=
+        std::string::npos);
 }

@@ -1,4 +1,4 @@
-// How pictures are called.
+// Filename patterns.
 #include <doctest/doctest.h>
 
 #include "core/error.h"

@@ -1,4 +1,4 @@
-// Every way in which a dataset may lie on the disk.
+// All dataset layouts.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -93,10 +93,11 @@ TEST_CASE("Let's Dance: loose pictures of many clips in a class folder, names re
   CHECK(open_dataset(root.path() / "rgb", {}).items.size() == 5);
 
   put(root.path() / "rgb/tango/loose.jpg");
-  refuses(root.path(), "loose.jpg: a picture lies loose in a class folder, and its name tells no clip");
+  refuses(root.path(),
+          "loose.jpg: a loose picture in a class folder whose name does not tell to which clip it belongs");
   fs::remove(root.path() / "rgb/tango/loose.jpg");
   put(root.path() / "rgb/tango/-Xy_z_7_00003.jpg");
-  refuses(root.path(), "named in two ways");
+  refuses(root.path(), "follow two patterns");
 }
 
 TEST_CASE("loose pictures become clips that can be read, gaps told") {
@@ -113,12 +114,12 @@ TEST_CASE("loose pictures become clips that can be read, gaps told") {
   CHECK(frames("a/x_1")->folder()->picture(2).filename() == "x_1_0003.bmp");
   CHECK(frames("a/x_1")->folder()->gap.empty());
   CHECK(frames("a/y_1")->frame_count() == 4);
-  CHECK(frames("a/y_1")->folder()->gap == "after y_1_0003.bmp comes y_1_0007.bmp");
+  CHECK(frames("a/y_1")->folder()->gap == "y_1_0003.bmp is followed by y_1_0007.bmp");
   CHECK(frames("b/z_1")->frame_count() == 1);
   // A picture that goes after the folder was looked at is missed, by name.
   fs::remove(root.path() / "a/x_1_0002.bmp");
   CHECK_THROWS_WITH_AS(frames("a/x_1"),
-                       doctest::Contains("frames 1 to 3 are asked for, but x_1_0002.bmp is missing"),
+                       doctest::Contains("frames 1 to 3 are requested, but x_1_0002.bmp is missing"),
                        FileError);
 }
 
@@ -150,10 +151,10 @@ TEST_CASE("annotation lists: folders of pictures, ranges in the numbers of their
   const Dataset counted = open_dataset(root.path(), {});
   CHECK(index_item(counted.items[0], Trust::long_tables, nullptr)->frame_count() == 9);
   CHECK_THROWS_WITH_AS(index_item(counted.items[1], Trust::long_tables, nullptr),
-                       doctest::Contains("10 frames are asked for, but the folder holds 9"), FileError);
+                       doctest::Contains("10 frames are requested, but the folder contains 9"), FileError);
   put(root.path() / "annotations.txt", "jumping/0001 0 4 0\nrunning/0002 3 9 1\n");
   CHECK_THROWS_WITH_AS(index_item(open_dataset(root.path(), {}).items[0], Trust::long_tables, nullptr),
-                       doctest::Contains("frames 0 to 4 are asked for, but number 0 is missing"), FileError);
+                       doctest::Contains("frames 0 to 4 are requested, but number 0 is missing"), FileError);
 }
 
 TEST_CASE("annotation lists: a stretch of a video limits what is drawn from it") {
@@ -192,7 +193,7 @@ TEST_CASE("annotation lists: a stretch of a video limits what is drawn from it")
   CHECK_THROWS_WITH_AS(
       index_item(open_dataset(root.path() / "list.txt", {.split = {.train = 1, .val = 0}}).items[0],
                  Trust::long_tables, nullptr),
-      doctest::Contains("frames 10 to 40 are asked for, but the video has 40 (0 to 39)"), FileError);
+      doctest::Contains("frames 10 to 40 are requested, but the video has 40 (0 to 39)"), FileError);
 }
 
 TEST_CASE("annotation lists by split, as Kinetics tools write them; odd names; class names beside them") {
@@ -249,13 +250,13 @@ TEST_CASE("annotation lists by split, as Kinetics tools write them; odd names; c
     put(root.path() / "kinetics_train_list.txt", "nowhere/a.mp4 1\nnowhere/b.mp4 2\n");
     put(root.path() / "media2/x.mp4");
     const std::string why = noted(open_dataset(root.path(), {.layout = "auto", .split = {.seed = 3}}));
-    CHECK(why.find("not taken for a list: kinetics_train_list.txt (there is no \"nowhere/a.mp4\" in") !=
+    CHECK(why.find("not used as a list: kinetics_train_list.txt (\"nowhere/a.mp4\" does not exist in") !=
           std::string::npos);
-    refuses(root.path(), "is not laid out as \"lists\"", {.layout = "lists"});
+    refuses(root.path(), "does not have the layout \"lists\"", {.layout = "lists"});
   }
   SUBCASE("which list is for what must be told") {
     put(root.path() / "more.txt", "one/a b.mp4 10\n");
-    refuses(root.path(), "the name of more.txt tells no split");
+    refuses(root.path(), "the name of more.txt does not indicate a split");
     fs::remove(root.path() / "more.txt");
     put(root.path() / "train2.txt", "one/a b.mp4 10\n");
     refuses(root.path(), "are for the same split");
@@ -357,7 +358,8 @@ TEST_CASE("labels that are evidently several are refused in lists and tables; do
 
   const auto doubts = [&](const std::string& list) {
     put(root.path() / "all.txt", list);
-    return noted(open_dataset(root.path(), {})).find("read as PATH NUM_FRAMES LABEL") != std::string::npos;
+    return noted(open_dataset(root.path(), {})).find("interpreted as PATH NUM_FRAMES LABEL") !=
+           std::string::npos;
   };
   CHECK(doubts("0.mp4 1 2\n1.mp4 2 1\n"));
   CHECK_FALSE(doubts("0.mp4 30 2\n1.mp4 2 1\n"));
@@ -394,7 +396,7 @@ TEST_CASE("UCF-101's own lists") {
   CHECK(d.items.size() == 40);
   CHECK(d.of(Split::test).size() == 12);
   CHECK(d.of(Split::val).size() == 4);  // a ninth of 28, whole groups, of every class
-  CHECK(noted(d).find("the lists name no clips for validation: 4 of their 28 training clips") !=
+  CHECK(noted(d).find("the lists define no validation clips: 4 of their 28 training clips") !=
         std::string::npos);
   std::map<std::string, std::set<Split>> of_group;
   for (const DatasetItem& i : d.items) of_group[i.group].insert(i.split);
@@ -438,16 +440,17 @@ TEST_CASE("a layout that is asked for and does not fit says what was looked for,
   put(root.path() / "a/1.mp4");
   put(root.path() / "b/2.mp4");
   CHECK(open_dataset(root.path(), {.layout = "classes"}).items.size() == 2);
-  refuses(root.path(),
-          "is not laid out as \"splits\": looked for folders train, val and test, with class folders; found "
-          "no folder called train",
-          {.layout = "splits"});
+  refuses(
+      root.path(),
+      "does not have the layout \"splits\": expected folders train, val and test, with class folders; found "
+      "no folder named train",
+      {.layout = "splits"});
   refuses(root.path(),
           "found 2 folders in " + root.path().string() + ", 2 with videos or folders, 0 with loose pictures",
           {.layout = "flat"});
   refuses(root.path(), "no dataset layout \"kinetics\"", {.layout = "kinetics"});
   fs::create_directory_symlink(root.path(), root.path() / "a/loop");
-  refuses(root.path(), "deep inside of each other");
+  refuses(root.path(), "folders are nested");
 }
 
 TEST_CASE("the index keeps flat clips, stretches and names; it is found before all else") {
@@ -471,7 +474,7 @@ TEST_CASE("the index keeps flat clips, stretches and names; it is found before a
   // Named as a file, it works from anywhere; paths count from its folder.
   CHECK(names(open_dataset(root.path() / kIndexFile, {})) == names(d));
   put(root.path() / kIndexFile, "path,label,split,frames,first,count\na,a,train,x_%s,1,2\n");
-  refuses(root.path(), "line 2: \"x_%s\" does not say how pictures are called");
+  refuses(root.path(), "line 2: \"x_%s\" is not a filename pattern");
   put(root.path() / kIndexFile, "path,label,split,frames,first,count\na,a,train,x_%d.bmp,1,none\n");
   refuses(root.path(), "line 2: the count is \"none\"");
 }

@@ -1,4 +1,4 @@
-// Orders of epochs: balanced ones show every class equally often, and depend on nothing but their arguments.
+// Epoch orders: balanced ones show every class equally often, and depend only on their arguments.
 #include "data/load/epoch_order.h"
 
 #include <doctest/doctest.h>

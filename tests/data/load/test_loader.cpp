@@ -1,5 +1,5 @@
-// The loader: a pure function of its settings, however many threads; errors in order; prompt stops; reused
-// buffers.
+// The loader: a pure function of its settings, whatever the number of threads; errors in order; prompt stops;
+// reused buffers.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -229,7 +229,7 @@ TEST_CASE("the stop flag is heard in the middle of a file") {
   const test::Folder folder("loader_stop");
   test::make_endless_video(folder.path() / "a" / "v.ts");
   test::make_endless_video(folder.path() / "b" / "v.ts");
-  const Dataset dataset = open_dataset(folder.path(), {.split = {.train = 1, .validate = 0}});
+  const Dataset dataset = open_dataset(folder.path(), {.split = {.train = 1, .val = 0}});
   for (const OnBadFile policy : {OnBadFile::stop, OnBadFile::exclude}) {
     std::atomic<bool> stop{false};
     LoaderSettings settings = small_settings();

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <turbojpeg.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -22,7 +24,7 @@ using Bytes = std::vector<unsigned char>;
 /// A smooth picture: lossy coding keeps it.
 int value(int x, int y, int c, int shift) { return 60 + shift + x * 2 + y * (c + 1); }
 
-Bytes jpeg(int width, int height, int shift, int subsampling) {
+Bytes jpeg(int width, int height, int shift, int subsampling, int flags = 0) {
   Bytes rgb(static_cast<size_t>(width * height * 3));
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
@@ -32,7 +34,7 @@ Bytes jpeg(int width, int height, int shift, int subsampling) {
   unsigned char* data = nullptr;
   unsigned long size = 0;
   REQUIRE(tjCompress2(coder.get(), rgb.data(), width, 0, height, TJPF_RGB, &data, &size, subsampling, 98,
-                      0) == 0);
+                      flags) == 0);
   Bytes bytes(data, data + size);
   tjFree(data);
   return bytes;
@@ -179,10 +181,8 @@ TEST_CASE("a broken picture is refused by name") {
     other_colors[at] ^= 0x04;
   }
   fs::create_directory(folder.path() / "folder.jpg");
-  CHECK(reason([&] { reader.read(folder.path() / "folder.jpg"); }).find("cannot be opened") !=
-        std::string::npos);
-  CHECK(reason([&] { reader.read(folder.path() / "none.jpg"); }).find("cannot be opened") !=
-        std::string::npos);
+  CHECK(reason([&] { reader.read(folder.path() / "folder.jpg"); }).find("cannot open") != std::string::npos);
+  CHECK(reason([&] { reader.read(folder.path() / "none.jpg"); }).find("cannot open") != std::string::npos);
   // And the reader still works.
   test::write_bytes(folder.path() / "good.jpg", jpeg(16, 16, 0, TJSAMP_420));
   CHECK(reader.read(folder.path() / "good.jpg").width == 16);
@@ -193,7 +193,7 @@ TEST_CASE("a few bytes that claim a huge picture cost nothing") {
   PictureReader reader;
   const auto refused = [&](const char* name, const Bytes& bytes) {
     test::write_bytes(folder.path() / name, bytes);
-    CHECK(reason([&] { reader.read(folder.path() / name); }).find("pixels large, but holds") !=
+    CHECK(reason([&] { reader.read(folder.path() / name); }).find("pixels, but has only") !=
           std::string::npos);
   };
   Bytes claims = jpeg(64, 64, 0, TJSAMP_420);
@@ -206,6 +206,26 @@ TEST_CASE("a few bytes that claim a huge picture cost nothing") {
   refused("claims.png", png);
 }
 
+TEST_CASE("a progressive JPEG is read, one of hundreds of scans is refused") {
+  const test::Folder folder("scans");
+  PictureReader reader;
+  const fs::path file = folder.path() / "p.jpg";
+  const Bytes whole = jpeg(64, 48, 0, TJSAMP_420, TJFLAG_PROGRESSIVE);
+  test::write_bytes(file, whole);
+  CHECK(reader.read(file).width == 64);
+  // The last scan again and again, before the end of the picture.
+  const auto end = whole.end() - 2;
+  const std::array<unsigned char, 2> scan{0xff, 0xda};
+  const auto last = std::find_end(whole.begin(), end, scan.begin(), scan.end());
+  REQUIRE(last != end);
+  Bytes many(whole.begin(), end);
+  for (int i = 0; i < 300; ++i) many.insert(many.end(), last, end);
+  many.insert(many.end(), end, whole.end());
+  test::write_bytes(file, many);
+  const std::string why = reason([&] { reader.read(file); });
+  CHECK_MESSAGE(why.find("scans; more than 200 of 64x48 pixels are not read") != std::string::npos, why);
+}
+
 TEST_CASE("a link that leads nowhere is a picture that cannot be read, not one that is not there") {
   const test::Folder folder("dangling_pictures");
   for (const char* name : {"1.bmp", "3.bmp"}) test::write_bytes(folder.path() / name, bmp(8, 8, 0));
@@ -216,20 +236,21 @@ TEST_CASE("a link that leads nowhere is a picture that cannot be read, not one t
   const std::vector<int64_t> wanted{0, 1, 2};
   CHECK(reason([&] {
           read_folder(index, wanted, reader, [](int64_t, const Frame&) {});
-        }).starts_with((folder.path() / "2.bmp").string() + ": the picture cannot be opened"));
+        }).starts_with((folder.path() / "2.bmp").string() + ": cannot open the picture"));
 }
 
 TEST_CASE("folders that are no clip: empty, or pictures of several sizes") {
   const test::Folder folder("odd_folders");
   CHECK(reason([&] { index_folder(folder.path()); }).find("no JPEG, PNG or BMP") != std::string::npos);
-  CHECK(reason([&] { index_folder(folder.path() / "none"); }).find("cannot be read") != std::string::npos);
+  CHECK(reason([&] { index_folder(folder.path() / "none"); }).find("cannot read the folder") !=
+        std::string::npos);
   test::write_bytes(folder.path() / "1.bmp", bmp(6, 4, 0));
   test::write_bytes(folder.path() / "2.bmp", bmp(5, 4, 0));
   const FolderIndex index = index_folder(folder.path());
   PictureReader reader;
   const std::vector<int64_t> wanted{0, 1};
   const std::string why = reason([&] { read_folder(index, wanted, reader, [](int64_t, const Frame&) {}); });
-  CHECK(why.find("2.bmp: the picture is 5x4, the first of its folder 6x4") != std::string::npos);
+  CHECK(why.find("2.bmp: the picture is 5x4, but the first in its folder is 6x4") != std::string::npos);
 }
 
 TEST_CASE("a folder of pictures is an item like a video") {

@@ -1,4 +1,4 @@
-// The synthetic dances as files: what is encoded, that it can be made again, and taken up again.
+// The synthetic dances as files: their contents, reproducibility, and resuming an interrupted run.
 #include <doctest/doctest.h>
 
 extern "C" {
@@ -234,7 +234,7 @@ TEST_CASE("synth: impossible plans are refused in words") {
   DatasetPlan plan = small_plan(folder.path / "dances");
   plan.clips = {1, 0, 0};
   write_dataset(plan, nullptr, kNever);
-  refused([](DatasetPlan& p) { p.seed = 5; }, "another data set");
+  refused([](DatasetPlan& p) { p.seed = 5; }, "another dataset");
   plan.folder = folder.path / "file";
   write_file(plan.folder, "a file stands in the way");
   CHECK_THROWS_AS(write_dataset(plan, nullptr, kNever), Error);

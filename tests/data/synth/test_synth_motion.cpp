@@ -1,4 +1,5 @@
-// The synthetic dances' promise: the class lies in the motion, and in nothing that one frame shows.
+// The guarantee of the synthetic dances: the class is in the motion, and in nothing that a single frame
+// shows.
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// Rates from rounded times: the one that was meant, and with it the frame numbers that were meant.
+// Frame rates from rounded times: the intended rate, and therefore the intended frame numbers.
 #include <doctest/doctest.h>
 
 #include <cmath>

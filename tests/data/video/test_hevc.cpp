@@ -1,4 +1,5 @@
-// HEVC packets that nobody refers to: told by their headers, and left out without a change of any pixel.
+// HEVC packets that no picture refers to: recognized by their headers, and skipped without changing any
+// pixel.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Exact frames of made videos, whatever is asked for; damaged files end in equal frames or in a FileError,
-// never in a crash.
+// Exact frames of generated videos, whatever is requested; damaged files give identical frames or a
+// FileError, never a crash.
 #include <doctest/doctest.h>
 
 extern "C" {
@@ -279,7 +279,7 @@ TEST_CASE(
     std::vector<unsigned char> changed = bytes;
     changed[static_cast<size_t>(header - bytes.begin() + at)] = byte;
     test::write_bytes(bad, changed);
-    CHECK_THROWS_WITH_AS(index_video(bad), doctest::Contains("one of its tracks has no number"), FileError);
+    CHECK_THROWS_WITH_AS(index_video(bad), doctest::Contains("one of its tracks has no ID"), FileError);
   };
   refuses(2, 0);      // no such header
   refuses(16, 0xff);  // version 0: four bytes of version and flags, two times of four bytes, then the number
@@ -290,7 +290,7 @@ TEST_CASE(
       const auto index = index_video(bad);
       CHECK(index->frame_count() > 0);
     } catch (const FileError& error) {
-      CHECK(std::string(error.what()).find("no number") == std::string::npos);
+      CHECK(std::string(error.what()).find("has no ID") == std::string::npos);
     }
   }
 }

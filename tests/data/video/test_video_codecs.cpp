@@ -1,5 +1,5 @@
-// Videos made by every encoder that libav has, against a plain decoding of the whole file, and against what
-// was painted into them.
+// Videos from every encoder that libav has, against a plain decoding of the whole file, and against what was
+// painted into them.
 #include <doctest/doctest.h>
 
 extern "C" {

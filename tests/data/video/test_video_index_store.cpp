@@ -1,4 +1,4 @@
-// Indices of videos kept from run to run: the same index comes back, and never a stale or broken one.
+// Video indices kept between runs: the same index is returned, never a stale or broken one.
 #include <doctest/doctest.h>
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Training the last layer on features that were computed once is training it in the whole network with all
-// else frozen.
+// Training the last layer on precomputed features is the same as training it in the whole network with
+// everything else frozen.
 #include "train/features/features.h"
 
 #include <doctest/doctest.h>
@@ -211,19 +211,19 @@ TEST_CASE("features of something else are refused") {
     return said;
   };
   write_features(file, features);
-  SUBCASE("other weights") {
+  SUBCASE("different weights") {
     bench.config.train.seed = 2;
-    CHECK(refused("a").find("other weights") != std::string::npos);
+    CHECK(refused("a").find("different weights") != std::string::npos);
   }
   SUBCASE("other clips") {
     bench.config.clip.sampler.frames = 8;
-    CHECK(refused("b").find("other settings of [clip]") != std::string::npos);
+    CHECK(refused("b").find("different [clip] settings") != std::string::npos);
   }
   SUBCASE("another dataset") {
     Features fewer = features;
     fewer.names[3] = "elsewhere";
     write_features(file, fewer);
-    CHECK(refused("c").find("no features of clip") != std::string::npos);
+    CHECK(refused("c").find("no features for clip") != std::string::npos);
   }
   SUBCASE("another dataset of the same names") {
     const auto elsewhere = bench.folder.path() / "moved";
@@ -235,7 +235,7 @@ TEST_CASE("features of something else are refused") {
     const FolderIndex index = index_folder(clip.path);
     const std::string first = read_file(index.picture(0)), sixth = read_file(index.picture(5));
     const std::string begin = "clip " + clip.name +
-                              " is not the one that its features were made of: that was " +
+                              " is not the one from which its features were made: that was " +
                               std::to_string(index.count) + " pictures of ";
     write_file(index.picture(5), sixth + "x");  // one byte more
     CHECK(refused("longer").find(begin) != std::string::npos);
@@ -255,11 +255,11 @@ TEST_CASE("features of something else are refused") {
     write_file(file, bytes);
     CHECK(refused("older").find("written by an older laban") != std::string::npos);
   }
-  SUBCASE("another class") {
+  SUBCASE("a different class") {
     Features moved = features;
     moved.labels[0] = (moved.labels[0] + 1) % 4;
     write_features(file, moved);
-    CHECK(refused("d").find("another class") != std::string::npos);
+    CHECK(refused("d").find("a different class") != std::string::npos);
   }
   SUBCASE("boxes of pixels") {
     bench.config.train.mix.cutmix = 1;
@@ -271,6 +271,6 @@ TEST_CASE("features of something else are refused") {
     CHECK(refused("e").find("f.safetensors") != std::string::npos);
     const float value = 1;
     write_safetensors(file, std::vector<TensorToSave>{{"features", ElementType::f32, {1, 1}, &value}}, {});
-    CHECK(refused("f").find("holds no features of laban") != std::string::npos);
+    CHECK(refused("f").find("is not a file of features") != std::string::npos);
   }
 }

@@ -78,7 +78,7 @@ TEST_CASE("a run folder is not overwritten unasked, and only its own files are r
   write_file(run.config(), "x");
   write_file(run.evaluation("test", true), "x");
   write_file(run.path / "notes.txt", "mine");
-  CHECK_THROWS_WITH_AS(run.create(false), doctest::Contains("already holds a run"), UsageError);
+  CHECK_THROWS_WITH_AS(run.create(false), doctest::Contains("already contains a run"), UsageError);
   CHECK_THROWS_WITH_AS(run.create(false), doctest::Contains("--resume"), UsageError);
   run.create(true);
   CHECK(!run.has_run());

@@ -1,4 +1,4 @@
-// Run folders as the trainer leaves them, written by hand.
+// Run folders like the trainer's, written by hand.
 #pragma once
 
 #include <unistd.h>

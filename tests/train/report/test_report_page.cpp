@@ -291,11 +291,11 @@ TEST_CASE("a control that was trained on moving clips is not called trained on s
   ReportInput input = full_input(run);
   CHECK(trained_on_single_frames(run.path() / "nowhere"));
   CHECK_FALSE(trained_on_single_frames(run.path()));  // its config says nothing, so the default holds
-  CHECK(holds(report_page(input), "trained and tested on clips whose frames are all one frame"));
+  CHECK(holds(report_page(input), "trained and tested on clips with a single, repeated frame"));
   input.control_trained_so = false;
   CHECK(holds(report_page(input),
               "but trained on moving ones, and reaches 33.3% (9.7% to 70.0%). Such clips are foreign"));
-  CHECK_FALSE(holds(report_page(input), "trained and tested on clips whose frames are all one frame"));
+  CHECK_FALSE(holds(report_page(input), "trained and tested on clips with a single, repeated frame"));
   run.write("config.toml", "[clip]\nsingle_frame = true\n");
   CHECK(trained_on_single_frames(run.path()));
 }

@@ -1,4 +1,4 @@
-#include "standin/card.h"
+#include "standin/gpu.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,13 +16,13 @@ namespace {
 
 constexpr size_t kAlignment = 512;  // what cudaMalloc gives
 
-/// The emulation's kernels, zeros and copies go on the card's streams.
+/// The emulation's kernels, zeros and copies go on the GPU's streams.
 struct CardStreams : emulation::Streams {
   void put(void* stream, Work work) override {
-    Card::the_one().put(static_cast<CUstream_st*>(stream), std::move(work));
+    Gpu::the_one().put(static_cast<CUstream_st*>(stream), std::move(work));
   }
   void look_at(std::span<const std::byte> argument) override {
-    Card::the_one().require_kernel_may_have(argument);
+    Gpu::the_one().require_kernel_may_have(argument);
   }
 };
 
@@ -49,20 +49,20 @@ double now() {
 
 }  // namespace
 
-Card& Card::the_one() {
-  static Card card;  // CUDA's calls bring no object with them
-  return card;
+Gpu& Gpu::the_one() {
+  static Gpu gpu;  // CUDA's calls bring no object with them
+  return gpu;
 }
 
-Card::Card() : schedule_(schedule_from_environment()), rng_(1, Purpose::test) {
+Gpu::Gpu() : schedule_(schedule_from_environment()), rng_(1, Purpose::test) {
   void* const at = mmap(nullptr, kMemory, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  require(at != MAP_FAILED, "the stand-in card: no addresses for its memory");
+  require(at != MAP_FAILED, "the stand-in GPU: no addresses for its memory");
   memory_ = static_cast<std::byte*>(at);
   static CardStreams streams;
   emulation::streams = &streams;
 }
 
-cudaError_t Card::begin_call(const char* call) {
+cudaError_t Gpu::begin_call(const char* call) {
   ++calls_[call];
   const auto at = failures_.find(call);
   if (at == failures_.end()) return cudaSuccess;
@@ -73,16 +73,16 @@ cudaError_t Card::begin_call(const char* call) {
 
 // ---- memory --------------------------------------------------------------------------------------------
 
-void* Card::allocate(size_t bytes) {
+void* Gpu::allocate(size_t bytes) {
   // First fit; one unused piece between two allocations, for whoever runs over the end of his.
   const size_t wanted = rounded_up(bytes, kAlignment) + kAlignment;
   size_t begin = 0;
-  for (const auto& [at, size] : on_card_) {
+  for (const auto& [at, size] : on_gpu_) {
     if (at - begin >= wanted) break;
     begin = at + rounded_up(size, kAlignment) + kAlignment;
   }
   if (begin + wanted > kMemory) return nullptr;
-  on_card_[begin] = bytes;
+  on_gpu_[begin] = bytes;
   used_ += wanted;
   std::byte* const first_page = memory_ + begin / kPage * kPage;
   const size_t pages = rounded_up(begin % kPage + bytes, kPage);
@@ -92,16 +92,16 @@ void* Card::allocate(size_t bytes) {
   return memory_ + begin;
 }
 
-void Card::free(void* data) {
-  const auto at = on_card_.find(static_cast<size_t>(static_cast<std::byte*>(data) - memory_));
-  require(at != on_card_.end(), "cudaFree: not a beginning of memory of the card");
+void Gpu::free(void* data) {
+  const auto at = on_gpu_.find(static_cast<size_t>(static_cast<std::byte*>(data) - memory_));
+  require(at != on_gpu_.end(), "cudaFree: not a beginning of memory of the GPU");
   used_ -= rounded_up(at->second, kAlignment) + kAlignment;
   const size_t first = rounded_up(at->first, kPage), last = (at->first + at->second) / kPage * kPage;
   if (first < last) madvise(memory_ + first, last - first, MADV_DONTNEED);
-  on_card_.erase(at);
+  on_gpu_.erase(at);
 }
 
-void* Card::allocate_host(size_t bytes) {
+void* Gpu::allocate_host(size_t bytes) {
   void* const data = std::aligned_alloc(kAlignment, rounded_up(bytes, kAlignment));
   if (!data) return nullptr;
   std::memset(data, 0xFF, bytes);
@@ -109,21 +109,21 @@ void* Card::allocate_host(size_t bytes) {
   return data;
 }
 
-void Card::free_host(void* data) {
+void Gpu::free_host(void* data) {
   require(on_host_.erase(static_cast<std::byte*>(data)) == 1, "not a beginning of page-locked memory");
   std::free(data);
 }
 
-bool Card::is_on_card(const void* data) const {
+bool Gpu::is_on_gpu(const void* data) const {
   const auto* at = static_cast<const std::byte*>(data);
   return at >= memory_ && at < memory_ + kMemory;
 }
 
-std::optional<Card::Allocation> Card::allocation(const void* data) const {
+std::optional<Gpu::Allocation> Gpu::allocation(const void* data) const {
   const auto* const at = static_cast<const std::byte*>(data);
-  if (is_on_card(data)) {
-    auto next = on_card_.upper_bound(static_cast<size_t>(at - memory_));
-    if (next == on_card_.begin()) return std::nullopt;
+  if (is_on_gpu(data)) {
+    auto next = on_gpu_.upper_bound(static_cast<size_t>(at - memory_));
+    if (next == on_gpu_.begin()) return std::nullopt;
     --next;
     const Allocation found{memory_ + next->first, next->second};
     return at < found.begin + std::max<size_t>(found.bytes, 1) ? std::optional(found) : std::nullopt;
@@ -135,17 +135,17 @@ std::optional<Card::Allocation> Card::allocation(const void* data) const {
   return Allocation{next->first, next->second};
 }
 
-void Card::require_piece(const void* data, size_t bytes, const std::string& what) {
+void Gpu::require_piece(const void* data, size_t bytes, const std::string& what) {
   const std::lock_guard lock(mutex_);
   if (recording_here()) recorded_->checks.push_back([=, this] { require_piece(data, bytes, what); });
   const std::optional<Allocation> found = allocation(data);
-  if (!found) throw Error(text(what, ": ", data, " is no memory of the card"));
+  if (!found) throw Error(text(what, ": ", data, " is no memory of the GPU"));
   const auto left = static_cast<size_t>(found->begin + found->bytes - static_cast<const std::byte*>(data));
   if (bytes > left)
     throw Error(text(what, ": ", bytes, " bytes at ", data, ", whose allocation has ", left, " left"));
 }
 
-void Card::require_kernel_may_have(std::span<const std::byte> argument) {
+void Gpu::require_kernel_may_have(std::span<const std::byte> argument) {
   const std::lock_guard lock(mutex_);
   if (recording_here()) {
     recorded_->checks.push_back(
@@ -158,9 +158,9 @@ void Card::require_kernel_may_have(std::span<const std::byte> argument) {
     const auto* const address = reinterpret_cast<const std::byte*>(word);
     if (word >> 32 == 0 || is_reachable(address)) continue;
     const auto place = [&] { return text(", in bytes ", i, " to ", i + 7, " of an argument"); };
-    if (is_on_card(address)) {
+    if (is_on_gpu(address)) {
       if (is_reachable(address - 1)) continue;  // the end of an allocation
-      throw Error("a kernel was given memory of the card that nobody has allocated" + place());
+      throw Error("a kernel was given memory of the GPU that nobody has allocated" + place());
     }
     if (is_mapped(word)) throw Error("a kernel was given an address of the host's memory" + place());
   }
@@ -168,23 +168,23 @@ void Card::require_kernel_may_have(std::span<const std::byte> argument) {
 
 // ---- streams -------------------------------------------------------------------------------------------
 
-Card::Unlocked::Unlocked(Card& card) : card_(card) {
-  if (card_.running_++ == 0) mprotect(card_.memory_, kMemory, PROT_READ | PROT_WRITE);
+Gpu::Unlocked::Unlocked(Gpu& gpu) : gpu_(gpu) {
+  if (gpu_.running_++ == 0) mprotect(gpu_.memory_, kMemory, PROT_READ | PROT_WRITE);
 }
-Card::Unlocked::~Unlocked() {
-  if (--card_.running_ == 0) mprotect(card_.memory_, kMemory, PROT_NONE);
+Gpu::Unlocked::~Unlocked() {
+  if (--gpu_.running_ == 0) mprotect(gpu_.memory_, kMemory, PROT_NONE);
 }
 
-void Card::add(CUstream_st* stream) { streams_[stream]; }
-void Card::remove(CUstream_st* stream) { streams_.erase(stream); }
+void Gpu::add(CUstream_st* stream) { streams_[stream]; }
+void Gpu::remove(CUstream_st* stream) { streams_.erase(stream); }
 
-std::deque<Item>& Card::items(CUstream_st* stream) {
+std::deque<Item>& Gpu::items(CUstream_st* stream) {
   const auto at = streams_.find(stream);
   if (at == streams_.end()) throw Error("work was put on a stream that does not exist");
   return at->second.items;
 }
 
-void Card::put(CUstream_st* stream, Work work) {
+void Gpu::put(CUstream_st* stream, Work work) {
   const std::lock_guard lock(mutex_);
   if (recording(stream)) {
     recorded_->work.push_back(std::move(work));
@@ -194,7 +194,7 @@ void Card::put(CUstream_st* stream, Work work) {
   run_some();
 }
 
-std::shared_ptr<Mark> Card::put_mark(CUstream_st* stream) {
+std::shared_ptr<Mark> Gpu::put_mark(CUstream_st* stream) {
   auto mark = std::make_shared<Mark>();
   mark->stream = stream;
   items(stream).push_back({nullptr, mark, nullptr});
@@ -202,12 +202,12 @@ std::shared_ptr<Mark> Card::put_mark(CUstream_st* stream) {
   return mark;
 }
 
-void Card::put_wait(CUstream_st* stream, std::shared_ptr<Mark> mark) {
+void Gpu::put_wait(CUstream_st* stream, std::shared_ptr<Mark> mark) {
   items(stream).push_back({nullptr, nullptr, std::move(mark)});
   run_some();
 }
 
-void Card::run_front(CUstream_st* stream) {
+void Gpu::run_front(CUstream_st* stream) {
   const Item item = std::move(items(stream).front());
   items(stream).pop_front();
   if (item.wait) return finish(*item.wait);
@@ -221,7 +221,7 @@ void Card::run_front(CUstream_st* stream) {
 }
 
 /// What the schedule runs when something has been put on a stream.
-void Card::run_some() {
+void Gpu::run_some() {
   if (running_ > 0 || schedule_ == Schedule::late) return;
   if (schedule_ == Schedule::early) return finish_all();
   for (auto& [stream, queue] : streams_) {
@@ -230,19 +230,19 @@ void Card::run_some() {
   }
 }
 
-void Card::finish(CUstream_st* stream) {
+void Gpu::finish(CUstream_st* stream) {
   if (items(stream).empty()) return;
   const Unlocked unlocked(*this);
   while (!items(stream).empty()) run_front(stream);
 }
-void Card::finish(const Mark& mark) {
+void Gpu::finish(const Mark& mark) {
   const Unlocked unlocked(*this);
   while (!mark.reached) {
     require(!items(mark.stream).empty(), "a stream waits for a mark that will not come");
     run_front(mark.stream);
   }
 }
-void Card::finish_all() {
+void Gpu::finish_all() {
   const Unlocked unlocked(*this);
   for (const auto& [stream, queue] : streams_)
     while (!queue.items.empty()) run_front(stream);
@@ -250,14 +250,14 @@ void Card::finish_all() {
 
 // ---- recording -----------------------------------------------------------------------------------------
 
-void Card::begin_recording(CUstream_st* stream) {
+void Gpu::begin_recording(CUstream_st* stream) {
   recording_stream_ = stream;
   recording_thread_ = std::this_thread::get_id();
   recorded_.emplace();
   spoiled_ = false;
 }
 
-std::optional<Recorded> Card::end_recording() {
+std::optional<Recorded> Gpu::end_recording() {
   std::optional<Recorded> result = std::exchange(recorded_, std::nullopt);
   recording_stream_ = nullptr;
   if (spoiled_) return std::nullopt;

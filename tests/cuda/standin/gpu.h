@@ -1,10 +1,10 @@
-// A card that is not there: its memory, streams, events and recorded graphs, kept on a machine without a GPU.
+// A GPU that is not there: its memory, streams, events and recorded graphs, kept on a machine without a GPU.
 //
 // The calls of CUDA's runtime (runtime.cpp), cuBLAS (cublas.cpp) and cuDNN (cudnn.cpp) end here, so that the
 // whole CudaBackend runs: its kernels by the emulation, its convolutions and products by plain loops. What a
-// CPU allows and a card does not is forbidden here:
+// CPU allows and a GPU does not is forbidden here:
 //
-//   - Memory of the card cannot be touched by the host: it is mapped away while no work runs. What nobody has
+//   - Memory of the GPU cannot be touched by the host: it is mapped away while no work runs. What nobody has
 //     written yet is 0xFF bytes, NaN in every float type.
 //   - Work on a stream runs when it can (Schedule::early), when it must because the host waits for it (late),
 //     or now so, now so, each stream by itself (random). A wait that is missing between streams, or a
@@ -69,11 +69,11 @@ struct Recorded {
   std::vector<std::function<void()>> checks;  // whether the memory that it works on is still there
 };
 
-class Card {
+class Gpu {
  public:
   static constexpr size_t kMemory = size_t{8} << 30;  // bytes
 
-  static Card& the_one();
+  static Gpu& the_one();
 
   /// For work that is put on streams from now on.
   void set_schedule(Schedule schedule) { schedule_ = schedule; }
@@ -88,18 +88,18 @@ class Card {
   std::recursive_mutex& mutex() { return mutex_; }
 
   // ---- memory ----
-  void* allocate(size_t bytes);  // null where there is no room
+  void* allocate(size_t bytes);  // null where there is not enough
   void free(void* data);
   size_t free_bytes() const { return kMemory - used_; }
   void* allocate_host(size_t bytes);  // page-locked or managed
   void free_host(void* data);
-  bool is_on_card(const void* data) const;
-  /// In memory that a copy can be ordered with a stream for: the card's, managed, or page-locked.
+  bool is_on_gpu(const void* data) const;
+  /// In memory that a copy can be ordered with a stream for: the GPU's, managed, or page-locked.
   bool is_reachable(const void* data) const { return allocation(data).has_value(); }
-  /// Throws where bytes [data, data + bytes) are not all in one allocation of the card's or managed memory.
+  /// Throws where bytes [data, data + bytes) are not all in one allocation of the GPU's or managed memory.
   void require_piece(const void* data, size_t bytes, const std::string& what);
   /// Throws where one of the words of a kernel's argument is an address of the host's own memory, or of the
-  /// card's where nobody has any.
+  /// GPU's where nobody has any.
   void require_kernel_may_have(std::span<const std::byte> argument);
 
   // ---- streams ----
@@ -124,17 +124,17 @@ class Card {
   void spoil_recording() { spoiled_ = true; }
 
  private:
-  Card();
-  /// The card's memory can be reached for as long as one of these lives.
+  Gpu();
+  /// The GPU's memory can be reached for as long as one of these lives.
   class Unlocked {
    public:
-    explicit Unlocked(Card& card);
+    explicit Unlocked(Gpu& gpu);
     ~Unlocked();
     Unlocked(const Unlocked&) = delete;
     Unlocked& operator=(const Unlocked&) = delete;
 
    private:
-    Card& card_;
+    Gpu& gpu_;
   };
   struct Allocation {
     const std::byte* begin;
@@ -149,7 +149,7 @@ class Card {
   Schedule schedule_ = Schedule::late;
   Rng rng_;
   std::byte* memory_ = nullptr;                 // kMemory bytes of addresses
-  std::map<size_t, size_t> on_card_;            // offset, bytes
+  std::map<size_t, size_t> on_gpu_;             // offset, bytes
   std::map<const std::byte*, size_t> on_host_;  // page-locked and managed
   size_t used_ = 0;
   std::map<CUstream_st*, Queue> streams_;
