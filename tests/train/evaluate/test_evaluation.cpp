@@ -104,6 +104,22 @@ TEST_CASE("top() ranks, and equal values keep their order") {
   CHECK(top(values, 0).empty());
 }
 
+TEST_CASE("top() of many values with ties: place r has r values before it, larger or equal and earlier") {
+  std::vector<double> values(400);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i * 7919 % 23);
+  for (const int k : {1, 2, 5, 400}) {
+    const std::vector<int> found = top(values, k);
+    REQUIRE(found.size() == static_cast<size_t>(k));
+    for (size_t r = 0; r < found.size(); ++r) {
+      const auto at = static_cast<size_t>(found[r]);
+      size_t before = 0;
+      for (size_t i = 0; i < values.size(); ++i)
+        before += values[i] > values[at] || (values[i] == values[at] && i < at);
+      CHECK(before == r);
+    }
+  }
+}
+
 TEST_CASE("labels are counted in the network's classes") {
   Example example;
   relabel(example.dataset, {"z", "b", "c", "a"});
