@@ -94,8 +94,9 @@ function(laban_cuda_module)
   list(REMOVE_ITEM sources ${absent})
   laban_module(cuda ${sources} ${kernels})
   target_compile_options(laban_cuda PRIVATE
-    "$<$<AND:$<BOOL:${LABAN_WERROR}>,$<COMPILE_LANGUAGE:CUDA>>:SHELL:-Werror all-warnings -Xcompiler -Werror>"
-    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler -Wall,-Wextra,-Wconversion,-Wno-sign-conversion>")
+    # -Werror for the host compiler stands in the list: ccache would take it for nvcc's own, which has a value.
+    "$<$<AND:$<BOOL:${LABAN_WERROR}>,$<COMPILE_LANGUAGE:CUDA>>:SHELL:-Werror all-warnings>"
+    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler -Wall,-Wextra,-Wconversion,-Wno-sign-conversion$<$<BOOL:${LABAN_WERROR}>:,-Werror>>")
   # A kernel that spills registers is a mistake. Which one does depends on the compiler: asked of the one that we know.
   if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 13.0 AND CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 13.1)
     target_compile_options(laban_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xptxas --warn-on-spills>")

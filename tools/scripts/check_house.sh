@@ -78,9 +78,9 @@ only_in 'cuda_runtime|cudnn|cublas' cuda
 
 # The command line is described in our own words (tools/command_line), and they know of nothing but core.
 grep -rnE '^#include <CLI/' src tools tests --include='*.h' --include='*.cpp' |
-  sed 's|$|   <- describe flags with tools/command_line|' >>"$breaches" || true
+  sed 's|$|   <- describe flags with tools/command_line|' >>"$violations" || true
 grep -rnE '^#include "' tools/command_line | grep -vE '"(command_line|core)/' |
-  sed 's|$|   <- tools/command_line may include only core|' >>"$breaches" || true
+  sed 's|$|   <- tools/command_line may include only core|' >>"$violations" || true
 
 grep -rnE 'std::(cout|cerr|clog)|[^n]printf\(|(^|[^a-zA-Z_])puts\(' src --include='*.h' --include='*.cpp' --include='*.cu' |
   sed 's|$|   <- libraries do not print|' >>"$violations" || true
