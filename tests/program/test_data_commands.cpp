@@ -112,7 +112,7 @@ TEST_CASE("index: writes what it found, says it, and is found again") {
   CHECK(laban_with({"index", folder.path().string(), "--layout", "index", "--dry-run"}).says("layout index"));
   const Result asked = laban_with({"index", folder.path().string(), "--layout", "splits"});
   CHECK(asked.code == 1);
-  CHECK(asked.says("looked for folders train, val and test"));
+  CHECK(asked.says("expected folders train, val and test"));
   CHECK(laban_with({"index", folder.path().string(), "--layout", "kinetics"}).code == 2);
 }
 

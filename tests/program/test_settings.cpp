@@ -129,9 +129,9 @@ TEST_CASE("retired flags and keys work, and say what they are called now") {
 
 TEST_CASE("help shows ranges and defaults; laban settings prints a file that train takes") {
   const Result help = laban_with({"train", "--help"});
-  CHECK(help.says("frames per clip (1 to 4096) [16]"));
+  CHECK(help.says("frames per clip (1 to 4096, default 16)"));
   CHECK(help.says("SGD momentum"));
-  CHECK(help.says("optimizer (sgd, adam or adamw) [adamw]"));
+  CHECK(help.says("optimizer (sgd, adam, adamw; default adamw)"));
   const Result printed = laban_with({"settings"});
   Config config;
   config.train.epochs = 77;

@@ -36,7 +36,7 @@ Texts notes_in(const StateDict& state) {
     try {
       apply_toml(made, config->second, "config");
     } catch (const UsageError& error) {
-      std::fprintf(stderr, "note: the config in %s does not suit this version of laban: %s\n",
+      std::fprintf(stderr, "note: the config in %s is not valid in this version of laban: %s\n",
                    state.path().c_str(), error.what());
       return {};
     }

@@ -128,7 +128,7 @@ TEST_CASE("ranges and defaults are described") {
   CHECK(described("milestones") == "list of numbers, at least 0 []");
   CHECK(described("nesterov") == " [false]");
   CHECK(std::ranges::find(all, "device", &Setting::flag)->choices() ==
-        std::vector<std::string>{"cpu", "reference", "cuda"});
+        std::vector<std::string>{"auto", "cpu", "cuda", "reference"});
 }
 
 TEST_CASE("roles say which flags a command takes") {

@@ -294,7 +294,7 @@ TEST_CASE("a control that was trained on moving clips is not called trained on s
   CHECK(holds(report_page(input), "trained and tested on clips with a single, repeated frame"));
   input.control_trained_so = false;
   CHECK(holds(report_page(input),
-              "but trained on moving ones, and reaches 33.3% (9.7% to 70.0%). Such clips are foreign"));
+              "but trained on moving ones, and reaches 33.3% (9.7% to 70.0%). It has never seen such clips"));
   CHECK_FALSE(holds(report_page(input), "trained and tested on clips with a single, repeated frame"));
   run.write("config.toml", "[clip]\nsingle_frame = true\n");
   CHECK(trained_on_single_frames(run.path()));
