@@ -139,6 +139,8 @@ TEST_CASE("what a flag needs is said: value, kind, range, company") {
   refused("check x --json=1", "--json takes no value");
   refused("bench step --steps 3 --seconds 2", "--steps and --seconds exclude each other");
   refused("bench step --graph --no-graph", "--graph and --no-graph are both given");
+  refused("train --index-cache off --packet-cache auto",
+          "--index-cache is 'off', but --packet-cache is 'auto'; they are the same setting");
   refused("sample --frames 5 --frames 6", "--frames is given twice: '5' and '6'");
   refused("describe", "laban describe: MODEL is missing\n  Available: r3d_18");
   refused("export --run r -o net.txt", "the name's ending says what to write");

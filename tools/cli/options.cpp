@@ -32,21 +32,17 @@ constexpr PathFlag kPathFlags[] = {{"data", PathKind::any, ""},
 /// What help says of a setting beyond its sentence: a name for the value, what is allowed, the default.
 void describe(Argument& argument, const Setting& setting) {
   std::string shown = setting.default_text();
-  if (std::holds_alternative<Setting::Flag>(setting.value)) {
+  if (std::holds_alternative<Setting::Flag>(setting.value))
     shown = shown == "true" ? "on" : "off";
-  } else if (std::holds_alternative<Setting::Numbers>(setting.value)) {
-    argument.value("X,...");
-  } else if (std::holds_alternative<Setting::Words>(setting.value)) {
-    argument.value("NAME,...");
-  } else if (std::holds_alternative<Setting::Scales>(setting.value)) {
-    argument.value("NAME=X,...");
-  } else if (const std::vector<std::string> choices = setting.choices(); !choices.empty()) {
-    argument.choices(choices);
-  } else if (std::holds_alternative<Setting::Whole>(setting.value)) {
-    argument.value("N").allowed(setting.range());
-  } else if (std::holds_alternative<Setting::Number>(setting.value)) {
-    argument.value("X").allowed(setting.range());
-  }
+  else if (const std::vector<std::string> words = setting.choices(); !words.empty())
+    argument.choices(words);
+  else
+    argument.allowed(setting.range());
+  if (std::holds_alternative<Setting::Whole>(setting.value)) argument.value("N");
+  if (std::holds_alternative<Setting::Number>(setting.value)) argument.value("X");
+  if (std::holds_alternative<Setting::Numbers>(setting.value)) argument.value("X,...");
+  if (std::holds_alternative<Setting::Words>(setting.value)) argument.value("NAME,...");
+  if (std::holds_alternative<Setting::Scales>(setting.value)) argument.value("NAME=X,...");
   argument.group("Settings [" + setting.section + "]").shown_default(shown);
   for (const PathFlag& path : kPathFlags)
     if (setting.flag == path.flag) argument.path(path.kind).value(path.value);
@@ -63,25 +59,28 @@ void ConfigFlags::add_to(Command& command, const std::vector<std::string>& only)
   Config defaults;
   for (const Setting& setting : settings(defaults)) {
     if (!only.empty() && std::ranges::find(only, setting.flag) == only.end()) continue;
-    add(command, setting, setting.flag);
+    Argument& argument = add(command, setting);
+    describe(argument, setting);
     for (const RenamedSetting& renamed : renamed_settings())
-      if (setting.flag == renamed.flag) add(command, setting, renamed.old_flag);
+      if (setting.flag == renamed.flag) argument.alias(std::string("--") + renamed.old_flag);
   }
 }
 
-void ConfigFlags::add(Command& command, const Setting& setting, const std::string& name) {
-  const bool retired = name != setting.flag;
-  const auto take = [this, flag = setting.flag, name, retired](const std::string& value) {
-    if (retired) std::fprintf(stderr, "note: --%s is now --%s\n", name.c_str(), flag.c_str());
-    values_.emplace_back(flag, value);
-  };
-  Argument& argument =
-      std::holds_alternative<Setting::Flag>(setting.value)
-          ? command.add_switch(
-                "--" + name + ",--no-" + name, [take](bool on) { take(on ? "true" : "false"); }, setting.help)
-          : command.add_text(name == "data" ? "DATA,--data" : "--" + name, take, setting.help);
-  describe(argument, setting);
-  if (retired) argument.hidden();
+Argument& ConfigFlags::add(Command& command, const Setting& setting) {
+  const std::string flag = setting.flag, spelling = "--" + flag;
+  if (std::holds_alternative<Setting::Flag>(setting.value))
+    return command.add_switch(
+        spelling + ",--no-" + flag,
+        [this, flag](bool on, const std::string&) { values_.emplace_back(flag, on ? "true" : "false"); },
+        setting.help);
+  return command.add_text(
+      flag == "data" ? "DATA," + spelling : spelling,
+      [this, flag, spelling](const std::string& value, const std::string& given) {
+        if (given != spelling && given.starts_with("--"))
+          std::fprintf(stderr, "note: %s is now %s\n", given.c_str(), spelling.c_str());
+        values_.emplace_back(flag, value);
+      },
+      setting.help);
 }
 
 void ConfigFlags::apply(Config& config) const {

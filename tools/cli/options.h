@@ -26,7 +26,7 @@ class ConfigFlags {
   bool has(const std::string& flag) const;
 
  private:
-  void add(Command& command, const Setting& setting, const std::string& name);
+  Argument& add(Command& command, const Setting& setting);
 
   std::vector<std::pair<std::string, std::string>> values_;
 };

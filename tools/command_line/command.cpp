@@ -53,7 +53,6 @@ Argument& Argument::value(std::string name) { return value_name_ = std::move(nam
 Argument& Argument::path(PathKind kind) { return path_ = kind, *this; }
 Argument& Argument::choices(std::vector<std::string> words) { return choices_ = std::move(words), *this; }
 Argument& Argument::required() { return required_ = true, default_.clear(), *this; }
-Argument& Argument::hidden() { return hidden_ = true, *this; }
 Argument& Argument::group(std::string heading) { return group_ = std::move(heading), *this; }
 Argument& Argument::shown_default(std::string shown) { return default_ = std::move(shown), *this; }
 Argument& Argument::implied(std::string word) { return implied_ = std::move(word), *this; }
@@ -63,7 +62,7 @@ Argument& Argument::allowed(std::string shown) { return allowed_ = std::move(sho
 
 bool Argument::takes_value() const {
   return !std::holds_alternative<bool*>(target_) &&
-         !std::holds_alternative<std::function<void(bool)>>(target_);
+         !std::holds_alternative<std::function<void(bool, const std::string&)>>(target_);
 }
 
 bool Argument::takes_many() const {
@@ -98,8 +97,9 @@ std::string Argument::allowed_text() const {
   if (!allowed_.empty()) return allowed_;
   if (whole_range_) return bounds_text(whole_range_->first, whole_range_->second);
   if (number_range_) return bounds_text(number_range_->first, number_range_->second);
-  if (!choices_.empty()) return join(choices_, ", ");
-  return "";
+  const bool named = std::ranges::all_of(
+      choices_, [&](const std::string& word) { return help_.find(word) != std::string::npos; });
+  return named ? "" : join(choices_);
 }
 
 std::string Argument::name() const {
@@ -162,10 +162,10 @@ void Argument::store(const std::string& spelling, const std::string& value) {
   }
   if (auto* target = std::get_if<bool*>(&target_))
     **target = value == "true";
-  else if (auto* target = std::get_if<std::function<void(bool)>>(&target_))
-    (*target)(value == "true");
-  else if (auto* target = std::get_if<std::function<void(const std::string&)>>(&target_))
-    (*target)(value);
+  else if (auto* target = std::get_if<std::function<void(bool, const std::string&)>>(&target_))
+    (*target)(value == "true", spelling);
+  else if (auto* target = std::get_if<std::function<void(const std::string&, const std::string&)>>(&target_))
+    (*target)(value, spelling);
   else if (auto* target = std::get_if<std::string*>(&target_))
     **target = value;
   else if (auto* target = std::get_if<int*>(&target_))

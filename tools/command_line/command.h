@@ -29,7 +29,8 @@ class Argument {
   /// vector takes many: separated by commas after a flag, as words of their own where there is no flag.
   using Target = std::variant<bool*, std::string*, int*, int64_t*, uint64_t*, double*, std::optional<int>*,
                               std::optional<double>*, std::vector<std::string>*, std::vector<int64_t>*,
-                              std::function<void(const std::string&)>, std::function<void(bool)>>;
+                              std::function<void(const std::string&, const std::string&)>,
+                              std::function<void(bool, const std::string&)>>;
 
   /// `names`: "--size", "-o,--output", "DATA,--data" (the word without dashes names the argument), or
   /// "--graph,--no-graph". The target's present value is the default that help shows.
@@ -60,8 +61,6 @@ class Argument {
   Argument& excludes(std::string flag);
   /// Another spelling, kept for old command lines.
   Argument& alias(std::string flag);
-  /// Taken, but neither help nor completion nor suggestions name it.
-  Argument& hidden();
   /// What help says of the allowed values ("1 to 4096"), where somebody else checks them.
   Argument& allowed(std::string text);
 
@@ -75,7 +74,6 @@ class Argument {
   const std::vector<std::string>& words() const { return choices_; }
   PathKind path_kind() const { return path_; }
   bool is_required() const { return required_; }
-  bool is_hidden() const { return hidden_; }
   bool takes_value() const;
   bool takes_many() const;
   bool is_number() const;
@@ -83,7 +81,7 @@ class Argument {
   const std::string& excluded() const { return excludes_; }
   /// "N", "FILE", "X,Y"; empty for a switch.
   std::string value_name() const;
-  /// "1 to 4096", "at least 1", "one of tsn, dense"; empty where anything goes.
+  /// "1 to 4096", "at least 1", "tsn, dense"; empty where anything goes or the help names all choices.
   std::string allowed_text() const;
   /// Its name in messages: the longest flag, else the argument's name.
   std::string name() const;
@@ -105,7 +103,7 @@ class Argument {
   Target target_;
   std::vector<std::string> choices_;
   PathKind path_ = PathKind::none;
-  bool required_ = false, hidden_ = false;
+  bool required_ = false;
   std::optional<std::string> implied_;
   std::optional<std::pair<int64_t, int64_t>> whole_range_;
   std::optional<std::pair<double, double>> number_range_;
@@ -123,12 +121,13 @@ class Command {
   Argument& add(const std::string& names, T& target, std::string help) {
     return arguments_.emplace_back(names, Argument::Target(&target), std::move(help));
   }
-  /// For values that somebody else keeps.
-  Argument& add_text(const std::string& names, std::function<void(const std::string&)> take,
-                     std::string help) {
+  /// For values that are kept elsewhere: `take` gets the value and the spelling under which it was given.
+  Argument& add_text(const std::string& names,
+                     std::function<void(const std::string&, const std::string&)> take, std::string help) {
     return arguments_.emplace_back(names, Argument::Target(std::move(take)), std::move(help));
   }
-  Argument& add_switch(const std::string& names, std::function<void(bool)> take, std::string help) {
+  Argument& add_switch(const std::string& names, std::function<void(bool, const std::string&)> take,
+                       std::string help) {
     return arguments_.emplace_back(names, Argument::Target(std::move(take)), std::move(help));
   }
   /// A line that works, for the end of the help.

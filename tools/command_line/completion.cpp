@@ -33,7 +33,7 @@ std::vector<std::string> names_of(const Command& command) {
 std::vector<std::string> flags_of(const Command& command) {
   std::vector<std::string> flags;
   for (const Argument& argument : command.arguments())
-    if (!argument.is_hidden()) flags.insert(flags.end(), argument.flags().begin(), argument.flags().end());
+    flags.insert(flags.end(), argument.flags().begin(), argument.flags().end());
   flags.emplace_back("--help");
   return flags;
 }
@@ -92,7 +92,7 @@ std::string bash(const Command& program) {
   each_leaf(program, words, [&](const Command& command, const std::vector<std::string>& path) {
     out += "  '" + join(path, " ") + "')\n    case $previous in\n";
     for (const Argument& argument : command.arguments()) {
-      if (!argument.takes_value() || argument.flags().empty() || argument.is_hidden()) continue;
+      if (!argument.takes_value() || argument.flags().empty()) continue;
       out += "    " + join(argument.flags(), "|") + ")\n      " + bash_values(argument) + "\n";
       out += "      return\n      ;;\n";
     }
@@ -151,7 +151,6 @@ void zsh_function(const Command& command, const std::string& name, std::string& 
   }
   out += name + "() {\n  _arguments -S";
   for (const Argument& argument : command.arguments()) {
-    if (argument.is_hidden()) continue;
     for (const std::string& flag : argument.flags())
       out += " \\\n    '" + flag + "[" + zsh_text(argument.help()) + "]" +
              (argument.takes_value() ? zsh_values(argument) : "") + "'";
@@ -214,7 +213,6 @@ std::string fish(const Command& program) {
   each_leaf(program, words, [&](const Command& command, const std::vector<std::string>& path) {
     const std::string begin = "complete -c laban -n '__laban_at " + join(path, " ") + "'";
     for (const Argument& argument : command.arguments()) {
-      if (argument.is_hidden()) continue;
       if (!argument.positional().empty()) {
         if (!argument.words().empty())
           out += begin + " -a " + fish_quoted(join(argument.words(), " ")) + "\n";

@@ -75,7 +75,6 @@ std::string usage(const Command& command) {
 std::vector<ArgumentGroup> argument_groups(const Command& command) {
   std::vector<ArgumentGroup> groups;
   const auto put = [&](const std::string& heading, const Argument& argument) {
-    if (argument.is_hidden()) return;
     auto group = std::ranges::find(groups, heading, &ArgumentGroup::heading);
     if (group == groups.end()) group = groups.insert(group, {heading, {}});
     group->arguments.push_back(&argument);

@@ -88,7 +88,7 @@ class Parser {
       return suits ? words_[at_++] : *argument.implied_value();
     }
     if (there) return words_[at_++];
-    const std::string allowed = argument.allowed_text();
+    const std::string allowed = argument.words().empty() ? argument.allowed_text() : join(argument.words());
     throw UsageError(text(flag, " needs a value", allowed.empty() ? "" : ": " + allowed),
                      text(flag, ' ', argument.value_name(), ": ", argument.help(),
                           at_ < words_.size() && words_[at_].starts_with("--") && words_[at_].size() > 2
@@ -142,7 +142,7 @@ class Parser {
   [[noreturn]] void refuse(const std::string& flag) const {
     std::vector<std::string> known{"--help"};
     for (const Argument& argument : command_.arguments())
-      if (!argument.is_hidden()) known.insert(known.end(), argument.flags().begin(), argument.flags().end());
+      known.insert(known.end(), argument.flags().begin(), argument.flags().end());
     const std::vector<std::string> near =
         flag.size() > 2 ? nearest_names(flag, known) : std::vector<std::string>{};
     throw UsageError(text("unknown flag ", visible(flag), " of ", command_.full_name()),

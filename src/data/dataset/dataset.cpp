@@ -178,7 +178,7 @@ std::string index_text(const Dataset& dataset, const fs::path& folder) {
 Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
-    std::error_code failed;  // whoever reads it says why
+    std::error_code failed;  // ignored: reading the clip reports the reason
     if (!fs::is_directory(path, failed)) {
       add_unlabeled(dataset, path, ItemKind::video);
       continue;

@@ -81,7 +81,7 @@ Dataset open_dataset(const std::filesystem::path& path, const DatasetSettings& s
 /// frames,first,count,name. Paths inside `folder` are relative to it.
 std::string index_text(const Dataset& dataset, const std::filesystem::path& folder);
 
-/// Clips without labels (label 0, split test), in the order given: for prediction. A folder is a clip if it holds
+/// Clips without labels (label 0, split test), in the given order, for prediction. A folder is a clip if it holds
 /// pictures; otherwise, or if it holds videos as well, the clips in it are taken, at any depth, by name. FileError
 /// for a folder without any.
 Dataset unlabeled(const std::vector<std::filesystem::path>& clips);

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kAlignment = 512;  // what cudaMalloc gives
 
 /// The emulation's kernels, zeros and copies go on the GPU's streams.
-struct CardStreams : emulation::Streams {
+struct GpuStreams : emulation::Streams {
   void put(void* stream, Work work) override {
     Gpu::the_one().put(static_cast<CUstream_st*>(stream), std::move(work));
   }
@@ -58,7 +58,7 @@ Gpu::Gpu() : schedule_(schedule_from_environment()), rng_(1, Purpose::test) {
   void* const at = mmap(nullptr, kMemory, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   require(at != MAP_FAILED, "the stand-in GPU: no addresses for its memory");
   memory_ = static_cast<std::byte*>(at);
-  static CardStreams streams;
+  static GpuStreams streams;
   emulation::streams = &streams;
 }
 

@@ -232,9 +232,9 @@ TEST_CASE("stood in: a machine without a GPU, or with one that cannot be used, i
         }).find("--device cuda: no kernel of this laban starts on the ") == 0);
 
   CHECK(cuda_status(0).works);
-  Card::the_one().fail_next("cudaGetDeviceCount", cudaErrorNoDevice);
+  Gpu::the_one().fail_next("cudaGetDeviceCount", cudaErrorNoDevice);
   CHECK(cuda_status(0).reason == "no NVIDIA GPU found");
-  Card::the_one().fail_next("cudaStreamSynchronize", cudaErrorNoKernelImageForDevice);
+  Gpu::the_one().fail_next("cudaStreamSynchronize", cudaErrorNoKernelImageForDevice);
   CHECK_FALSE(cuda_status(0).works);
   CHECK_FALSE(cuda_status(1).works);
 }
