@@ -60,7 +60,7 @@ std::vector<Setting> table(Config& c) {
       {"data", "workers", "workers", loading | inference | resume, "decoding threads; 0: one per processor",
        Setting::Whole{&c.data.workers, 0, 1024}},
       {"data", "index_cache", "index-cache", loading | inference | resume,
-       "video index file, reused across runs; auto: .laban-packets in the dataset; user: in the user's cache folder; off: none",
+       "video index file, reused across runs; auto: in the dataset folder; user: in the user's cache folder; off: none",
        Setting::Word{&c.data.index_cache, {}}},
 
       {"clip", "sampler", "sampler", sampling,
