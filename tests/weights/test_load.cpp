@@ -142,8 +142,9 @@ TEST_CASE("a mismatch lists what is missing, unexpected and misshapen, and names
   CHECK(says(what, "does not fit the model r3d_18, 5 classes"));
   CHECK(says(what, "missing in the file (2):\n    layer2.0.conv1.1.bias\n    layer3.0.conv2.0.weight\n"));
   CHECK(says(what, "not in the model (1):\n    layer3.0.conv2.weight\n"));
-  CHECK(says(what,
-             "another shape (1):\n    stem.0.weight: [3, 4, 3, 7, 7] in the file, [4, 3, 3, 7, 7] needed"));
+  CHECK(
+      says(what,
+           "a different shape (1):\n    stem.0.weight: [3, 4, 3, 7, 7] in the file, [4, 3, 3, 7, 7] needed"));
   CHECK(says(what, "fits none of laban's models"));
 
   const Saved other(model_by_name("mc3_tiny", 3));

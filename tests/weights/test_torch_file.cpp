@@ -149,7 +149,7 @@ TEST_CASE("files without a state dict say what they have instead") {
   CHECK(says(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("net"), state_of(one)}})),
              "it has: 'epoch', 'net'"));
   CHECK(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("model"), state_of(one)}})).empty());
-  CHECK(says(with(test::dict({{test::text("w"), one}, {test::text("w"), one}})), "two tensors called 'w'"));
+  CHECK(says(with(test::dict({{test::text("w"), one}, {test::text("w"), one}})), "two tensors named 'w'"));
   CHECK(says(with(state_of(one) + "0" + test::dict({{test::text("w\x1b[2J"), one}})), "control characters"));
 }
 
