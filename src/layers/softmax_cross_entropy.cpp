@@ -9,9 +9,9 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
   clear_saved();
   const Shape samples = Shape::vector(logits.shape().n);
   require(targets.labels.shape() == samples, "SoftmaxCrossEntropyLoss: needs one label per sample");
-  require(targets.other_labels.empty() == targets.share.empty() &&
-              (targets.share.empty() ||
-               (targets.other_labels.shape() == samples && targets.share.shape() == samples)),
+  require(targets.other_labels.empty() == targets.fraction.empty() &&
+              (targets.fraction.empty() ||
+               (targets.other_labels.shape() == samples && targets.fraction.shape() == samples)),
           "SoftmaxCrossEntropyLoss: needs one other label and one fraction per sample");
   Value loss = ctx.take(samples, ctx.master());
   if (ctx.mode != Mode::evaluate) dlogits_ = ctx.take(logits.shape(), ctx.master());
@@ -22,7 +22,7 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
                               .smoothing = smoothing,
                               .scale = scale,
                               .other_labels = targets.other_labels.tensor(),
-                              .fraction = targets.share.tensor()});
+                              .fraction = targets.fraction.tensor()});
   return loss;
 }
 

@@ -13,8 +13,8 @@ namespace laban {
 
 /// The targets of each clip. For mixed clips, two classes and the fraction of the first.
 struct Targets {
-  Value labels;               // i32 vector of n, each in [0, classes), which the caller ensures
-  Value other_labels, share;  // i32 and master dtype, vectors of n; both empty if nothing is mixed
+  Value labels;                  // i32 vector of n, each in [0, classes), which the caller ensures
+  Value other_labels, fraction;  // i32 and master dtype, vectors of n; both empty if nothing is mixed
 };
 
 class SoftmaxCrossEntropyLoss {

@@ -29,22 +29,22 @@ class LossLayer : public Layer {
       if (!ctx.arena.planning()) ctx.backend.upload(value.tensor(), values.data());
     };
     std::vector<int32_t> labels, others;
-    std::vector<double> shares;
+    std::vector<double> fractions;
     for (int64_t n = 0; n < samples; ++n) {
       labels.push_back(static_cast<int32_t>((2 * n + 1) % kClasses));
       others.push_back(static_cast<int32_t>(3 * n % kClasses));
-      shares.push_back(static_cast<double>(n + 1) / static_cast<double>(samples + 1));
+      fractions.push_back(static_cast<double>(n + 1) / static_cast<double>(samples + 1));
     }
     Targets targets{ctx.take(Shape::vector(samples), DType::i32), {}, {}};
     fill(targets.labels, labels);
     if (mixed_) {
       targets.other_labels = ctx.take(Shape::vector(samples), DType::i32);
-      targets.share = ctx.take(Shape::vector(samples), ctx.master());
+      targets.fraction = ctx.take(Shape::vector(samples), ctx.master());
       fill(targets.other_labels, others);
       if (ctx.master() == DType::f64)
-        fill(targets.share, shares);
+        fill(targets.fraction, fractions);
       else
-        fill(targets.share, std::vector<float>(shares.begin(), shares.end()));
+        fill(targets.fraction, std::vector<float>(fractions.begin(), fractions.end()));
     }
     return loss_.forward(ctx, x, targets, smoothing_, 1.0);
   }

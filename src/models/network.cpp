@@ -165,11 +165,11 @@ void Network::validate(const Pass& pass) const {
       "Network: one score a clip and class");
   require(pass.dclips.empty() || (pass.dclips.shape == pass.clips.shape && pass.dclips.dtype == compute_),
           "Network: dclips must be like clips");
-  require(pass.mix.other_labels.size() == pass.mix.share.size() &&
-              (pass.mix.empty() || pass.mix.share.size() == n),
+  require(pass.mix.other_labels.size() == pass.mix.fraction.size() &&
+              (pass.mix.empty() || pass.mix.fraction.size() == n),
           "Network: one other label and one fraction per clip");
-  for (const double share : pass.mix.share)
-    require(share >= 0 && share <= 1, "Network: a fraction must lie between 0 and 1");
+  for (const double fraction : pass.mix.fraction)
+    require(fraction >= 0 && fraction <= 1, "Network: a fraction must lie between 0 and 1");
   for (const std::span<const int32_t> labels : {pass.labels, pass.mix.other_labels})
     for (size_t i = 0; i < labels.size(); ++i)
       if (labels[i] < 0 || labels[i] >= spec_.classes)

@@ -21,8 +21,8 @@ struct LossSettings {
 /// Both empty: nothing is mixed.
 struct LabelMix {
   std::span<const int32_t> other_labels = {};
-  std::span<const double> share = {};
-  bool empty() const { return share.empty(); }
+  std::span<const double> fraction = {};
+  bool empty() const { return fraction.empty(); }
 };
 
 /// What Network::train_step() takes, and where its results go.

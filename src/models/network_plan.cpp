@@ -104,7 +104,7 @@ void Network::replay(Plan& plan, const Pass& pass) {
   if (plan.has_labels) backend_.upload(plan.labels, pass.labels.data());
   if (plan.has_mix) {
     backend_.upload(plan.other_labels, pass.mix.other_labels.data());
-    copy_in(backend_, pass.mix.share, plan.host, plan.share);
+    copy_in(backend_, pass.mix.fraction, plan.host, plan.fraction);
   }
   if (!plan.warm) {
     run(plan, pass);
@@ -143,7 +143,7 @@ void Network::execute(Plan& plan, const Pass& pass) {
     losses = loss_.forward(
         ctx, logits,
         {Value::external(plan.labels), plan.has_mix ? Value::external(plan.other_labels) : Value(),
-         plan.has_mix ? Value::external(plan.share) : Value()},
+         plan.has_mix ? Value::external(plan.fraction) : Value()},
         pass.loss.smoothing, pass.loss.scale);
   Value scores = logits;
   if (pass.probabilities) {

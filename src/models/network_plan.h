@@ -53,7 +53,7 @@ struct Network::Plan {
     step = Tensor(at, DType::i64, Shape::vector(1), backend.device());
     labels = Tensor(at += kLine, DType::i32, each, backend.device());
     other_labels = Tensor(at += lines(DType::i32), DType::i32, each, backend.device());
-    share = Tensor(at += lines(DType::i32), master, each, backend.device());
+    fraction = Tensor(at += lines(DType::i32), master, each, backend.device());
   }
 
   bool serves(const Pass& pass) const {
@@ -69,7 +69,7 @@ struct Network::Plan {
   static constexpr size_t kLine = 64;
   std::unique_ptr<Memory> inputs;
   // In `inputs`; outside the arena, because they are written before a pass begins.
-  Tensor step, labels, other_labels, share;
+  Tensor step, labels, other_labels, fraction;
   Tensor losses, scores;  // of the last pass: they stay in the arena until its next one
   std::vector<std::byte> host;
   bool warm = false;  // has run once: what a backend sets up lazily is there, and recording may begin

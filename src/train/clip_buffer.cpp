@@ -9,7 +9,7 @@ namespace {
 
 /// Ensures a capacity of `bytes`.
 template <class Allocate>
-std::byte* room(std::unique_ptr<Memory>& memory, size_t bytes, Allocate allocate) {
+std::byte* reserved(std::unique_ptr<Memory>& memory, size_t bytes, Allocate allocate) {
   if (!memory || memory->bytes() < bytes) {
     memory.reset();  // first, so that both need not fit at the same time
     memory = allocate(bytes);
@@ -29,14 +29,14 @@ void ClipBuffer::begin(std::shared_ptr<const Batch> batch) {
 
 void ClipBuffer::begin_pixels(Place& place, const Batch& batch) {
   Tensor pixels(nullptr, DType::f32, batch.shape, backend_.device());
-  pixels.data = room(place.uploaded, pixels.bytes(), [&](size_t n) { return backend_.allocate(n); });
+  pixels.data = reserved(place.uploaded, pixels.bytes(), [&](size_t n) { return backend_.allocate(n); });
   if (backend_.device() == Device::cpu) {
     backend_.upload(pixels, batch.clips.data());
     return;
   }
   if (batch.staged) return backend_.begin_upload(pixels, batch.clips.data());
   void* const staging =
-      room(place.staging, pixels.bytes(), [&](size_t n) { return backend_.allocate_staging(n); });
+      reserved(place.staging, pixels.bytes(), [&](size_t n) { return backend_.allocate_staging(n); });
   std::memcpy(staging, batch.clips.data(), pixels.bytes());
   backend_.begin_upload(pixels, staging);
 }
@@ -51,9 +51,9 @@ void ClipBuffer::begin_frames(Place& place, const Batch& batch) {
   const size_t copied = batch.staged ? bytes_at : all;
   // Batches differ a little in size: with some headroom, hardly any after the first needs a reallocation.
   std::byte* const staging =
-      room(place.staging, copied, [&](size_t n) { return backend_.allocate_staging(n + n / 4); });
+      reserved(place.staging, copied, [&](size_t n) { return backend_.allocate_staging(n + n / 4); });
   std::byte* const uploaded =
-      room(place.uploaded, all, [&](size_t n) { return backend_.allocate(n + n / 4); });
+      reserved(place.uploaded, all, [&](size_t n) { return backend_.allocate(n + n / 4); });
   const auto upload = [&](size_t at, const void* from, size_t bytes) {
     const Shape shape = Shape::vector(static_cast<int64_t>(bytes));
     if (bytes > 0) backend_.begin_upload(Tensor(uploaded + at, DType::u8, shape, backend_.device()), from);
@@ -90,7 +90,7 @@ Tensor ClipBuffer::take() {
   const Tensor pixels(place.uploaded->data(), DType::f32, place.shape, backend_.device());
   if (!place.made_of_frames && compute_ == DType::f32 && shape == place.shape) return pixels;
   Tensor clips(nullptr, compute_, shape, backend_.device());
-  clips.data = room(place.clips, clips.bytes(), [&](size_t n) { return backend_.allocate(n); });
+  clips.data = reserved(place.clips, clips.bytes(), [&](size_t n) { return backend_.allocate(n); });
   if (place.made_of_frames) {
     place.frames.y = clips;
     backend_.run(place.frames, {});

@@ -50,15 +50,15 @@ BatchMix draw_mix(const MixSettings& settings, int64_t clips, int64_t height, in
   const bool boxes = settings.mixup == 0 || (settings.cutmix > 0 && rng.coin(0.5));
   const double alpha = boxes ? settings.cutmix : settings.mixup;
   for (size_t i = 0; i < n; ++i) {
-    const double share = draw_beta(rng, alpha, alpha);
+    const double fraction = draw_beta(rng, alpha, alpha);
     if (boxes) {
       const double u = rng.uniform(), v = rng.uniform();
-      mix.boxes[i] = box_for(share, height, width, u, v);
+      mix.boxes[i] = box_for(fraction, height, width, u, v);
       mix.blends.push_back(1);
-      mix.shares.push_back(fraction_outside(mix.boxes[i], height, width));
+      mix.fractions.push_back(fraction_outside(mix.boxes[i], height, width));
     } else {
-      mix.blends.push_back(share);
-      mix.shares.push_back(share);
+      mix.blends.push_back(fraction);
+      mix.fractions.push_back(fraction);
     }
   }
   return mix;
@@ -83,10 +83,10 @@ Tensor ClipMixer::mix(const Tensor& clips, std::span<const int32_t> labels, uint
   const Tensor partner = upload(backend_, at, DType::i32, each, drawn_.partners.data());
   const Tensor box = upload(backend_, at, DType::i32, Shape::matrix(shape.n, 4), drawn_.boxes.data());
   const std::vector<float> narrow(drawn_.blends.begin(), drawn_.blends.end());
-  const Tensor share = clips.dtype == DType::f64
-                           ? upload(backend_, at, DType::f64, each, drawn_.blends.data())
-                           : upload(backend_, at, DType::f32, each, narrow.data());
-  backend_.run(MixClips{clips, mixed, partner, share, box}, {});
+  const Tensor fraction = clips.dtype == DType::f64
+                              ? upload(backend_, at, DType::f64, each, drawn_.blends.data())
+                              : upload(backend_, at, DType::f32, each, narrow.data());
+  backend_.run(MixClips{clips, mixed, partner, fraction, box}, {});
   return mixed;
 }
 

@@ -23,7 +23,7 @@ struct BatchMix {
   std::vector<int32_t> partners;
   std::vector<double> blends;  // the fraction of the clip's own pixels, if there is no box
   std::vector<MixBox> boxes;
-  std::vector<double> shares;  // of the clip's own class
+  std::vector<double> fractions;  // of the clip's own class
 };
 
 /// A pure function of the seed, the epoch and the batch's number in it. Partners are a permutation, so every
@@ -45,7 +45,7 @@ class ClipMixer {
   Tensor mix(const Tensor& clips, std::span<const int32_t> labels, uint64_t seed, int64_t epoch,
              int64_t batch);
   /// The second labels and fractions of the batch just mixed; empty if mixing is off.
-  LabelMix labels() const { return {other_labels_, drawn_.shares}; }
+  LabelMix labels() const { return {other_labels_, drawn_.fractions}; }
 
  private:
   Backend& backend_;

@@ -306,7 +306,7 @@ void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& 
     loss_sum += losses_[i];
     // For a mixed clip, the class with the larger fraction counts.
     const LabelMix mix = mixer_.labels();
-    const int32_t label = mix.empty() || mix.share[i] >= 0.5 ? batch.labels[i] : mix.other_labels[i];
+    const int32_t label = mix.empty() || mix.fraction[i] >= 0.5 ? batch.labels[i] : mix.other_labels[i];
     correct += top(std::span(logits_).subspan(i * classes, classes), 1).front() == label;
   }
 }

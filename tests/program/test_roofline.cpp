@@ -61,8 +61,8 @@ TEST_CASE("roofline: whichever is more, memory or arithmetic, and the gap of eve
         doctest::Approx(1e-3 * arithmetic["gflop_with_padding"].get<double>() +
                         1e-5 * static_cast<double>(runs))
             .epsilon(1e-4));
-  CHECK(op(arithmetic, "conv.forward")["arithmetic_bound_share"] == 1.0);
-  CHECK(op(arithmetic, "batch_norm.train")["arithmetic_bound_share"] == 0.0);
+  CHECK(op(arithmetic, "conv.forward")["arithmetic_bound_fraction"] == 1.0);
+  CHECK(op(arithmetic, "batch_norm.train")["arithmetic_bound_fraction"] == 0.0);
 }
 
 TEST_CASE("roofline: f32 has no speed of its own unless one is said") {

@@ -68,16 +68,16 @@ TEST_CASE("partners are a permutation; shares belong to boxes; draws depend on s
       CHECK((b.top >= 0 && b.left >= 0 && b.bottom <= 112 && b.right <= 96));
       if (boxes) {
         const double area = std::max(0, b.bottom - b.top) * std::max(0, b.right - b.left);
-        CHECK(mix.shares[i] == doctest::Approx(1 - area / (112 * 96)));
+        CHECK(mix.fractions[i] == doctest::Approx(1 - area / (112 * 96)));
       } else {
         CHECK(b.bottom == 0);
-        CHECK(mix.shares[i] == mix.blends[i]);
+        CHECK(mix.fractions[i] == mix.blends[i]);
       }
     }
-    CHECK(mix.shares == drawn(0.4, 1, batch).shares);
-    CHECK(mix.shares != drawn(0.4, 1, batch + 1).shares);
-    CHECK(mix.shares != drawn(0.4, 1, batch, 4).shares);
-    CHECK(mix.shares != drawn(0.4, 1, batch, 3, 1).shares);
+    CHECK(mix.fractions == drawn(0.4, 1, batch).fractions);
+    CHECK(mix.fractions != drawn(0.4, 1, batch + 1).fractions);
+    CHECK(mix.fractions != drawn(0.4, 1, batch, 4).fractions);
+    CHECK(mix.fractions != drawn(0.4, 1, batch, 3, 1).fractions);
     for (const double blend : drawn(0, 1, batch).blends) CHECK(blend == 1);
     for (const MixBox& box : drawn(1, 0, batch).boxes) CHECK(box.bottom == 0);
   }
@@ -112,7 +112,7 @@ TEST_CASE("mixed pixels are those of the formula") {
     for (int64_t n = 0; n < kClips.n; ++n) {
       const auto i = static_cast<size_t>(n);
       CHECK(targets.other_labels[i] == labels[static_cast<size_t>(drawn.partners[i])]);
-      CHECK(targets.share[i] == drawn.shares[i]);
+      CHECK(targets.fraction[i] == drawn.fractions[i]);
       for (int64_t t = 0; t < kClips.t; ++t)
         for (int64_t h = 0; h < kClips.h; ++h)
           for (int64_t w = 0; w < kClips.w; ++w)
@@ -121,7 +121,7 @@ TEST_CASE("mixed pixels are those of the formula") {
               const double other = pixels[static_cast<size_t>(kClips.index(drawn.partners[i], t, h, w, c))];
               const MixBox& box = drawn.boxes[i];
               const bool inside = h >= box.top && h < box.bottom && w >= box.left && w < box.right;
-              const double share = settings.cutmix > 0 ? (inside ? 0 : 1) : drawn.shares[i];
+              const double share = settings.cutmix > 0 ? (inside ? 0 : 1) : drawn.fractions[i];
               const double got = mixed.as<float>()[kClips.index(n, t, h, w, c)];
               worst = std::max(worst, std::abs(got - (share * own + (1 - share) * other)));
             }

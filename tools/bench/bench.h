@@ -49,9 +49,9 @@ struct OpTime {
 struct Peaks {
   double gbyte_per_second = 0, gflop_per_second = 0;
 
-  /// The time that these would need for the op's bytes or its arithmetic, whichever is more, as a share of
+  /// The time that these would need for the op's bytes or its arithmetic, whichever is more, as a fraction of
   /// the time it took: 1 on the roofline (Williams, Waterman, Patterson 2009).
-  double share(const OpTime& time) const;
+  double fraction(const OpTime& time) const;
 };
 /// An op's row in a table: "conv.forward" or, where `by_shape`, its geometry behind that, if it tells one.
 inline std::string row_name(std::string_view op, const OpCost& cost, bool by_shape) {

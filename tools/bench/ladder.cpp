@@ -36,7 +36,7 @@ void run(const Options& options) {
       out["rungs"].push_back({{"name", rung.name},
                               {"seconds", rung.seconds},
                               {"gbyte_moved", rung.gbyte},
-                              {"roofline_share", times.gbyte / peak / rung.seconds}});
+                              {"roofline_fraction", times.gbyte / peak / rung.seconds}});
     std::printf("%s\n", out.dump().c_str());
     return;
   }

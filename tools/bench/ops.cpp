@@ -126,7 +126,7 @@ Peaks measure_peaks(Backend& backend, const BenchSettings& settings) {
 
 }  // namespace
 
-double Peaks::share(const OpTime& time) const {
+double Peaks::fraction(const OpTime& time) const {
   if (gbyte_per_second <= 0 || time.seconds <= 0) return 0;
   return std::max(time.gbyte / gbyte_per_second, time.gflop / gflop_per_second) / time.seconds;
 }

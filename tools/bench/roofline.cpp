@@ -151,7 +151,7 @@ void run(Options options) {
                             {"seconds", row.seconds},
                             {"gbyte", row.gbyte},
                             {"gflop", row.gflop},
-                            {"arithmetic_bound_share", row.arithmetic_bound / row.seconds}});
+                            {"arithmetic_bound_fraction", row.arithmetic_bound / row.seconds}});
     std::printf("%s\n", out.dump().c_str());
     return;
   }

@@ -127,7 +127,7 @@ void run_ops(Options& options) {
                             {"seconds_per_step", time.seconds / steps},
                             {"gbyte_per_second", time.gbyte / time.seconds},
                             {"gflop_per_second", time.gflop / time.seconds},
-                            {"roofline_share", peaks.share(time)}});
+                            {"roofline_fraction", peaks.fraction(time)}});
     std::printf("%s\n", out.dump().c_str());
     return;
   }
@@ -140,7 +140,7 @@ void run_ops(Options& options) {
   for (const auto& [name, time] : rows)
     std::printf("%9.3f %7.1f%% %6.0f %9.1f %9.1f %8.0f%%  %s\n", 1e3 * time.seconds / steps,
                 100 * time.seconds / total, static_cast<double>(time.runs) / steps, time.gflop / time.seconds,
-                time.gbyte / time.seconds, 100 * peaks.share(time), name.c_str());
+                time.gbyte / time.seconds, 100 * peaks.fraction(time), name.c_str());
   std::printf("%9.3f %7.1f%% %36s  between ops\n", 1e3 * (total - booked) / steps,
               100 * (total - booked) / total, "");
 }

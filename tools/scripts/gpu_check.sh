@@ -54,8 +54,8 @@ wanted() { [[ ,$only, == *,$1,* ]]; }
 quoted() { printf '"%s"' "$(printf '%s' "$1" | tr '\t\n\r' '   ' | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g')"; }
 join() { local IFS=,; printf '%s' "$*"; }
 write_json() {
-  printf '{"version": %s, "card": %s, "date": "%s", "ok": %s, "parts": [%s], "benches": [%s]}\n' \
-    "$(quoted "$version")" "$(quoted "$card")" "$(date -u +%Y-%m-%d)" \
+  printf '{"version": %s, "gpu": %s, "date": "%s", "ok": %s, "parts": [%s], "benches": [%s]}\n' \
+    "$(quoted "$version")" "$(quoted "$gpu")" "$(date -u +%Y-%m-%d)" \
     "$([ $failed = 0 ] && echo true || echo false)" "$(join "${parts[@]}")" "$(join "${benches[@]}")" >"$json.tmp"
   mv "$json.tmp" "$json"
 }
@@ -116,8 +116,8 @@ export laban work
 export -f train same_weights stop_and_resume
 
 version=$("$laban" --version | awk '{print $2}')
-card=$("$laban" describe --gpu 0 2>&1) || { echo "$card" >&2; exit 1; }
-say "laban $version on $card"
+gpu=$("$laban" describe --gpu 0 2>&1) || { echo "$gpu" >&2; exit 1; }
+say "laban $version on $gpu"
 say "$(date -u +%Y-%m-%d)"
 write_json
 

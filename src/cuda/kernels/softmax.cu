@@ -40,17 +40,17 @@ __global__ void __launch_bounds__(kWarp* kRowsOfBlock)
     probabilities[first + k] = row.probability(logits[first + k]);
 }
 
-/// `dlogits`, and `others` with `shares`, may be null.
+/// `dlogits`, and `others` with `fractions`, may be null.
 __global__ void __launch_bounds__(kWarp* kRowsOfBlock)
     softmax_cross_entropy(int64_t rows, int classes, const float* logits, const int32_t* labels,
-                          const int32_t* others, const float* shares, float* loss, float* dlogits,
+                          const int32_t* others, const float* fractions, float* loss, float* dlogits,
                           float smoothing, float scale) {
   if (my_row() >= rows) return;
   const int64_t first = my_row() * classes;
   const SoftmaxRow<float> row = softmax_row(logits + first, classes);
   const int64_t label = labels[my_row()];
-  const SmoothedTarget<float> target(label, others ? others[my_row()] : label, shares ? shares[my_row()] : 1,
-                                     classes, smoothing);
+  const SmoothedTarget<float> target(label, others ? others[my_row()] : label,
+                                     fractions ? fractions[my_row()] : 1, classes, smoothing);
   float sum = 0;
   for (int k = static_cast<int>(threadIdx.x); k < classes; k += kWarp) {
     const float z = logits[first + k];
