@@ -26,6 +26,10 @@ set(LABAN_MADE_BY_OTHER_TESTS data/made_clips.cpp train/train_fixture.cpp weight
 laban_tests(core laban_core)
 laban_tests(reference laban_reference)
 laban_tests(cpu laban_cpu laban_reference)
+foreach(isa IN LISTS LABAN_ISAS)
+  add_test(NAME kernel_symbols_${isa} COMMAND sh ${PROJECT_SOURCE_DIR}/tests/cpu/check_kernel_symbols.sh ${isa}
+           ${PROJECT_BINARY_DIR}/kernels_${isa}.o)
+endforeach()
 # Each way in which the environment gives fewer threads than are asked for.
 foreach(limit OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true OMP_MAX_ACTIVE_LEVELS=0 OMP_NUM_THREADS=1)
   add_test(NAME cpu_${limit} COMMAND laban_test_cpu "--test-case=threads granted by the environment*")

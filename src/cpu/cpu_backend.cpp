@@ -3,14 +3,23 @@
 #include <type_traits>
 
 #include "core/processors.h"
+#include "cpu/batch_norm_scratch.h"
 #include "cpu/convolution.h"
+#include "cpu/kernels.h"
 #include "cpu/parallel.h"
+#include "cpu/thread_pool.h"
 
 namespace laban {
 namespace {
 
 bool computes_natively(Bf16Compute bf16) {
   return bf16 == Bf16Compute::native || (bf16 == Bf16Compute::automatic && cpu::has_native_bf16());
+}
+
+const cpu::Kernels& kernels_of(const CpuSettings& settings) {
+  if (!settings.isa) return cpu::kernels_for(cpu::best_isa());
+  cpu::require_isa(*settings.isa);
+  return cpu::kernels_for(*settings.isa);
 }
 
 /// The class that declares a member function of an op, of several that bear its name.
@@ -33,11 +42,15 @@ void CpuBackend::check_scratch() {
   });
 }
 
-CpuBackend::CpuBackend(int threads, Bf16Compute bf16)
-    : threads_(threads > 0 ? threads : default_threads()),
-      convolutions_(std::make_unique<cpu::Convolutions>(threads_, computes_natively(bf16))) {}
+CpuBackend::CpuBackend(const CpuSettings& settings)
+    : threads_(settings.threads > 0 ? settings.threads : default_threads()),
+      kernels_(kernels_of(settings)),
+      pool_(std::make_unique<cpu::ThreadPool>(threads_)),
+      convolutions_(std::make_unique<cpu::Convolutions>(threads_, computes_natively(settings.bf16))) {}
 
 CpuBackend::~CpuBackend() = default;
+
+cpu::Isa CpuBackend::isa() const { return kernels_.isa; }
 
 int CpuBackend::default_threads() { return cpu::default_threads(); }
 
@@ -93,6 +106,30 @@ void CpuBackend::prepare_for(const ConvBackwardWeights& op) {
 void CpuBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
   convolutions_->run(op, scratch);
+}
+
+size_t CpuBackend::scratch_for(const BatchNormTrain& op) {
+  return op.x.dtype == DType::f64 ? ReferenceBackend::scratch_for(op) : cpu::batch_norm_scratch(op);
+}
+void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) {
+  op.x.dtype == DType::f64 ? ReferenceBackend::run(op, scratch)
+                           : kernels_.batch_norm_train(op, scratch, *pool_);
+}
+
+size_t CpuBackend::scratch_for(const BatchNormInfer& op) {
+  return op.x.dtype == DType::f64 ? ReferenceBackend::scratch_for(op) : cpu::batch_norm_scratch(op);
+}
+void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) {
+  op.x.dtype == DType::f64 ? ReferenceBackend::run(op, scratch)
+                           : kernels_.batch_norm_infer(op, scratch, *pool_);
+}
+
+size_t CpuBackend::scratch_for(const BatchNormBackward& op) {
+  return op.x.dtype == DType::f64 ? ReferenceBackend::scratch_for(op) : cpu::batch_norm_scratch(op);
+}
+void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) {
+  op.x.dtype == DType::f64 ? ReferenceBackend::run(op, scratch)
+                           : kernels_.batch_norm_backward(op, scratch, *pool_);
 }
 
 }  // namespace laban

@@ -1,8 +1,8 @@
 // CpuBackend: the fast ops on host memory.
 //
 // Convolutions go to oneDNN (and to our own kernel for the gradient of the weights); everything else that
-// touches whole activations or all parameters is a loop over places x contiguous channels, shared among
-// OpenMP threads. f64 falls through to the reference, as do the ops that cost nothing. How it works, and why:
+// touches whole activations or all parameters is a loop over places x contiguous channels, cut into tiles that
+// threads share (thread_pool.h), in kernels that are compiled for several instruction sets (kernels.h). f64 falls through to the reference, as do the ops that cost nothing. How it works, and why:
 // docs/cpu-backend.md.
 //
 // One thread uses a backend at a time. Results are bit for bit the same for a given number of threads; where
@@ -10,14 +10,18 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "cpu/isa.h"
 #include "reference/reference_backend.h"
 
 namespace laban {
 
 namespace cpu {
 class Convolutions;
-}
+class ThreadPool;
+struct Kernels;
+}  // namespace cpu
 
 /// How convolutions in bf16 are computed.
 enum class Bf16Compute {
@@ -26,10 +30,17 @@ enum class Bf16Compute {
   widened,    // as f32, rounded to bf16 at the end: bf16 is storage only
 };
 
+struct CpuSettings {
+  int threads = 0;                   // 0: CpuBackend::default_threads()
+  std::optional<cpu::Isa> isa = {};  // of the kernels; empty: the best that this machine has
+  Bf16Compute bf16 = Bf16Compute::automatic;
+};
+
 class CpuBackend : public ReferenceBackend {
  public:
-  /// `threads`: 0 takes default_threads().
-  explicit CpuBackend(int threads = 0, Bf16Compute bf16 = Bf16Compute::automatic);
+  /// Throws UsageError where this machine lacks settings.isa.
+  explicit CpuBackend(const CpuSettings& settings);
+  explicit CpuBackend(int threads = 0) : CpuBackend(CpuSettings{.threads = threads}) {}
   ~CpuBackend() override;
 
   /// One for each processor that this process may use (affinity mask, cgroups), fewer where OpenMP is told so
@@ -38,6 +49,7 @@ class CpuBackend : public ReferenceBackend {
 
   std::string_view name() const override { return "cpu"; }
   int threads() const { return threads_; }
+  cpu::Isa isa() const;
   /// Where OpenMP grants fewer threads than asked for, or there are fewer processors.
   std::string note() const override;
 
@@ -95,6 +107,8 @@ class CpuBackend : public ReferenceBackend {
   static void check_scratch();  // static_asserts, never called
 
   int threads_;
+  const cpu::Kernels& kernels_;
+  std::unique_ptr<cpu::ThreadPool> pool_;
   std::unique_ptr<cpu::Convolutions> convolutions_;
 };
 

@@ -188,7 +188,7 @@ TEST_CASE("batch norm keeps its precision where the mean is thousands of deviati
 TEST_CASE("bf16, widened: large convolutions are the reference's but for one rounding") {
   // Large enough for Winograd's kernels. Both sides read the same bf16 numbers and round once, to 8 bits;
   // sums that lie close to the middle of two bf16 numbers may fall to different sides.
-  CpuBackend backend(2, Bf16Compute::widened);
+  CpuBackend backend(CpuSettings{.threads = 2, .bf16 = Bf16Compute::widened});
   ReferenceBackend reference;
   const Shape x_shape{1, 20, 2, 18, 14}, w_shape{24, 20, 1, 3, 3}, y_shape = kSpatial.output(x_shape, 24);
   const auto compare = [&](const std::function<Tensor(Backend&, const Tensor&, const Tensor&, const Tensor&,

@@ -8,39 +8,36 @@
 // until |mean| is ten thousand standard deviations, and cheaper than a second walk or Welford's divisions.
 //
 // Rows (all channels of one place) are taken four at a time, which quarters the traffic to the accumulators.
-// A thread's accumulators are its own; they are added up in the order of the threads.
+// Each tile of rows has its own accumulators, which are added up in the order of the tiles.
 #include "math/batch_norm.h"
 
-#include "cpu/cpu_backend.h"
+#include "cpu/batch_norm_scratch.h"
 #include "cpu/elements.h"
-#include "cpu/parallel.h"
+#include "cpu/kernels/ops.h"
 #include "math/activation.h"
 
-namespace laban {
+namespace laban::cpu::LABAN_ISA {
 namespace {
-using namespace cpu;
 
 constexpr int64_t kRows = 4;
 
-/// Per-thread sums of two quantities per channel.
+/// For each tile, sums of two quantities per channel.
 class PairSums {
  public:
-  PairSums(ScratchCutter& scratch, int threads, int64_t channels)
-      : threads_(threads), channels_(channels), sums_(scratch.take_array<double>(count(threads, channels))) {}
-  static constexpr int64_t count(int threads, int64_t channels) { return 2 * channels * threads; }
+  PairSums(ScratchCutter& scratch, int64_t tiles, int64_t channels)
+      : tiles_(tiles), channels_(channels), sums_(scratch.take_array<double>(2 * channels * tiles)) {}
 
-  double* first(int part) const { return sums_ + 2 * channels_ * part; }
-  double* second(int part) const { return first(part) + channels_; }
-  void clear(int part) const { std::fill(first(part), first(part) + 2 * channels_, 0.0); }
-  /// Adds all parts up into part 0.
+  double* first(int64_t tile) const { return sums_ + 2 * channels_ * tile; }
+  double* second(int64_t tile) const { return first(tile) + channels_; }
+  void clear(int64_t tile) const { std::fill(first(tile), first(tile) + 2 * channels_, 0.0); }
+  /// Adds all tiles up into the first.
   void combine() const {
-    for (int part = 1; part < threads_; ++part)
-      for (int64_t i = 0; i < 2 * channels_; ++i) sums_[i] += first(part)[i];
+    for (int64_t tile = 1; tile < tiles_; ++tile)
+      for (int64_t i = 0; i < 2 * channels_; ++i) sums_[i] += first(tile)[i];
   }
 
  private:
-  int threads_;
-  int64_t channels_;
+  int64_t tiles_, channels_;
   double* sums_;
 };
 
@@ -62,9 +59,9 @@ void add_moments(const T* x, int64_t channels, double* sum, double* squares) {
 
 /// y = relu?(affine(x) + residual?), one instance for each of the four cases.
 template <bool with_residual, bool with_relu, class T>
-void normalize_rows(const T* x, const T* residual, T* y, Range rows, int64_t channels, const float* mean,
-                    const float* scale, const float* beta) {
-  for (int64_t p = rows.begin; p < rows.end; ++p) {
+void normalize_rows(const T* x, const T* residual, T* y, int64_t begin, int64_t end, int64_t channels,
+                    const float* mean, const float* scale, const float* beta) {
+  for (int64_t p = begin; p < end; ++p) {
     const int64_t row = p * channels;
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c) {
@@ -76,14 +73,16 @@ void normalize_rows(const T* x, const T* residual, T* y, Range rows, int64_t cha
 }
 
 template <class T>
-void normalize(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, int threads,
+void normalize(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_relu, ThreadPool& pool,
                const float* mean, const float* scale, const float* beta) {
   const T *x = xt.as<T>(), *residual = rt.as_or_null<T>();
   T* y = yt.as<T>();
   const int64_t channels = xt.shape.c;
-  for_each_range(threads, xt.shape.pixels(), [&](Range rows) {
+  const Tiles rows = batch_norm_tiles(xt.shape);
+  pool.for_each_tile(rows.tiles(), [&](int64_t tile, int) {
     const auto go = [&]<bool residual_, bool relu_>() {
-      normalize_rows<residual_, relu_>(x, residual, y, rows, channels, mean, scale, beta);
+      normalize_rows<residual_, relu_>(x, residual, y, rows.begin(tile), rows.end(tile), channels, mean,
+                                       scale, beta);
     };
     if (residual)
       with_relu ? go.template operator()<true, true>() : go.template operator()<true, false>();
@@ -93,20 +92,21 @@ void normalize(const Tensor& xt, const Tensor& rt, const Tensor& yt, bool with_r
 }
 
 template <class T>
-void train(const BatchNormTrain& op, Scratch memory, int threads) {
+void train(const BatchNormTrain& op, Scratch memory, ThreadPool& pool) {
   const int64_t channels = op.x.shape.c, pixels = op.x.shape.pixels();
   ScratchCutter scratch(memory);
-  const PairSums sums(scratch, threads, channels);
+  const Tiles rows = batch_norm_tiles(op.x.shape);
+  const PairSums sums(scratch, rows.tiles(), channels);
   float* scale = scratch.take_array<float>(channels);
 
   const T* x = op.x.as<T>();
-  for_each_part(threads, [&](int part) {
-    const Range rows = part_of(pixels, threads, part);
-    double *sum = sums.first(part), *squares = sums.second(part);
-    sums.clear(part);
-    int64_t p = rows.begin;
-    for (; p + kRows <= rows.end; p += kRows) add_moments<kRows>(x + p * channels, channels, sum, squares);
-    for (; p < rows.end; ++p) add_moments<1>(x + p * channels, channels, sum, squares);
+  pool.for_each_tile(rows.tiles(), [&](int64_t tile, int) {
+    double *sum = sums.first(tile), *squares = sums.second(tile);
+    sums.clear(tile);
+    const int64_t end = rows.end(tile);
+    int64_t p = rows.begin(tile);
+    for (; p + kRows <= end; p += kRows) add_moments<kRows>(x + p * channels, channels, sum, squares);
+    for (; p < end; ++p) add_moments<1>(x + p * channels, channels, sum, squares);
   });
   sums.combine();
 
@@ -126,17 +126,17 @@ void train(const BatchNormTrain& op, Scratch memory, int threads) {
     running_var[c] =
         static_cast<float>(running_statistic<double>(running_var[c], variance * unbiased, op.momentum));
   }
-  normalize<T>(op.x, op.residual, op.y, op.relu, threads, mean, scale, beta);
+  normalize<T>(op.x, op.residual, op.y, op.relu, pool, mean, scale, beta);
 }
 
 template <class T>
-void infer(const BatchNormInfer& op, Scratch memory, int threads) {
+void infer(const BatchNormInfer& op, Scratch memory, ThreadPool& pool) {
   const int64_t channels = op.x.shape.c;
   float* scale = ScratchCutter(memory).take_array<float>(channels);
   const float *gamma = op.gamma.as<float>(), *variance = op.running_var.as<float>();
   for (int64_t c = 0; c < channels; ++c)
     scale[c] = static_cast<float>(gamma[c] * inverse_std<double>(variance[c], op.eps));
-  normalize<T>(op.x, op.residual, op.y, op.relu, threads, op.running_mean.as<float>(), scale,
+  normalize<T>(op.x, op.residual, op.y, op.relu, pool, op.running_mean.as<float>(), scale,
                op.beta.as<float>());
 }
 
@@ -194,10 +194,11 @@ void add_gradient_sums(const Source& source, const T* x, int64_t row, int64_t ch
 }
 
 template <Mask mask, bool with_residual, class T>
-void backward(const BatchNormBackward& op, Scratch memory, int threads) {
+void backward(const BatchNormBackward& op, Scratch memory, ThreadPool& pool) {
   const int64_t channels = op.x.shape.c, pixels = op.x.shape.pixels();
   ScratchCutter scratch(memory);
-  const PairSums sums(scratch, threads, channels);
+  const Tiles rows = batch_norm_tiles(op.x.shape);
+  const PairSums sums(scratch, rows.tiles(), channels);
   float *mean_g = scratch.take_array<float>(channels), *mean_g_xhat = scratch.take_array<float>(channels);
   float* scale = scratch.take_array<float>(channels);
 
@@ -211,14 +212,14 @@ void backward(const BatchNormBackward& op, Scratch memory, int threads) {
                                                    .mean = mean,
                                                    .scale = scale,
                                                    .beta = op.beta.as_or_null<float>()};
-  for_each_part(threads, [&](int part) {
-    const Range rows = part_of(pixels, threads, part);
-    double *sum_g = sums.first(part), *sum_gx = sums.second(part);
-    sums.clear(part);
-    int64_t p = rows.begin;
-    for (; p + kRows <= rows.end; p += kRows)
+  pool.for_each_tile(rows.tiles(), [&](int64_t tile, int) {
+    double *sum_g = sums.first(tile), *sum_gx = sums.second(tile);
+    sums.clear(tile);
+    const int64_t end = rows.end(tile);
+    int64_t p = rows.begin(tile);
+    for (; p + kRows <= end; p += kRows)
       add_gradient_sums<kRows>(source, x, p * channels, channels, mean, sum_g, sum_gx);
-    for (; p < rows.end; ++p) add_gradient_sums<1>(source, x, p * channels, channels, mean, sum_g, sum_gx);
+    for (; p < end; ++p) add_gradient_sums<1>(source, x, p * channels, channels, mean, sum_g, sum_gx);
   });
   sums.combine();
 
@@ -234,8 +235,8 @@ void backward(const BatchNormBackward& op, Scratch memory, int threads) {
   }
 
   T* dx = op.dx.as<T>();
-  for_each_range(threads, pixels, [&](Range rows) {
-    for (int64_t p = rows.begin; p < rows.end; ++p) {
+  pool.for_each_tile(rows.tiles(), [&](int64_t tile, int) {
+    for (int64_t p = rows.begin(tile); p < rows.end(tile); ++p) {
       const int64_t row = p * channels;
 #pragma omp simd
       for (int64_t c = 0; c < channels; ++c) {
@@ -248,39 +249,18 @@ void backward(const BatchNormBackward& op, Scratch memory, int threads) {
 
 }  // namespace
 
-size_t CpuBackend::scratch_for(const BatchNormTrain& op) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  const int64_t channels = op.x.shape.c;
-  return ScratchCutter::bytes_for(
-      {bytes_of<double>(PairSums::count(threads_, channels)), bytes_of<float>(channels)});
-}
-void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
-  with_type(op.x.dtype, [&]<class T>() { train<T>(op, scratch, threads_); });
+void batch_norm_train(const BatchNormTrain& op, Scratch scratch, ThreadPool& pool) {
+  with_type(op.x.dtype, [&]<class T>() { train<T>(op, scratch, pool); });
 }
 
-size_t CpuBackend::scratch_for(const BatchNormInfer& op) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for({bytes_of<float>(op.x.shape.c)});
-}
-void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
-  with_type(op.x.dtype, [&]<class T>() { infer<T>(op, scratch, threads_); });
+void batch_norm_infer(const BatchNormInfer& op, Scratch scratch, ThreadPool& pool) {
+  with_type(op.x.dtype, [&]<class T>() { infer<T>(op, scratch, pool); });
 }
 
-size_t CpuBackend::scratch_for(const BatchNormBackward& op) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  const int64_t channels = op.x.shape.c;
-  const size_t floats = bytes_of<float>(channels);
-  return ScratchCutter::bytes_for(
-      {bytes_of<double>(PairSums::count(threads_, channels)), floats, floats, floats});
-}
-void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+void batch_norm_backward(const BatchNormBackward& op, Scratch scratch, ThreadPool& pool) {
   with_type(op.x.dtype, [&]<class T>() {
     const auto go = [&]<Mask mask>() {
-      op.dresidual ? backward<mask, true, T>(op, scratch, threads_)
-                   : backward<mask, false, T>(op, scratch, threads_);
+      op.dresidual ? backward<mask, true, T>(op, scratch, pool) : backward<mask, false, T>(op, scratch, pool);
     };
     if (!op.relu)
       go.template operator()<Mask::none>();
@@ -289,4 +269,4 @@ void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::cpu::LABAN_ISA
