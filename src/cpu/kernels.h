@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/backend.h"
+#include "cpu/conv_kernel.h"
 #include "cpu/isa.h"
 #include "cpu/thread_pool.h"
 
@@ -17,6 +18,14 @@ using Kernel = void (*)(const Op& op, Scratch scratch, ThreadPool& pool);
 struct Kernels {
   Isa isa;
   int lanes;  // floats of a vector register
+
+  // Convolutions: all algorithms that can compute one, which must be folded().
+  ConvTransforms (*conv_transforms)(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
+                                    bool native_bf16);
+  ConvGradients (*conv_gradients)(const ConvGeometry& geometry, DType dtype);
+  /// dbias += the sums of dy over its places.
+  void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch, ThreadPool& pool);
+  size_t (*bias_gradient_scratch)(const Tensor& dy);
 
   Kernel<BatchNormTrain> batch_norm_train;
   Kernel<BatchNormInfer> batch_norm_infer;
