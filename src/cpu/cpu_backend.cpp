@@ -3,7 +3,6 @@
 #include <type_traits>
 
 #include "core/processors.h"
-#include "cpu/batch_norm_scratch.h"
 #include "cpu/convolution.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
@@ -102,28 +101,46 @@ void CpuBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
   convolutions_->run(op, scratch);
 }
 
-size_t CpuBackend::scratch_for(const BatchNormTrain& op) {
-  return op.x.dtype == DType::f64 ? ReferenceBackend::scratch_for(op) : cpu::batch_norm_scratch(op);
+template <class Op>
+void CpuBackend::compute(const Op& op, DType type, Scratch scratch) {
+  if (type == DType::f64) return ReferenceBackend::run(op, scratch);
+  kernels_.of<Op>().run(op, scratch, *pool_);
 }
-void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) {
-  op.x.dtype == DType::f64 ? ReferenceBackend::run(op, scratch)
-                           : kernels_.batch_norm_train(op, scratch, *pool_);
-}
-
-size_t CpuBackend::scratch_for(const BatchNormInfer& op) {
-  return op.x.dtype == DType::f64 ? ReferenceBackend::scratch_for(op) : cpu::batch_norm_scratch(op);
-}
-void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) {
-  op.x.dtype == DType::f64 ? ReferenceBackend::run(op, scratch)
-                           : kernels_.batch_norm_infer(op, scratch, *pool_);
+template <class Op>
+size_t CpuBackend::kernel_scratch(const Op& op, DType type) {
+  return type == DType::f64 ? ReferenceBackend::scratch_for(op)
+                            : kernels_.of<Op>().scratch_bytes(op, pool_->threads());
 }
 
-size_t CpuBackend::scratch_for(const BatchNormBackward& op) {
-  return op.x.dtype == DType::f64 ? ReferenceBackend::scratch_for(op) : cpu::batch_norm_scratch(op);
+void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const BatchNormTrain& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const BatchNormInfer& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const BatchNormBackward& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const ReluForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const ReluBackward& op, Scratch scratch) { compute(op, op.y.dtype, scratch); }
+void CpuBackend::run(const Accumulate& op, Scratch scratch) { compute(op, op.into.dtype, scratch); }
+void CpuBackend::run(const Cast& op, Scratch scratch) {
+  // This backend pads no channels: that case is for the tests.
+  const bool plain = op.from.shape.c == op.to.shape.c && op.from.dtype != DType::f64;
+  compute(op, plain ? op.to.dtype : DType::f64, scratch);
 }
-void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) {
-  op.x.dtype == DType::f64 ? ReferenceBackend::run(op, scratch)
-                           : kernels_.batch_norm_backward(op, scratch, *pool_);
-}
+void CpuBackend::run(const MaxPoolForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const MaxPoolBackward& op, Scratch scratch) { compute(op, op.dx.dtype, scratch); }
+size_t CpuBackend::scratch_for(const MaxPoolBackward& op) { return kernel_scratch(op, op.dx.dtype); }
+void CpuBackend::run(const GlobalAvgPoolForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const GlobalAvgPoolBackward& op, Scratch scratch) { compute(op, op.dx.dtype, scratch); }
+void CpuBackend::run(const Dropout& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const MixClips& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const LinearForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const LinearBackwardData& op, Scratch scratch) { compute(op, op.dx.dtype, scratch); }
+void CpuBackend::run(const LinearBackwardWeights& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const SgdStep& op, Scratch scratch) { compute(op, op.common.weights.dtype, scratch); }
+void CpuBackend::run(const AdamStep& op, Scratch scratch) { compute(op, op.common.weights.dtype, scratch); }
+void CpuBackend::run(const MovingAverage& op, Scratch scratch) { compute(op, op.average.dtype, scratch); }
+void CpuBackend::run(const SumOfSquares& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const SumOfSquares& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const SetZero& op, Scratch scratch) { kernels_.of<SetZero>().run(op, scratch, *pool_); }
 
 }  // namespace laban

@@ -88,8 +88,6 @@ class CpuBackend : public ReferenceBackend {
   size_t scratch_for(const BatchNormInfer& op) override;
   size_t scratch_for(const BatchNormBackward& op) override;
   size_t scratch_for(const MaxPoolBackward& op) override;
-  size_t scratch_for(const GlobalAvgPoolForward& op) override;
-  size_t scratch_for(const LinearBackwardData& op) override;
   size_t scratch_for(const SumOfSquares& op) override;
 
   using ReferenceBackend::prepare_for;
@@ -99,9 +97,16 @@ class CpuBackend : public ReferenceBackend {
 
  private:
   using WithoutScratch =
-      OpList<ReluForward, ReluBackward, Accumulate, Cast, MaxPoolForward, GlobalAvgPoolBackward, Dropout,
-             MixClips, LinearForward, LinearBackwardWeights, SgdStep, AdamStep, MovingAverage, SetZero>;
+      OpList<ReluForward, ReluBackward, Accumulate, Cast, MaxPoolForward, GlobalAvgPoolForward,
+             GlobalAvgPoolBackward, Dropout, MixClips, LinearForward, LinearBackwardData,
+             LinearBackwardWeights, SgdStep, AdamStep, MovingAverage, SetZero>;
   static void check_scratch();  // static_asserts, never called
+
+  /// The op by its kernel or, where its activations are of type f64, by the reference.
+  template <class Op>
+  void compute(const Op& op, DType type, Scratch scratch);
+  template <class Op>
+  size_t kernel_scratch(const Op& op, DType type);
 
   int threads_;
   const cpu::Kernels& kernels_;

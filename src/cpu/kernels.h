@@ -11,25 +11,42 @@
 
 namespace laban::cpu {
 
-/// Runs an op whose activations are f32 or bf16.
+/// One op whose activations (or, for an optimizer, weights) are f32 or bf16.
 template <class Op>
-using Kernel = void (*)(const Op& op, Scratch scratch, ThreadPool& pool);
+struct Kernel {
+  void (*run)(const Op& op, Scratch scratch, ThreadPool& pool);
+  /// For as many threads; null: it needs none.
+  size_t (*scratch_bytes)(const Op& op, int threads) = nullptr;
+};
 
-struct Kernels {
-  Isa isa;
-  int lanes;  // floats of a vector register
+/// The ops that are such kernels. Convolutions are not: see convolution.h.
+using KernelOps = OpList<BatchNormTrain, BatchNormInfer, BatchNormBackward, ReluForward, ReluBackward,
+                         Accumulate, Cast, Dropout, SetZero, MaxPoolForward, MaxPoolBackward,
+                         GlobalAvgPoolForward, GlobalAvgPoolBackward, LinearForward, LinearBackwardData,
+                         LinearBackwardWeights, SgdStep, AdamStep, MovingAverage, SumOfSquares, MixClips>;
 
-  // Convolutions: all algorithms that can compute one, which must be folded().
+template <class List>
+struct KernelsOf;
+template <class... Ops>
+struct KernelsOf<OpList<Ops...>> : Kernel<Ops>... {};
+
+struct Kernels : KernelsOf<KernelOps> {
+  Isa isa = {};
+  int lanes = 1;  // floats of a vector register
+
+  /// All algorithms that can compute a convolution, which must be folded(). `native_bf16`: with those that
+  /// multiply bf16 by the processor's own instructions, where it has them.
   ConvTransforms (*conv_transforms)(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
-                                    bool native_bf16);
-  ConvGradients (*conv_gradients)(const ConvGeometry& geometry, DType dtype);
+                                    bool native_bf16) = nullptr;
+  ConvGradients (*conv_gradients)(const ConvGeometry& geometry, DType dtype) = nullptr;
   /// dbias += the sums of dy over its places.
-  void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch, ThreadPool& pool);
-  size_t (*bias_gradient_scratch)(const Tensor& dy);
+  void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch, ThreadPool& pool) = nullptr;
+  size_t (*bias_gradient_scratch)(const Tensor& dy) = nullptr;
 
-  Kernel<BatchNormTrain> batch_norm_train;
-  Kernel<BatchNormInfer> batch_norm_infer;
-  Kernel<BatchNormBackward> batch_norm_backward;
+  template <class Op>
+  const Kernel<Op>& of() const {
+    return *this;
+  }
 };
 
 /// The table of one of compiled_isas().

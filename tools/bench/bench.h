@@ -14,7 +14,7 @@
 namespace laban::tools {
 
 struct BenchSettings {
-  std::string model = "r2plus1d_18", device = "auto", precision = "f32";
+  std::string model = "r2plus1d_18", device = "auto", precision = "f32", isa = "auto";
   int64_t frames = 8, size = 112, batch = 2, classes = 400, threads = 0;
   int64_t steps = 0;  // 0: as many as fit into `seconds`
   double seconds = 10;

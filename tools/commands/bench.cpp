@@ -43,6 +43,8 @@ void add_flags(Command& command, Options& options) {
   command.add("--freeze", b.freeze.layers, "frozen layers: stem,layer1; backbone: all but fc");
   command.add("--freeze-norms", b.freeze.norms, "batch norms use their running statistics");
   command.add("--threads", b.threads, "threads of the cpu device; 0: one per processor").range(0, 1 << 12);
+  command.add("--isa", b.isa, "instruction set of the cpu device's kernels; auto: the best that there is")
+      .choices({"auto", "baseline", "avx2", "avx512", "avx512bf16", "neon"});
   command.add("--steps", b.steps, "number of steps to time").range(1, 1 << 20).shown_default("");
   command.add("--seconds", b.seconds, "time steps for this long, at least one")
       .range(0.0, 1e9)

@@ -11,15 +11,22 @@
 // Each tile of rows has its own accumulators, which are added up in the order of the tiles.
 #include "math/batch_norm.h"
 
-#include "cpu/batch_norm_scratch.h"
 #include "cpu/elements.h"
 #include "cpu/kernels/ops.h"
+#include "cpu/tiles.h"
 #include "math/activation.h"
 
 namespace laban::cpu::LABAN_ISA {
 namespace {
 
 constexpr int64_t kRows = 4;
+
+/// How the rows (all channels of one place) are cut: some 100 KB of floats to a tile, and so many rows that
+/// the tile's sums are small beside them; at most 256 tiles, whose sums are added one after the other.
+Tiles batch_norm_tiles(const Shape& shape) {
+  const int64_t pixels = shape.pixels();
+  return {pixels, std::max<int64_t>({pixels / 256 + 1, 32768 / shape.c, 48})};
+}
 
 /// For each tile, sums of two quantities per channel.
 class PairSums {
@@ -249,15 +256,29 @@ void backward(const BatchNormBackward& op, Scratch memory, ThreadPool& pool) {
 
 }  // namespace
 
-void batch_norm_train(const BatchNormTrain& op, Scratch scratch, ThreadPool& pool) {
+size_t scratch_bytes(const BatchNormTrain& op, int) {
+  const int64_t channels = op.x.shape.c;
+  return ScratchCutter::bytes_for(
+      {bytes_of<double>(2 * channels * batch_norm_tiles(op.x.shape).tiles()), bytes_of<float>(channels)});
+}
+void run(const BatchNormTrain& op, Scratch scratch, ThreadPool& pool) {
   with_type(op.x.dtype, [&]<class T>() { train<T>(op, scratch, pool); });
 }
 
-void batch_norm_infer(const BatchNormInfer& op, Scratch scratch, ThreadPool& pool) {
+size_t scratch_bytes(const BatchNormInfer& op, int) {
+  return ScratchCutter::bytes_for({bytes_of<float>(op.x.shape.c)});
+}
+void run(const BatchNormInfer& op, Scratch scratch, ThreadPool& pool) {
   with_type(op.x.dtype, [&]<class T>() { infer<T>(op, scratch, pool); });
 }
 
-void batch_norm_backward(const BatchNormBackward& op, Scratch scratch, ThreadPool& pool) {
+size_t scratch_bytes(const BatchNormBackward& op, int) {
+  const int64_t channels = op.x.shape.c;
+  const size_t floats = bytes_of<float>(channels);
+  return ScratchCutter::bytes_for(
+      {bytes_of<double>(2 * channels * batch_norm_tiles(op.x.shape).tiles()), floats, floats, floats});
+}
+void run(const BatchNormBackward& op, Scratch scratch, ThreadPool& pool) {
   with_type(op.x.dtype, [&]<class T>() {
     const auto go = [&]<Mask mask>() {
       op.dresidual ? backward<mask, true, T>(op, scratch, pool) : backward<mask, false, T>(op, scratch, pool);

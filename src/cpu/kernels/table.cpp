@@ -3,18 +3,35 @@
 #include "cpu/kernels/vectors.h"
 
 namespace laban::cpu::LABAN_ISA {
+namespace {
+
+template <class Op>
+concept NeedsScratch = requires(const Op& op) {
+  scratch_bytes(op, 1);
+};
+
+template <class Op>
+consteval Kernel<Op> kernel() {
+  if constexpr (NeedsScratch<Op>)
+    return {run, scratch_bytes};
+  else
+    return {run};
+}
+
+template <class... Ops>
+consteval Kernels table(OpList<Ops...>) {
+  return {{kernel<Ops>()...},
+          Isa::LABAN_ISA,
+          kLanes,
+          conv_transforms,
+          conv_gradients,
+          add_bias_gradient,
+          bias_gradient_scratch};
+}
+
+}  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels{
-    .isa = Isa::LABAN_ISA,
-    .lanes = kLanes,
-    .conv_transforms = conv_transforms,
-    .conv_gradients = conv_gradients,
-    .add_bias_gradient = add_bias_gradient,
-    .bias_gradient_scratch = bias_gradient_scratch,
-    .batch_norm_train = batch_norm_train,
-    .batch_norm_infer = batch_norm_infer,
-    .batch_norm_backward = batch_norm_backward,
-};
+constexpr Kernels kKernels = table(KernelOps());
 
 }  // namespace laban::cpu::LABAN_ISA
