@@ -15,7 +15,7 @@ foreach(library laban_static laban_shared)
   target_compile_features(${library} INTERFACE cxx_std_20)
   target_include_directories(${library} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
                              $<INSTALL_INTERFACE:include/laban>)
-  target_link_libraries(${library} PRIVATE OpenMP::OpenMP_CXX Threads::Threads PkgConfig::LIBAV PkgConfig::TURBOJPEG
+  target_link_libraries(${library} PRIVATE Threads::Threads PkgConfig::LIBAV PkgConfig::TURBOJPEG
     tomlplusplus::tomlplusplus)
   if(LABAN_WITH_CUDA)
     target_link_libraries(${library} PRIVATE CUDA::cudart CUDA::cublas $<BUILD_INTERFACE:${CUDNN_LIBRARY}>

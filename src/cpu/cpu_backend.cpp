@@ -5,7 +5,6 @@
 #include "core/processors.h"
 #include "cpu/convolution.h"
 #include "cpu/kernels.h"
-#include "cpu/parallel.h"
 #include "cpu/thread_pool.h"
 
 namespace laban {
@@ -48,7 +47,7 @@ CpuBackend::~CpuBackend() = default;
 
 cpu::Isa CpuBackend::isa() const { return kernels_.isa; }
 
-int CpuBackend::default_threads() { return cpu::default_threads(); }
+int CpuBackend::default_threads() { return available_processors(); }
 
 std::string CpuBackend::note() const {
   const int processors = available_processors();

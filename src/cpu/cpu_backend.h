@@ -40,8 +40,7 @@ class CpuBackend : public ReferenceBackend {
   explicit CpuBackend(int threads = 0) : CpuBackend(CpuSettings{.threads = threads}) {}
   ~CpuBackend() override;
 
-  /// One for each processor that this process may use (affinity mask, cgroups), fewer where OpenMP is told so
-  /// by OMP_NUM_THREADS, OMP_THREAD_LIMIT or OMP_MAX_ACTIVE_LEVELS.
+  /// One for each processor that this process may use (affinity mask, cgroups).
   static int default_threads();
 
   std::string_view name() const override { return "cpu"; }

@@ -40,7 +40,8 @@ struct Kernels : KernelsOf<KernelOps> {
                                     bool native_bf16) = nullptr;
   ConvGradients (*conv_gradients)(const ConvGeometry& geometry, DType dtype) = nullptr;
   /// dbias += the sums of dy over its places.
-  void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch, ThreadPool& pool) = nullptr;
+  void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch,
+                            ThreadPool& pool) = nullptr;
   size_t (*bias_gradient_scratch)(const Tensor& dy) = nullptr;
 
   template <class Op>

@@ -7,12 +7,8 @@ PackedWeights::Copy& PackedWeights::find_or_make(const Tensor& weights, const Co
   const auto key = kernel.packing_key();
   const size_t bytes = kernel.packed_bytes();
   for (Copy& copy : copies)
-    if (copy.key == key && copy.bytes == bytes && copy.dtype == weights.dtype) return copy;
-  void* memory = ::operator new(bytes, kAlignment);
-  copies.push_back({.key = key,
-                    .bytes = bytes,
-                    .dtype = weights.dtype,
-                    .memory = std::unique_ptr<std::byte, Deleter>(static_cast<std::byte*>(memory))});
+    if (copy.key == key && copy.memory.bytes() == bytes && copy.dtype == weights.dtype) return copy;
+  copies.push_back({.key = key, .dtype = weights.dtype, .memory = HostBlock(bytes)});
   return copies.back();
 }
 
@@ -20,11 +16,11 @@ const void* PackedWeights::get(const Tensor& weights, uint64_t version, const Co
                                ThreadPool& pool) {
   Copy& copy = find_or_make(weights, kernel);
   if (copy.epoch != epoch_ || copy.version != version) {
-    kernel.pack(weights.data, weights.dtype, copy.memory.get(), pool);
+    kernel.pack(weights.data, weights.dtype, copy.memory.data(), pool);
     copy.version = version;
     copy.epoch = epoch_;
   }
-  return copy.memory.get();
+  return copy.memory.data();
 }
 
 }  // namespace laban::cpu

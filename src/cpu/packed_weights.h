@@ -1,13 +1,11 @@
 // Copies of convolution weights in the layouts that fast kernels want.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <new>
 #include <vector>
 
+#include "core/host_block.h"
 #include "cpu/conv_kernel.h"
 
 namespace laban::cpu {
@@ -26,15 +24,10 @@ class PackedWeights {
   void distrust() { ++epoch_; }
 
  private:
-  struct Deleter {
-    void operator()(std::byte* bytes) const { ::operator delete(bytes, kAlignment); }
-  };
-  static constexpr std::align_val_t kAlignment{64};
   struct Copy {
     ConvTransform::PackingKey key;
-    size_t bytes;
     DType dtype;
-    std::unique_ptr<std::byte, Deleter> memory;
+    HostBlock memory;
     uint64_t version = 0, epoch = 0;
   };
   Copy& find_or_make(const Tensor& weights, const ConvTransform& kernel);

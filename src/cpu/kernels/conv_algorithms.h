@@ -43,7 +43,7 @@ inline double machine_cost(const Work& work) {
   const double rate = work.footprint <= 256e3 ? 64 : work.footprint <= 16e6 ? 30 : 15;  // bytes a nanosecond
   const double products = 0.5 / 3 * work.products * (1 + 4 / work.sum_length);
   return std::max(products, work.streamed / rate) + 2.0 / 3 * work.moved +
-         work.passes / (work.footprint > 16e6 ? 15 : 30);
+         work.passes / (work.footprint > 16e6 ? 6 : 20);
 }
 
 }  // namespace laban::cpu::LABAN_ISA

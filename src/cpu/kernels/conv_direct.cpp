@@ -376,34 +376,22 @@ class DirectTransform : public ConvTransform {
   }
   /// [output tile][phase, tap][input][outputs of the tile], zeros where the tile has no output; natively
   /// [output tile][phase, tap][pair of inputs][outputs of the tile][2].
+  ///
+  /// No cache holds the weights of the last layers, so a task reads whole stretches of them as they are stored:
+  /// O,taps,I. Forward it packs one tile of outputs; for the gradient of the input, whose inputs are the stored
+  /// outputs, some inputs for all tiles.
   void pack(const void* weights, DType dtype, void* packed, ThreadPool& pool) const override {
     with_type(dtype, [&]<class T>() {
       const T* from = static_cast<const T*>(weights);
-      const int64_t width = plan_.outputs.width(), inputs = plan_.in.c, outputs = plan_.out.c;
-      const int64_t taps = geometry_.window.volume();
-      pool.for_each_tile(plan_.outputs.count * plan_.taps, [&](int64_t task, int) {
-        const int64_t first = task / plan_.taps * width, tap = stored_tap(task % plan_.taps);
-        // The master layout is O,taps,I; for the gradient of the input its O are our inputs.
-        const auto at = [&](int64_t i, int64_t o) {
-          if (i >= inputs || first + o >= outputs) return 0.0f;
-          return widen(mirrored_ ? from[(i * taps + tap) * outputs + first + o]
-                                 : from[((first + o) * taps + tap) * inputs + i]);
-        };
-        float* to = static_cast<float*>(packed) + task * inputs_of_tap() * width;
-        if (native_) {
-          BFloat16* pairs = reinterpret_cast<BFloat16*>(to);
-          for (int64_t i = 0; i < inputs; i += 2)
-            for (int64_t o = 0; o < width; ++o) {
-              *pairs++ = BFloat16(at(i, o));
-              *pairs++ = BFloat16(at(i + 1, o));
-            }
-        } else if (mirrored_) {
-          for (int64_t i = 0; i < inputs; ++i)
-            for (int64_t o = 0; o < width; ++o) to[i * width + o] = at(i, o);
-        } else {
-          for (int64_t o = 0; o < width; ++o)
-            for (int64_t i = 0; i < inputs; ++i) to[i * width + o] = at(i, o);
-        }
+      float* to = static_cast<float*>(packed);
+      const int64_t pieces = div_up(plan_.in.c, kPackedInputs), tiles = plan_.outputs.count;
+      pool.for_each_tile(mirrored_ ? pieces : tiles, [&](int64_t task, int) {
+        for (const Phase& phase : plan_.phases)
+          for (size_t tap = 0; tap < phase.taps.size(); ++tap) {
+            const int64_t place = phase.weights + static_cast<int64_t>(tap), stored = phase.taps[tap].stored;
+            for (int64_t other = 0; other < (mirrored_ ? tiles : pieces); ++other)
+              pack_piece(from, stored, mirrored_ ? task : other, place, mirrored_ ? other : task, to);
+          }
       });
     });
   }
@@ -449,10 +437,41 @@ class DirectTransform : public ConvTransform {
  private:
   static constexpr int64_t kWantedTasks = 32;
 
-  int64_t stored_tap(int64_t tap) const {
-    const Phase* phase = plan_.phases.data();
-    while (tap >= phase->weights + static_cast<int64_t>(phase->taps.size())) ++phase;
-    return phase->taps[static_cast<size_t>(tap - phase->weights)].stored;
+  static constexpr int64_t kPackedInputs = 16;  // a cache line of f32; even
+
+  /// A piece of the inputs of one tap, for one tile of outputs. `place`: where the tap's weights go.
+  template <class T>
+  void pack_piece(const T* weights, int64_t tap, int64_t piece_index, int64_t place, int64_t tile,
+                  float* packed) const {
+    const int64_t width = plan_.outputs.width(), first = tile * width, taps = geometry_.window.volume();
+    const int64_t outputs = std::min(width, plan_.out.c - first);
+    const int64_t first_input = piece_index * kPackedInputs;
+    const int64_t inputs = std::min(kPackedInputs, plan_.in.c - first_input);
+    float* to = packed + (tile * plan_.taps + place) * inputs_of_tap() * width;
+    alignas(64) float piece[kPackedInputs * kMaxTileVectors * kLanes] = {};  // [input][output]
+    // The master layout is O,taps,I; for the gradient of the input its O are our inputs.
+    if (mirrored_)
+      for (int64_t i = 0; i < inputs; ++i) {
+        const T* from = weights + ((first_input + i) * taps + tap) * plan_.out.c + first;
+        for (int64_t o = 0; o < outputs; ++o) piece[i * width + o] = widen(from[o]);
+      }
+    else
+      for (int64_t o = 0; o < outputs; ++o) {
+        const T* from = weights + ((first + o) * taps + tap) * plan_.in.c + first_input;
+        for (int64_t i = 0; i < inputs; ++i) piece[i * width + o] = widen(from[i]);
+      }
+    if (!native_) {
+      std::copy_n(piece, inputs * width, to + first_input * width);
+      return;
+    }
+    alignas(64) BFloat16 rounded[kPackedInputs * kMaxTileVectors * kLanes];
+    for (int64_t i = 0; i < kPackedInputs * width; i += kLanes) store(rounded + i, load(piece + i));
+    BFloat16* pairs = reinterpret_cast<BFloat16*>(to + first_input / 2 * width);
+    for (int64_t i = 0; i < inputs; i += 2)
+      for (int64_t o = 0; o < width; ++o) {
+        *pairs++ = rounded[i * width + o];
+        *pairs++ = rounded[(i + 1) * width + o];  // zeros behind an odd number of inputs
+      }
   }
 
   std::array<size_t, 4> pieces_of_worker() const {

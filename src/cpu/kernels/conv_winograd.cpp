@@ -64,38 +64,46 @@ void transform_weights(const WinogradPlan& plan, bool mirrored, const T* weights
   const int64_t width = sizes.outputs.width(), padded = padded_channels(plan.in.c), depth = sizes.depth;
   // The master layout is O,kT,kH,kW,I; mirrored, its I are our outputs.
   const int64_t stored_inputs = mirrored ? plan.out.c : plan.in.c;
-  constexpr int64_t kItems = 64;
-  const int64_t items = sizes.outputs.count * depth;
-  pool.for_each_tile(div_up(items, kItems), [&](int64_t task, int) {
-    for (int64_t item = task * kItems; item < std::min(items, (task + 1) * kItems); ++item) {
-      const int64_t tile = item / depth, kt = item % depth / padded, i = item % padded;
-      const int64_t stored_frame = mirrored ? plan.frames - 1 - kt : kt;
-      float* to = transformed + (tile * kElements * depth + item % depth) * width;
-      for (int64_t o = 0; o < width; o += kLanes) {
-        const int64_t first = tile * width + o;
-        const int64_t real = i < plan.in.c ? std::clamp<int64_t>(plan.out.c - first, 0, kLanes) : 0;
-        const auto tap_at = [&](int r, int c) __attribute__((always_inline)) {
-          const int tap = r * Columns::kTaps + c;
-          Vector g{};
-          if (mirrored) {
-            const T* from = weights +
-                            ((i * plan.frames + stored_frame) * kTaps + kTaps - 1 - tap) * stored_inputs +
-                            first;
-            if (real > 0) g = real == kLanes ? load(from) : load_some(from, real);
-          } else {
-            for (int64_t lane = 0; lane < real; ++lane)
-              g[lane] = widen(
-                  weights[(((first + lane) * plan.frames + stored_frame) * kTaps + tap) * stored_inputs + i]);
-          }
-          return g;
-        };
-        apply_both<Rows::kTaps, Columns::kTaps, Rows::kElements, Columns::kElements, Vector>(
-            [](const auto& g, auto& u) { Rows::kernel(g, u); },
-            [](const auto& g, auto& u) { Columns::kernel(g, u); }, tap_at,
-            [&](int r, int c, Vector u) { store(to + (r * Columns::kElements + c) * depth * width + o, u); });
-      }
+  const auto transform = [&](int64_t tile, int64_t kt, int64_t i) {
+    const int64_t stored_frame = mirrored ? plan.frames - 1 - kt : kt;
+    float* to = transformed + (tile * kElements * depth + kt * padded + i) * width;
+    for (int64_t o = 0; o < width; o += kLanes) {
+      const int64_t first = tile * width + o;
+      const int64_t real = i < plan.in.c ? std::clamp<int64_t>(plan.out.c - first, 0, kLanes) : 0;
+      const auto tap_at = [&](int r, int c) __attribute__((always_inline)) {
+        const int tap = r * Columns::kTaps + c;
+        Vector g{};
+        if (mirrored) {
+          const T* from =
+              weights + ((i * plan.frames + stored_frame) * kTaps + kTaps - 1 - tap) * stored_inputs + first;
+          if (real > 0) g = real == kLanes ? load(from) : load_some(from, real);
+        } else {
+          for (int64_t lane = 0; lane < real; ++lane)
+            g[lane] = widen(
+                weights[(((first + lane) * plan.frames + stored_frame) * kTaps + tap) * stored_inputs + i]);
+        }
+        return g;
+      };
+      apply_both<Rows::kTaps, Columns::kTaps, Rows::kElements, Columns::kElements, Vector>(
+          [](const auto& g, auto& u) { Rows::kernel(g, u); },
+          [](const auto& g, auto& u) { Columns::kernel(g, u); }, tap_at,
+          [&](int r, int c, Vector u) { store(to + (r * Columns::kElements + c) * depth * width + o, u); });
     }
-  });
+  };
+  // No cache holds the weights of the last layers, so a task reads whole stretches of them as they are stored:
+  // forward all inputs of a tile of outputs, mirrored all outputs of some inputs.
+  const int64_t tiles = sizes.outputs.count;
+  constexpr int64_t kInputs = std::min(kLanes, 8);
+  if (mirrored)
+    pool.for_each_tile(plan.frames * padded / kInputs, [&](int64_t task, int) {
+      const int64_t stretches = padded / kInputs, kt = task / stretches, first = task % stretches * kInputs;
+      for (int64_t tile = 0; tile < tiles; ++tile)
+        for (int64_t i = first; i < first + kInputs; ++i) transform(tile, kt, i);
+    });
+  else
+    pool.for_each_tile(plan.frames * tiles, [&](int64_t task, int) {
+      for (int64_t i = 0; i < padded; ++i) transform(task / plan.frames, task % plan.frames, i);
+    });
 }
 
 struct Target {
