@@ -46,9 +46,3 @@ function(laban_kernels)
   add_custom_target(laban_kernel_objects DEPENDS ${objects})
   add_dependencies(laban_cpu laban_kernel_objects)
 endfunction()
-
-# TEMPORARY, until the convolutions are kernels, too: theirs are compiled for the machine at hand.
-set_source_files_properties(src/cpu/convolution.cpp src/cpu/winograd.cpp src/cpu/winograd_gradient.cpp
-                            src/cpu/weight_gradient.cpp PROPERTIES COMPILE_OPTIONS -march=native)
-set_source_files_properties(tests/cpu/test_convolution_kernels.cpp PROPERTIES COMPILE_OPTIONS -march=native
-                            SKIP_PRECOMPILE_HEADERS ON)

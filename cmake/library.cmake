@@ -16,7 +16,7 @@ foreach(library laban_static laban_shared)
   target_include_directories(${library} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
                              $<INSTALL_INTERFACE:include/laban>)
   target_link_libraries(${library} PRIVATE OpenMP::OpenMP_CXX Threads::Threads PkgConfig::LIBAV PkgConfig::TURBOJPEG
-    tomlplusplus::tomlplusplus $<BUILD_INTERFACE:${DNNL_LIBRARY}> $<INSTALL_INTERFACE:dnnl>)
+    tomlplusplus::tomlplusplus)
   if(LABAN_WITH_CUDA)
     target_link_libraries(${library} PRIVATE CUDA::cudart CUDA::cublas $<BUILD_INTERFACE:${CUDNN_LIBRARY}>
       $<INSTALL_INTERFACE:cudnn>)

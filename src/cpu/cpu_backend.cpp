@@ -12,10 +12,6 @@
 namespace laban {
 namespace {
 
-bool computes_natively(Bf16Compute bf16) {
-  return bf16 == Bf16Compute::native || (bf16 == Bf16Compute::automatic && cpu::has_native_bf16());
-}
-
 const cpu::Kernels& kernels_of(const CpuSettings& settings) {
   if (!settings.isa) return cpu::kernels_for(cpu::best_isa());
   cpu::require_isa(*settings.isa);
@@ -51,7 +47,8 @@ CpuBackend::CpuBackend(const CpuSettings& settings)
       threads_(std::min(asked_, most_threads())),
       kernels_(kernels_of(settings)),
       pool_(std::make_unique<cpu::ThreadPool>(threads_)),
-      convolutions_(std::make_unique<cpu::Convolutions>(threads_, computes_natively(settings.bf16))) {}
+      convolutions_(
+          std::make_unique<cpu::Convolutions>(kernels_, *pool_, settings.bf16 == Bf16Compute::native)) {}
 
 CpuBackend::~CpuBackend() = default;
 
@@ -60,11 +57,7 @@ cpu::Isa CpuBackend::isa() const { return kernels_.isa; }
 int CpuBackend::default_threads() { return cpu::default_threads(); }
 
 std::string CpuBackend::note() const {
-  const int team = convolutions_->team(), processors = available_processors();
-  if (team < threads_)
-    return text("OpenMP grants ", team, " of the ", threads_,
-                " threads asked for (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS): slower, and some gradients of "
-                "weights round differently than with all of them");
+  const int processors = available_processors();
   if (!pool_->note().empty()) return pool_->note();
   const std::string these = text(processors, processors == 1 ? " processor" : " processors");
   if (threads_ < asked_)

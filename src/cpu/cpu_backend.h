@@ -1,12 +1,10 @@
 // CpuBackend: the fast ops on host memory.
 //
-// Convolutions go to oneDNN (and to our own kernel for the gradient of the weights); everything else that
-// touches whole activations or all parameters is a loop over places x contiguous channels, cut into tiles that
-// threads share (thread_pool.h), in kernels that are compiled for several instruction sets (kernels.h). f64 falls through to the reference, as do the ops that cost nothing. How it works, and why:
-// docs/cpu-backend.md.
+// Whatever touches whole activations or all parameters runs in kernels (kernels.h) that are compiled for several
+// instruction sets, and is cut into tiles that threads share (thread_pool.h). f64 falls through to the
+// reference, as do the ops that cost nothing. How it works, and why: docs/cpu-backend.md.
 //
-// One thread uses a backend at a time. Results are bit for bit the same for a given number of threads; where
-// OpenMP grants fewer of them, oneDNN's gradients of weights alone may round differently.
+// One thread uses a backend at a time. Results are bit for bit the same for any number of threads.
 #pragma once
 
 #include <memory>
@@ -25,15 +23,14 @@ struct Kernels;
 
 /// How convolutions in bf16 are computed.
 enum class Bf16Compute {
-  automatic,  // native where the processor has bf16 instructions, else widened
-  native,     // by oneDNN's bf16 kernels (emulated, slowly, where the processor lacks them)
-  widened,    // as f32, rounded to bf16 at the end: bf16 is storage only
+  native,   // by the processor's bf16 instructions where it has them and they are quicker; else widened
+  widened,  // as f32, rounded to bf16 at the end: bf16 is storage only
 };
 
 struct CpuSettings {
   int threads = 0;                   // 0: CpuBackend::default_threads()
   std::optional<cpu::Isa> isa = {};  // of the kernels; empty: the best that this machine has
-  Bf16Compute bf16 = Bf16Compute::automatic;
+  Bf16Compute bf16 = Bf16Compute::native;
 };
 
 class CpuBackend : public ReferenceBackend {

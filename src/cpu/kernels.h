@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/backend.h"
+#include "cpu/conv_kernel.h"
 #include "cpu/isa.h"
 #include "cpu/thread_pool.h"
 
@@ -32,6 +33,15 @@ struct KernelsOf<OpList<Ops...>> : Kernel<Ops>... {};
 struct Kernels : KernelsOf<KernelOps> {
   Isa isa = {};
   int lanes = 1;  // floats of a vector register
+
+  /// All algorithms that can compute a convolution, which must be folded(). `native_bf16`: with those that
+  /// multiply bf16 by the processor's own instructions, where it has them.
+  ConvTransforms (*conv_transforms)(ConvDirection direction, const ConvGeometry& geometry, DType dtype,
+                                    bool native_bf16) = nullptr;
+  ConvGradients (*conv_gradients)(const ConvGeometry& geometry, DType dtype) = nullptr;
+  /// dbias += the sums of dy over its places.
+  void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch, ThreadPool& pool) = nullptr;
+  size_t (*bias_gradient_scratch)(const Tensor& dy) = nullptr;
 
   template <class Op>
   const Kernel<Op>& of() const {

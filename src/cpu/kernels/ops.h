@@ -6,6 +6,10 @@
 
 namespace laban::cpu::LABAN_ISA {
 
+// bias_gradient.cpp
+size_t bias_gradient_scratch(const Tensor& dy);
+void add_bias_gradient(const Tensor& dy, const Tensor& dbias, Scratch scratch, ThreadPool& pool);
+
 // batch_norm.cpp
 void run(const BatchNormTrain& op, Scratch scratch, ThreadPool& pool);
 size_t scratch_bytes(const BatchNormTrain& op, int threads);

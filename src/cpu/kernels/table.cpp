@@ -1,3 +1,4 @@
+#include "cpu/kernels/conv_algorithms.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/kernels/vectors.h"
 
@@ -19,7 +20,13 @@ consteval Kernel<Op> kernel() {
 
 template <class... Ops>
 consteval Kernels table(OpList<Ops...>) {
-  return {{kernel<Ops>()...}, Isa::LABAN_ISA, kLanes};
+  return {{kernel<Ops>()...},
+          Isa::LABAN_ISA,
+          kLanes,
+          conv_transforms,
+          conv_gradients,
+          add_bias_gradient,
+          bias_gradient_scratch};
 }
 
 }  // namespace
