@@ -1,5 +1,6 @@
 #include "cpu/cpu_backend.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "core/processors.h"
@@ -15,6 +16,10 @@ const cpu::Kernels& kernels_of(const CpuSettings& settings) {
   cpu::require_isa(*settings.isa);
   return cpu::kernels_for(*settings.isa);
 }
+
+/// Each thread has scratch of its own, and results do not depend on their number: a thousand would cost memory
+/// and time and give nothing.
+int most_threads() { return std::max(16, 4 * available_processors()); }
 
 /// The class that declares a member function of an op, of several that bear its name.
 template <class Op, class Class>
@@ -37,7 +42,8 @@ void CpuBackend::check_scratch() {
 }
 
 CpuBackend::CpuBackend(const CpuSettings& settings)
-    : threads_(settings.threads > 0 ? settings.threads : default_threads()),
+    : asked_(settings.threads > 0 ? settings.threads : default_threads()),
+      threads_(std::min(asked_, most_threads())),
       kernels_(kernels_of(settings)),
       pool_(std::make_unique<cpu::ThreadPool>(threads_)),
       convolutions_(
@@ -52,9 +58,12 @@ int CpuBackend::default_threads() { return available_processors(); }
 std::string CpuBackend::note() const {
   const int processors = available_processors();
   if (!pool_->note().empty()) return pool_->note();
+  const std::string these = text(processors, processors == 1 ? " processor" : " processors");
+  if (threads_ < asked_)
+    return text(asked_, " threads asked for, ", threads_, " used: this process may use ", these,
+                ", for which more threads would only wait; the results are the same");
   if (processors < threads_)
-    return text(threads_, " threads share ", processors, processors == 1 ? " processor" : " processors",
-                ": slower, to the same bits as on as many processors");
+    return text(threads_, " threads share ", these, ": slower than a thread for each, with the same results");
   return {};
 }
 

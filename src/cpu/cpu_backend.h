@@ -44,9 +44,11 @@ class CpuBackend : public ReferenceBackend {
   static int default_threads();
 
   std::string_view name() const override { return "cpu"; }
+  /// Those that compute: fewer than settings.threads where these are many times the processors (16 or four
+  /// times as many are the most), which note() then says.
   int threads() const { return threads_; }
   cpu::Isa isa() const;
-  /// Where there are fewer threads than asked for, or fewer processors.
+  /// Where there are fewer threads than asked for, or fewer processors than threads.
   std::string note() const override;
 
   std::unique_ptr<Memory> allocate(size_t bytes) override;
@@ -107,7 +109,7 @@ class CpuBackend : public ReferenceBackend {
   template <class Op>
   size_t kernel_scratch(const Op& op, DType type);
 
-  int threads_;
+  int asked_, threads_;
   const cpu::Kernels& kernels_;
   std::unique_ptr<cpu::ThreadPool> pool_;
   std::unique_ptr<cpu::Convolutions> convolutions_;
