@@ -104,14 +104,12 @@ std::vector<float> transformed(const ConvTransform& kernel, const Numbers& in, c
   return out.narrow;
 }
 
-/// Products in a chain of f32 sums, at most: a direct sum is no longer than that before it goes to memory.
-/// Slack in units of the RMS, as in test_op_cases.cpp: 8e-6 for chains of 2000 products of a direct sum and for
-/// F(2, 3). The transforms of F(4, 3) lose up to twice as much along each axis (docs/cpu-backend.md derives it,
-/// with measurements).
+/// Slack in units of the RMS, as in test_op_cases.cpp: 8e-6 for direct sums and F(2, 3). F(4, 3) along one axis
+/// errs up to twice as much, along two up to four times (docs/cpu-backend.md).
 double tolerance(const char* algorithm) {
   const std::string_view name = algorithm;
   if (name == "Winograd F(4x4, 3x3)") return 4 * 8e-6;
-  if (name == "Winograd F(4, 3)") return 2 * 8e-6;
+  if (name == "Winograd F(4x2, 3x3)" || name == "Winograd F(4, 3)") return 2 * 8e-6;
   return 8e-6;
 }
 

@@ -1,10 +1,9 @@
 #include "cpu/kernels/conv_algorithms.h"
 
+#include "cpu/kernels/conv_winograd.h"
+
 namespace laban::cpu::LABAN_ISA {
 namespace {
-
-/// Outputs of a tile along the rows and the columns: the Winograd variants that there are.
-constexpr std::array<std::array<int, 2>, 4> kTilings{{{4, 4}, {2, 2}, {4, 1}, {2, 1}}};
 
 template <class Kernel>
 void add(std::vector<std::unique_ptr<Kernel>>& list, std::unique_ptr<Kernel> kernel) {
@@ -18,8 +17,12 @@ ConvTransforms conv_transforms(ConvDirection direction, const ConvGeometry& geom
   ConvTransforms list;
   if (native_bf16 && dtype == DType::bf16) add(list, make_native_direct(direction, geometry));
   add(list, make_direct(direction, geometry, dtype));
-  for (const auto& [rows, columns] : kTilings)
+  for (const auto& [rows, columns] : kTilings) {
+    // Its error is two to three times that of direct sums. A gradient bears that; through the layers of a forward
+    // pass it would add up, in the running statistics first of all.
+    if (direction == ConvDirection::forward && rows == 4 && columns == 4) continue;
     add(list, make_winograd(direction, geometry, dtype, rows, columns));
+  }
   return list;
 }
 

@@ -286,7 +286,8 @@ WinogradPlan plan_tiles(ConvDirection direction, const ConvGeometry& g, int row_
 
 const char* name_of_tiles(const WinogradPlan& plan) {
   if (plan.column_outputs == 1) return plan.row_outputs == 4 ? "Winograd F(4, 3)" : "Winograd F(2, 3)";
-  return plan.row_outputs == 4 ? "Winograd F(4x4, 3x3)" : "Winograd F(2x2, 3x3)";
+  if (plan.column_outputs == 4) return "Winograd F(4x4, 3x3)";
+  return plan.row_outputs == 4 ? "Winograd F(4x2, 3x3)" : "Winograd F(2x2, 3x3)";
 }
 
 std::unique_ptr<ConvTransform> make_winograd(ConvDirection direction, const ConvGeometry& geometry,

@@ -93,17 +93,22 @@ void transform_input(const T* const (&patch)[Rows::kElements][Columns::kElements
   if (i < channels) transform(i, [&](int r, int c) { return load_some(patch[r][c] + i, channels - i); });
 }
 
+/// The tilings that there are: F(m, 3) along the rows, along the columns (1: no filter).
+constexpr std::array<std::array<int, 2>, 5> kTilings{{{4, 4}, {4, 2}, {2, 2}, {4, 1}, {2, 1}}};
+
 /// Calls body.operator()<Rows, Columns>() with the plan's filters.
 template <class Body>
 void with_filters(const WinogradPlan& plan, Body&& body) {
-  if (plan.column_outputs == 4)
-    body.template operator()<Filter<4>, Filter<4>>();
-  else if (plan.column_outputs == 2)
-    body.template operator()<Filter<2>, Filter<2>>();
-  else if (plan.row_outputs == 4)
-    body.template operator()<Filter<4>, Filter<1>>();
-  else
-    body.template operator()<Filter<2>, Filter<1>>();
+  const auto with_columns = [&]<class Rows>() {
+    if (plan.column_outputs == 4)
+      body.template operator()<Rows, Filter<4>>();
+    else if (plan.column_outputs == 2)
+      body.template operator()<Rows, Filter<2>>();
+    else
+      body.template operator()<Rows, Filter<1>>();
+  };
+  plan.row_outputs == 4 ? with_columns.template operator()<Filter<4>>()
+                        : with_columns.template operator()<Filter<2>>();
 }
 
 /// Kernels also multiply what lies between the last tile or channel and the end of a register tile; the
