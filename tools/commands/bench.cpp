@@ -215,6 +215,7 @@ void add_bench(Command& program) {
   ops.example("laban bench ops --model r3d_18").example("laban bench ops --by-shape --steps 5");
   ops.action([op_options] { run_ops(*op_options); });
 
+  add_bench_convs(bench);
   add_bench_roofline(bench);
   add_bench_load(bench);
   add_bench_ladder(bench);
