@@ -11,9 +11,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-"R3D, MC3, R(2+1)D and 3D ResNets, from video files to a checkpoint, on CPUs
-with AVX2. The package has the program, the library liblaban and its headers.")
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/packaging/preinst)
+"R3D, MC3, R(2+1)D and 3D ResNets, from video files to a checkpoint, on any
+CPU. The package has the program, the library liblaban and its headers.")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 # 0.1.0~deb12: packages of two Debians differ in what they need, so they differ in version as well.
 file(STRINGS /etc/os-release release REGEX "^VERSION_ID=")

@@ -24,7 +24,7 @@ tracked=$here/counts-$kind-$("$2" -dumpversion | cut -d. -f1).txt
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # One dump after every op, of that op alone; the last one, without a number, is what comes after all of them.
-OMP_NUM_THREADS=1 valgrind --tool=callgrind --collect-atstart=no --toggle-collect=laban_counted_op \
+valgrind --tool=callgrind --collect-atstart=no --toggle-collect=laban_counted_op \
   --dump-after=laban_counted_op --callgrind-out-file="$work/out" "$program" >"$work/names" 2>"$work/log" || { cat "$work/log"; exit 1; }
 number=0
 while read -r name; do
@@ -35,7 +35,7 @@ while read -r name; do
 done <"$work/names" >"$work/counts"
 
 if [ $update = 1 ]; then
-  { echo "# Instructions of one call, x86-64-v3, one thread; compared by compare.sh. Written by \`make counts\`."; cat "$work/counts"; } >"$tracked"
+  { echo "# Instructions of one call, AVX2, one thread; compared by compare.sh. Written by \`make counts\`."; cat "$work/counts"; } >"$tracked"
   cat "$tracked"
   exit 0
 fi

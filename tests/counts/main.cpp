@@ -1,5 +1,5 @@
 // Runs a few ops of the CPU backend, one call of counted() each: compare.sh has callgrind count the instructions of each call.
-// Prints the name of each. No convolution of oneDNN's: its count would be that of its version.
+// Prints the name of each.
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -42,7 +42,7 @@ class Counts {
   }
 
  private:
-  CpuBackend backend_{1};
+  CpuBackend backend_{CpuSettings{.threads = 1, .isa = cpu::Isa::avx2}};
   Rng rng_{1, Purpose::test};
   std::vector<std::unique_ptr<Memory>> memory_;
 };

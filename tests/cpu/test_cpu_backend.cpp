@@ -3,11 +3,14 @@
 #include "cpu/cpu_backend.h"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <thread>
 
+#include "core/processors.h"
 #include "core/rng.h"
 
 using namespace laban;
@@ -235,4 +238,45 @@ TEST_CASE("bf16, widened: large convolutions are the reference's but for one rou
     run(b, op, *prepared(b, op));
     return dw;
   });
+}
+
+TEST_CASE(
+    "threads: as many as asked for, unless many times the processors, and a sentence where that is slow") {
+  const int processors = available_processors(), most = std::max(16, 4 * processors);
+  CHECK(CpuBackend(0).threads() == processors);
+  CHECK(CpuBackend::default_threads() == processors);
+  CHECK(CpuBackend(0).note().empty());
+  CHECK(CpuBackend(1).note().empty());
+  CHECK(CpuBackend(most).threads() == most);
+  CHECK(CpuBackend(most).note().find(text(most, " threads share ", processors, " processor")) == 0);
+  const CpuBackend many(1000 * processors);
+  CHECK(many.threads() == most);
+  CHECK(many.note().find(text(1000 * processors, " threads asked for, ", most, " used")) == 0);
+}
+
+TEST_CASE("threads: a backend made in one thread computes the same in others, on one processor") {
+  CpuBackend backend(3);
+  Convolution conv(backend, {2, 32, 4, 18, 18}, 48, kSpatial);
+  const auto scratch = prepared(backend, conv.forward(1));
+  run(backend, conv.forward(1), *scratch);
+  const auto wanted = conv.y.values();
+  const auto check = [&](const char* where) {
+    INFO(where);
+    conv.y.fill(7);
+    run(backend, conv.forward(1), *scratch);
+    CHECK(conv.y.values() == wanted);
+  };
+  std::thread([&] { check("in another thread"); }).join();
+  std::thread([&] {
+    cpu_set_t mask;
+    REQUIRE(::sched_getaffinity(0, sizeof mask, &mask) == 0);
+    int processor = 0;
+    while (!CPU_ISSET(processor, &mask)) ++processor;
+    CPU_ZERO(&mask);
+    CPU_SET(processor, &mask);
+    REQUIRE(::sched_setaffinity(0, sizeof mask, &mask) == 0);
+    check("on one processor");
+    CHECK(available_processors() == 1);
+    CHECK(CpuBackend(2).note().find("2 threads share 1 processor:") == 0);
+  }).join();
 }

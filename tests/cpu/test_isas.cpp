@@ -123,9 +123,6 @@ std::vector<std::vector<std::byte>> bytes_of(const OpCase& op_case, CpuBackend& 
   return all;
 }
 
-/// TEMPORARY: what is left of oneDNN adds up by thread.
-bool depends_on_threads(const OpCase& op_case) { return op_case.name.starts_with("conv."); }
-
 /// Calls body(isa) for each instruction set that this machine has, and names those that it lacks.
 template <class Body>
 void for_each_isa(Body&& body) {
@@ -168,10 +165,6 @@ TEST_CASE("each instruction set: the same bits with any number of threads") {
         CpuBackend backend(CpuSettings{.threads = threads, .isa = isa, .bf16 = Bf16Compute::widened});
         REQUIRE(backend.threads() == threads);
         for (size_t i = 0; i < cases.size(); ++i) {
-          if (depends_on_threads(cases[i])) {
-            if (threads == 1) alone.emplace_back();
-            continue;
-          }
           auto bytes = bytes_of(cases[i], backend, compute);
           if (threads == 1) {
             alone.push_back(std::move(bytes));

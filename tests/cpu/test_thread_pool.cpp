@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <memory>
+#include <new>
 #include <numeric>
 
 #include "cpu/tiles.h"
@@ -125,6 +127,7 @@ TEST_CASE(
     }
     limit.rlim_cur = static_cast<rlim_t>(pages * ::sysconf(_SC_PAGESIZE)) + 20'000'000;  // two stacks or so
     ::setrlimit(RLIMIT_AS, &limit);
+    if (std::unique_ptr<char[]>(new (std::nothrow) char[100'000'000])) ::_exit(77);  // as under qemu
     int result = 0;
     {
       ThreadPool pool(16);
@@ -139,7 +142,10 @@ TEST_CASE(
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
+  if (WEXITSTATUS(status) == 77)
+    MESSAGE("not tested here: this system does not limit the address space");
+  else
+    CHECK(WEXITSTATUS(status) == 0);
 }
 #endif
 

@@ -1,4 +1,5 @@
-// A run that was interrupted in any way and resumed ends with exactly the weights of an uninterrupted one.
+// A run that was interrupted in any way and resumed ends with exactly the weights of an uninterrupted one, and
+// so does one with another number of threads.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
@@ -37,10 +38,10 @@ struct Bench {
   }
   /// One sitting: stops itself after step `stop_after`, goes on from the folder's checkpoint where there is
   /// one.
-  TrainingResult sit(const RunFolder& run, int64_t stop_after, int workers) {
+  TrainingResult sit(const RunFolder& run, int64_t stop_after, int workers, int threads = 2) {
     Config own = config;
     own.data.workers = workers;
-    CpuBackend backend(2);
+    CpuBackend backend(threads);
     Recorder recorder;
     recorder.stop_after = stop_after;
     Trainer trainer(backend, own, dataset, run, recorder, recorder.stop);
@@ -64,14 +65,30 @@ TEST_CASE("2N steps at once are N steps, a stop, and N steps more, bit for bit")
   const RunFolder whole = bench.new_run("whole"), parts = bench.new_run("parts");
   CHECK(bench.sit(whole, -1, 2).state.step == 6);  // 2 epochs of 3 steps
   // Stops within an epoch, at an epoch's end (during validation), and again within; with other numbers of
-  // workers.
-  CHECK(bench.sit(parts, 1, 1).interrupted);
-  CHECK(bench.sit(parts, 3, 3).interrupted);
-  CHECK(bench.sit(parts, 5, 2).interrupted);
-  CHECK(!bench.sit(parts, -1, 1).interrupted);
+  // workers, and of threads.
+  CHECK(bench.sit(parts, 1, 1, 1).interrupted);
+  CHECK(bench.sit(parts, 3, 3, 5).interrupted);
+  CHECK(bench.sit(parts, 5, 2, 2).interrupted);
+  CHECK(!bench.sit(parts, -1, 1, 3).interrupted);
   CHECK(test::tensors_of(whole.last()) == test::tensors_of(parts.last()));
   CHECK(test::tensors_of(whole.best()) == test::tensors_of(parts.best()));
   CHECK(test::timeless_rows(whole.metrics()) == test::timeless_rows(parts.metrics()));
+}
+
+TEST_CASE("thirty steps end with the same weights on 1, 2 and 7 threads") {
+  Bench bench;
+  SUBCASE("f32") {}
+  SUBCASE("bf16") { bench.config.machine.precision = Precision::bf16; }
+  bench.config.train.epochs = 10;
+  const RunFolder one = bench.new_run("one");
+  CHECK(bench.sit(one, -1, 1, 1).state.step == 30);
+  for (const int threads : {2, 7}) {
+    CAPTURE(threads);
+    const RunFolder run = bench.new_run(threads == 2 ? "two" : "seven");
+    CHECK(bench.sit(run, -1, 2, threads).state.step == 30);
+    CHECK(test::tensors_of(run.last()) == test::tensors_of(one.last()));
+    CHECK(test::timeless_rows(run.metrics()) == test::timeless_rows(one.metrics()));
+  }
 }
 
 TEST_CASE("a run that dies between checkpoints repeats the lost steps and logs them once") {

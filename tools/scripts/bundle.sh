@@ -2,7 +2,7 @@
 # A folder that runs on another machine: dist/laban-VERSION.tar with the programs, the libraries that they need other than
 # glibc's, CUDA's and the driver's, tools/scripts/gpu_check.sh and a script that unpacks the rest when it first runs.
 #
-#   tools/scripts/bundle.sh BUILD      BUILD: a folder where laban and laban_test_gpu have been built, for -march=x86-64-v3
+#   tools/scripts/bundle.sh BUILD      BUILD: a folder where laban and laban_test_gpu have been built, for any x86-64
 #
 # Runs on x86-64 Linux with glibc 2.36 or later and xz. The tar must stay below 60 MB, hence the stripping and the xz: most of
 # it are the codecs that FFmpeg's libraries bring along.

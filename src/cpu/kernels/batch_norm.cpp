@@ -14,7 +14,6 @@
 // distribution, and mostly within one.
 #include "math/batch_norm.h"
 
-#include <bit>
 #include <cmath>
 
 #include "cpu/kernels/ops.h"
@@ -152,11 +151,8 @@ void infer(const BatchNormInfer& op, Scratch memory, ThreadPool& pool) {
   normalize<T>(op.x, op.residual, op.y, op.relu, rows, affine, pool);
 }
 
-/// relu_gradient(y, dy), without a branch on y: with one, GCC makes no vectors of the loops below.
-inline float masked_gradient(float y, float dy) {
-  const uint32_t mask = y > 0.0f ? ~uint32_t{0} : 0;
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(dy) & mask);
-}
+/// relu_gradient(y, dy) for loops that are to be vectors.
+inline float masked_gradient(float y, float dy) { return choose(y > 0.0f, dy, 0.0f); }
 
 /// What tells which elements the ReLU let through: x, which is read anyway, saves a third of the reading.
 enum class Mask : uint8_t { none, from_y, from_x };

@@ -15,13 +15,13 @@ void take_larger(const T* in, uint8_t tap, T* best, uint8_t* taps, int64_t chann
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c) {
       const bool takes = max_pool_takes(widen(in[c]), widen(best[c]));
-      best[c] = takes ? in[c] : best[c];
-      taps[c] = takes ? tap : taps[c];
+      best[c] = choose(takes, in[c], best[c]);
+      taps[c] = choose(takes, tap, taps[c]);
     }
   } else {
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c)
-      best[c] = max_pool_takes(widen(in[c]), widen(best[c])) ? in[c] : best[c];
+      best[c] = choose(max_pool_takes(widen(in[c]), widen(best[c])), in[c], best[c]);
   }
 }
 
@@ -72,7 +72,8 @@ void max_backward_row(const MaxPoolBackward& op, const T* dy, T* dx, float* sums
           const int64_t out = ys.index(n, to, ho, wo, 0);
           const auto tap = static_cast<uint8_t>((kt * kernel[1] + kh) * kernel[2] + kw);
 #pragma omp simd
-          for (int64_t c = 0; c < xs.c; ++c) sums[c] += taps[out + c] == tap ? widen(dy[out + c]) : 0.0f;
+          for (int64_t c = 0; c < xs.c; ++c)
+            sums[c] += choose(taps[out + c] == tap, widen(dy[out + c]), 0.0f);
         }
       }
     }

@@ -20,13 +20,8 @@ consteval Kernel<Op> kernel() {
 
 template <class... Ops>
 consteval Kernels table(OpList<Ops...>) {
-  return {{kernel<Ops>()...},
-          Isa::LABAN_ISA,
-          kLanes,
-          conv_transforms,
-          conv_gradients,
-          add_bias_gradient,
-          bias_gradient_scratch};
+  return {{kernel<Ops>()...}, Isa::LABAN_ISA,       kLanes, conv_transforms, conv_gradients,
+          add_bias_gradient,  bias_gradient_scratch};
 }
 
 }  // namespace
