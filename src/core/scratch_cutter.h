@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "core/backend.h"
+#include "core/error.h"
+#include "core/memory.h"
 
 namespace laban {
 
