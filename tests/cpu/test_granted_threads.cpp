@@ -6,7 +6,6 @@
 // below the least that Winograd's kernels take; kLarge adds those.
 #include <doctest/doctest.h>
 #include <omp.h>
-#include <sched.h>
 
 #include <thread>
 
@@ -15,6 +14,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/parallel.h"
 #include "cpu/winograd.h"
+#include "support/one_processor.h"
 #include "support/op_cases.h"
 
 using namespace laban;
@@ -88,24 +88,6 @@ struct NoSecondThread {
   int before = omp_get_max_active_levels();
   NoSecondThread() { omp_set_max_active_levels(0); }
   ~NoSecondThread() { omp_set_max_active_levels(before); }
-};
-
-/// For its lifetime, the calling thread and those that it starts may use one processor.
-class OneProcessor {
- public:
-  OneProcessor() {
-    REQUIRE(::sched_getaffinity(0, sizeof(before_), &before_) == 0);
-    int processor = 0;
-    while (!CPU_ISSET(processor, &before_)) ++processor;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(processor, &one);
-    REQUIRE(::sched_setaffinity(0, sizeof(one), &one) == 0);
-  }
-  ~OneProcessor() { ::sched_setaffinity(0, sizeof(before_), &before_); }
-
- private:
-  cpu_set_t before_;
 };
 
 /// Calls body() in one thread of a parallel region of two. ThreadSanitizer takes the region's end for a race.
