@@ -33,7 +33,7 @@ class TrainingObserver {
   /// Before on_start, if bad files are to be left out: how many of a split's files have been checked. From
   /// any thread, one call at a time.
   virtual void on_check(const std::string& /*split*/, int64_t /*files_done*/, int64_t /*files_total*/) {}
-  virtual void on_validation(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
+  virtual void on_val(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
   virtual void on_epoch(const EpochReport&) {}
   /// Information for the user: no validation clips, a file left out, ...
   virtual void on_note(const std::string& /*sentence*/) {}
@@ -90,6 +90,7 @@ class Trainer {
   void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
   void record_data() const;
+  void require_same_clips(const std::vector<ClipFingerprint>& before);
   void save(const std::filesystem::path& path);
   std::string non_finite_gradient();
   [[noreturn]] void diverged(const std::string& what, const std::string& place,
@@ -108,8 +109,9 @@ class Trainer {
   Optimizer optimizer_;
   std::unique_ptr<WeightAverage> average_;  // null if not configured
   std::optional<Features> features_;        // instead of clips, if configured
+  std::vector<ClipFingerprint> clips_;      // of all of the dataset's; empty on features
   std::unique_ptr<BatchSource> loader_;
-  std::unique_ptr<BatchSource> validation_;  // null if there are no validation clips
+  std::unique_ptr<BatchSource> val_;  // null if there are no validation clips
   ClipBuffer buffer_;
   ClipMixer mixer_;
   std::string fingerprint_;
