@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -146,9 +147,11 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
   const auto damaged = [&](const std::string& what) { throw FileError(path.string(), what); };
   info_.version = text_of("version");
   info_.dataset = text_of("dataset");
-  if (const auto clips = metadata.find("clips");
-      clips != metadata.end())  // older versions did not write them
-    info_.clips = fingerprints_from(clips->second);
+  if (const auto clips = metadata.find("clips"); clips != metadata.end()) {  // older versions wrote none
+    std::optional<std::vector<ClipFingerprint>> known = fingerprints_from(clips->second);
+    if (!known) damaged("its fingerprints of the clips cannot be read");
+    info_.clips = *std::move(known);
+  }
   try {
     apply_toml(info_.config, text_of("config"), path.string() + " (config)");
   } catch (const UsageError& error) {
@@ -158,15 +161,23 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
         text("It was written by laban ", info_.version, "."));
   }
   forget_files_to_write(info_.config);
+  const auto head = file_.entries().find("fc.weight");
+  const bool has_head = head != file_.entries().end() && head->second.shape.size() == 2;
+  // Seen before millions of names are parsed. A class name has 255 bytes at most, where it is a folder's.
+  constexpr size_t kLongestName = 8192;
+  if (has_head && text_of("classes").size() / kLongestName > static_cast<size_t>(head->second.shape[0]))
+    damaged(text("it names more classes than its last layer has, which are ", head->second.shape[0]));
   const Json classes = fields::parse(text_of("classes"));
   if (!classes.is_array() || classes.empty()) damaged("its list of classes cannot be read");
   for (const Json& name : classes) {
     if (!name.is_string()) damaged("its list of classes cannot be read");
     info_.classes.push_back(name.get<std::string>());
   }
-  if (const auto head = file_.entries().find("fc.weight");
-      head != file_.entries().end() && head->second.shape.size() == 2 &&
-      head->second.shape[0] != static_cast<int64_t>(info_.classes.size()))
+  std::vector<std::string> sorted = info_.classes;
+  std::ranges::sort(sorted);
+  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end())
+    damaged(text("it names the class \"", visible(*twice), "\" twice"));
+  if (has_head && head->second.shape[0] != static_cast<int64_t>(info_.classes.size()))
     damaged(
         text("it names ", info_.classes.size(), " classes, but its last layer has ", head->second.shape[0]));
   const Json state = fields::parse(text_of("state"));

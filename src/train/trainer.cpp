@@ -149,11 +149,8 @@ void Trainer::resume(const Checkpoint& checkpoint) {
         text("the clips in ", dataset_.root.string(), " have changed since the run began (",
              info.dataset.substr(0, info.dataset.find(',')), " then, ", dataset_.items.size(), " now)"),
         "Restore the dataset to continue, or start a new run.");
-  require_same_clips(info.clips);
-  if (info.state.batch > batches_per_epoch_)
-    throw FileError(checkpoint.path().string(),
-                    text("its state cannot be: ", info.state.batch, " batches of the epoch are done, of ",
-                         batches_per_epoch_));
+  require_same_clips(checkpoint);
+  require_position(checkpoint);
   checkpoint.load_weights(network_.store());
   checkpoint.load_optimizer(network_.store(), optimizer_);
   state_ = info.state;
@@ -163,9 +160,40 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   }
 }
 
-/// Throws Error where clips have other contents than `before`, and tells where only their times are others.
-void Trainer::require_same_clips(const std::vector<ClipFingerprint>& before) {
-  if (before.size() != clips_.size()) return;  // on features, which know their clips; or by an older version
+/// Throws FileError where the checkpoint's counters contradict each other: the batches of an epoch are those of
+/// the dataset, and a run keeps its accumulation.
+void Trainer::require_position(const Checkpoint& checkpoint) const {
+  const TrainingState& s = checkpoint.info().state;
+  const auto fail = [&](const auto&... what) {
+    throw FileError(checkpoint.path().string(), text("its state cannot be: ", what...));
+  };
+  if (s.batch > batches_per_epoch_) fail(s.batch, " batches of the epoch are done, of ", batches_per_epoch_);
+  // Exact up to 2^64: the counters may be anything up to 2^53.
+  const auto done = [&](int64_t an_epoch, int64_t now) {
+    return static_cast<long double>(s.epoch) * static_cast<long double>(an_epoch) +
+           static_cast<long double>(now);
+  };
+  const int64_t accumulation = config_.train.accumulation;
+  if (done(batches_per_epoch_, s.batch) != static_cast<long double>(s.batches_run) ||
+      done(steps_per_epoch_, (s.batch + accumulation - 1) / accumulation) != static_cast<long double>(s.step))
+    fail(s.epoch, " epochs of ", batches_per_epoch_, " batches and ", s.batch, " more, but ", s.batches_run,
+         " batches and ", s.step, " steps in all");
+}
+
+/// Throws Error where clips have other contents than when the checkpoint was made, and notes where only their
+/// times are others.
+void Trainer::require_same_clips(const Checkpoint& checkpoint) {
+  if (features_) return;  // which know their clips
+  const std::vector<ClipFingerprint>& before = checkpoint.info().clips;
+  if (before.empty()) {
+    notes_.emplace_back(
+        "The checkpoint does not say what the clips' files held: if they have been replaced since the run began, "
+        "nobody notices.");
+    return;
+  }
+  if (before.size() != clips_.size())
+    throw FileError(checkpoint.path().string(), text("has fingerprints of ", before.size(),
+                                                     " clips, but the dataset has ", clips_.size()));
   std::vector<std::string> changed, touched;
   for (size_t i = 0; i < clips_.size(); ++i) {
     if (clips_[i].contents != before[i].contents)
@@ -187,7 +215,7 @@ void Trainer::require_same_clips(const std::vector<ClipFingerprint>& before) {
   }
   if (!touched.empty()) {
     const size_t count = touched.size();
-    observer_.on_note(
+    notes_.push_back(
         text(count, count == 1 ? " clip has" : " clips have",
              " another modification time than when the run began, but the same size and, in samples, "
              "the same bytes: ",
@@ -204,6 +232,7 @@ TrainingResult Trainer::run() {
   const std::uintmax_t logged = std::filesystem::file_size(folder_.metrics(), missing);
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
+  for (const std::string& note : std::exchange(notes_, {})) observer_.on_note(note);
   if (const std::uintmax_t there = missing ? 0 : logged; there < state_.metrics_bytes)
     observer_.on_note(text(folder_.metrics().string(), missing ? " is gone" : " has been shortened", ": ",
                            state_.metrics_bytes - there, " of ", state_.metrics_bytes,
@@ -368,6 +397,26 @@ void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& 
   }
 }
 
+/// Throws Error for a validation loss that is not finite, which no epoch could be compared with, and tells of one
+/// that is absurd.
+void Trainer::require_finite(const Evaluation& evaluation) {
+  constexpr double kAbsurd = 100;  // times the loss of guessing
+  const double guessing = std::log(static_cast<double>(dataset_.classes.size()));
+  if (std::isfinite(evaluation.loss)) {
+    if (evaluation.loss > kAbsurd * guessing)
+      observer_.on_note(text("the validation loss is ", evaluation.loss, ", but guessing has ", guessing,
+                             ": the weights, or the statistics of batch norms, have gone astray"));
+    return;
+  }
+  const auto wrong = [](const Prediction& p) { return !std::isfinite(p.loss); };
+  const auto first = std::ranges::find_if(evaluation.predictions, wrong);
+  throw Error(text("the validation loss became ", evaluation.loss, " in epoch ", state_.epoch + 1, ", of ",
+                   std::ranges::count_if(evaluation.predictions, wrong), " of ", evaluation.clips, " clips",
+                   first == evaluation.predictions.end() ? "" : "; first of " + visible(first->file)),
+              "A smaller --lr, a longer --warmup-epochs or --clip-norm 1 usually helps. The run's "
+              "last.safetensors has the weights from before the epoch's end.");
+}
+
 /// Validation, the epoch's row and checkpoints; false if the stop flag interrupted validation.
 bool Trainer::finish_epoch() {
   const auto start = Clock::now();
@@ -381,6 +430,7 @@ bool Trainer::finish_epoch() {
     });
     if (!classified) return false;
     const Evaluation evaluation = summarize(*classified, dataset_, dataset_.classes);
+    require_finite(evaluation);
     report.val_loss = evaluation.loss;
     report.val_accuracy = evaluation.accuracy;
     // With few validation clips, ties are likely; the lower loss decides.

@@ -23,6 +23,8 @@
 
 namespace laban {
 
+struct Evaluation;
+
 /// Is notified of a run's progress. The library itself prints nothing.
 class TrainingObserver {
  public:
@@ -89,8 +91,10 @@ class Trainer {
   Tensor enqueue(const Batch& batch, int64_t batches_of_step);
   void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
+  void require_finite(const Evaluation& evaluation);
   void record_data() const;
-  void require_same_clips(const std::vector<ClipFingerprint>& before);
+  void require_position(const Checkpoint& checkpoint) const;
+  void require_same_clips(const Checkpoint& checkpoint);
   void save(const std::filesystem::path& path);
   std::string non_finite_gradient();
   [[noreturn]] void diverged(const std::string& what, const std::string& place,
@@ -118,6 +122,7 @@ class Trainer {
   int64_t batches_per_epoch_, steps_per_epoch_;
   Schedule schedule_;
   TrainingState state_;
+  std::vector<std::string> notes_;         // for the user, once the run has begun
   std::shared_ptr<const Batch> upcoming_;  // decoded ahead, in buffer_
   std::vector<double> losses_, logits_;    // of the batch just run
   std::unique_ptr<MetricsLog> metrics_;

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/safetensors.h"
 #include "cpu/cpu_backend.h"
 #include "support/program.h"
 #include "train/train_fixture.h"
@@ -127,6 +128,31 @@ TEST_CASE("a run does not go on with other pictures under the names of those it 
   CHECK(notes[0].ends_with(bench.dataset.items[0].name));
   bench.sit(run, 3, 1, &notes);  // once
   CHECK(notes.empty());
+}
+
+TEST_CASE("a checkpoint whose counters contradict each other is not resumed") {
+  Bench bench;
+  const RunFolder run = bench.new_run("run");
+  bench.sit(run, 2, 1);  // of 3 steps, 6 batches an epoch
+  const SafetensorsFile whole(run.last());
+  const std::string state = whole.metadata().at("state");
+  for (const auto& [was, forged] :
+       {std::pair("\"step\":2", "\"step\":3"), std::pair("\"batch\":4", "\"batch\":5"),
+        std::pair("\"batches_run\":4", "\"batches_run\":4503599627370496"),
+        std::pair("\"epoch\":0", "\"epoch\":1"), std::pair("\"batch\":4", "\"batch\":7")}) {
+    CAPTURE(std::string(forged));
+    auto metadata = whole.metadata();
+    const size_t at = state.find(was);
+    REQUIRE(at != std::string::npos);
+    metadata["state"] = std::string(state).replace(at, std::string(was).size(), forged);
+    std::vector<TensorToSave> tensors;
+    for (const auto& [name, entry] : whole.entries())
+      tensors.push_back({name, entry.type, entry.shape, whole.bytes_of(entry).data()});
+    const RunFolder other = bench.new_run("forged");
+    write_safetensors(other.last(), tensors, metadata);
+    CHECK_THROWS_WITH_AS(bench.sit(other, -1, 1), doctest::Contains("its state cannot be: "), FileError);
+    std::filesystem::remove_all(other.path);
+  }
 }
 
 TEST_CASE("a log that was shortened or removed is told, and goes on with whole rows") {

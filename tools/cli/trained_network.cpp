@@ -51,6 +51,8 @@ TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
                                            : RunFolder{source.run}.to_evaluate().string());
   CheckpointInfo info = file.info();
   info.config = adjusted(info.config, source.flags, use);
+  require_fit(StateDict::read(file.path()),
+              model_spec(info.config, static_cast<int64_t>(info.classes.size())), HeadPolicy::must_fit);
   TrainedNetwork trained(std::move(info), file.path().string());
   file.load_weights(trained.network->store());
   return trained;

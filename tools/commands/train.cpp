@@ -257,6 +257,10 @@ void go_on(const Options& options) {
                 static_cast<long long>(config.train.epochs));
     return;
   }
+  // Before a network of somebody's choosing is built.
+  require_fit(StateDict::read(folder.last()),
+              model_spec(config, static_cast<int64_t>(checkpoint.info().classes.size())),
+              HeadPolicy::must_fit);
   const Dataset dataset = open(config);
   Observed observed(config, options.check);
   Display display;

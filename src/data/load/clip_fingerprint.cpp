@@ -9,7 +9,6 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
-#include <optional>
 
 #include "core/hash.h"
 #include "core/machine_error.h"
@@ -152,14 +151,14 @@ std::string to_text(std::span<const ClipFingerprint> fingerprints) {
   return digits;
 }
 
-std::vector<ClipFingerprint> fingerprints_from(const std::string& digits) {
-  if (digits.size() % 16 != 0) return {};
+std::optional<std::vector<ClipFingerprint>> fingerprints_from(const std::string& digits) {
+  if (digits.size() % 16 != 0) return std::nullopt;
   std::vector<ClipFingerprint> fingerprints(digits.size() / 16);
   const char* at = digits.data();
   for (ClipFingerprint& fingerprint : fingerprints)
     for (uint32_t* word : {&fingerprint.contents, &fingerprint.times}) {
       const auto [end, failed] = std::from_chars(at, at + 8, *word, 16);
-      if (failed != std::errc() || end != at + 8) return {};
+      if (failed != std::errc() || end != at + 8) return std::nullopt;
       at += 8;
     }
   return fingerprints;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,8 +28,8 @@ std::vector<ClipFingerprint> fingerprint_clips(const Dataset& dataset, const std
 /// are not looked at; where `before.contents` is 0, nothing is.
 void require_same_clip(const DatasetItem& item, const ClipFingerprint& before);
 
-/// 16 hexadecimal digits a clip; and back. Empty if the text is no such thing.
+/// 16 hexadecimal digits a clip; and back. Nothing if the text is no such thing.
 std::string to_text(std::span<const ClipFingerprint> fingerprints);
-std::vector<ClipFingerprint> fingerprints_from(const std::string& text);
+std::optional<std::vector<ClipFingerprint>> fingerprints_from(const std::string& text);
 
 }  // namespace laban

@@ -240,7 +240,7 @@ TEST_CASE("a clip that is replaced under its name is not read: video, pictures, 
     REQUIRE(dataset.items.size() == 5);
     s.fingerprints = fingerprint_clips(dataset, all_items(dataset), 3);
     CHECK(s.fingerprints == fingerprint_clips(dataset, all_items(dataset), 1));
-    CHECK(fingerprints_from(to_text(s.fingerprints)) == s.fingerprints);
+    CHECK(fingerprints_from(to_text(s.fingerprints)).value() == s.fingerprints);
     Loader loader(dataset, all_items(dataset), s);
     CHECK(take(loader, 0, 0, 1).size() == 1);
     for (const DatasetItem& item : dataset.items) {
