@@ -1,16 +1,49 @@
 // laban: the program. Parses the command line, runs one subcommand, and turns errors into sentences.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <system_error>
 
+#include "cli/printable.h"
 #include "cli/standard_streams.h"
 #include "command_line/parse.h"
 #include "commands/commands.h"
 #include "core/error.h"
+#include "core/machine_error.h"
 #include "data/video/watch.h"
 
 namespace {
+
+int internal_error(const std::exception& error) {
+  std::fprintf(stderr,
+               "laban: internal error: %s\n  This is a defect in laban; please report it with the command "
+               "you ran.\n",
+               error.what());
+  return 70;
+}
+
+/// Says that memory ran out, and how much is in use and may be.
+void tell_memory() {
+  long pages = 0;
+  if (std::FILE* const statm = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(statm, "%ld", &pages) != 1) pages = 0;
+    std::fclose(statm);
+  }
+  std::fprintf(stderr, "laban: out of memory: %lld MiB are in use already",
+               static_cast<long long>(pages) * ::sysconf(_SC_PAGESIZE) >> 20);
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    std::fprintf(stderr, ", of %lld MiB that are allowed (ulimit -v)",
+                 static_cast<long long>(limit.rlim_cur >> 20));
+  std::fprintf(
+      stderr,
+      "\n  A smaller --batch, --frames or --size, and fewer --workers, need less; `laban describe MODEL` "
+      "shows how much a model takes.\n");
+}
 
 int run(int argc, char** argv) {
   using namespace laban::tools;
@@ -27,23 +60,27 @@ int run(int argc, char** argv) {
     run_command_line(program, LABAN_VERSION, {argv + 1, argv + argc});
     return 0;
   } catch (const laban::UsageError& error) {
-    std::fprintf(stderr, "laban: %s\n", error.what());
+    std::fprintf(stderr, "laban: %s\n", printable(error.what()).c_str());
     return 2;
   } catch (const laban::Error& error) {
-    std::fprintf(stderr, "laban: %s\n", error.what());
+    std::fprintf(stderr, "laban: %s\n", printable(error.what()).c_str());
     return 1;
   } catch (const laban::Canceled&) {
     std::fprintf(stderr, "laban: stopped\n");
     return 1;
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "laban: out of memory\n  A smaller --batch, --frames or --size needs less.\n");
+    tell_memory();
+    return 1;
+  } catch (const std::system_error& error) {
+    if (!laban::is_machine_fault(error.code().value())) return internal_error(error);
+    std::fprintf(
+        stderr,
+        "laban: the machine refuses what is needed: %s\n  Raise its limits (ulimit -a), or use fewer "
+        "--threads and --workers.\n",
+        laban::name_of_fault(error.code().value()).c_str());
     return 1;
   } catch (const std::exception& error) {
-    std::fprintf(stderr,
-                 "laban: internal error: %s\n  This is a defect in laban; please report it with the command "
-                 "you ran.\n",
-                 error.what());
-    return 70;
+    return internal_error(error);
   }
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/backend.h"
+
 namespace laban {
 namespace {
 constexpr size_t kAlignment = 64;

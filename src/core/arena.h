@@ -14,12 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include "core/backend.h"
+#include "core/memory.h"
 #include "core/tensor.h"
 
 namespace laban {
 
 class Arena;
+class Backend;
 
 class Value {
  public:

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/memory.h"
 #include "core/op_clock.h"
 #include "core/ops/all.h"
 
@@ -29,20 +30,6 @@ class Recording {
  public:
   virtual ~Recording() = default;
   virtual void replay() = 0;
-};
-
-/// Where an op may put intermediate results for the duration of one run().
-struct Scratch {
-  void* data = nullptr;
-  size_t bytes = 0;
-};
-
-/// Memory owned by a backend's device. 64-byte aligned, at least.
-class Memory {
- public:
-  virtual ~Memory() = default;
-  virtual void* data() = 0;
-  virtual size_t bytes() const = 0;
 };
 
 /// What a backend does beside running ops: its memory, and what it says of itself.

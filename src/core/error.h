@@ -31,23 +31,9 @@ class Error : public std::runtime_error {
   std::string advice_;
 };
 
-/// The text on one line: line ends, tabs and other control characters as \n, \t, \x1b. File names may hold
-/// anything, and a terminal obeys what it is sent.
-inline std::string visible(std::string_view raw) {
-  std::string result;
-  for (const char c : raw) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      result += c;
-    } else if (c == '\n' || c == '\t') {
-      result += c == '\n' ? "\\n" : "\\t";
-    } else {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      result += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return result;
-}
+/// The text on one line: line ends, tabs, other control characters, and bytes that are not UTF-8, as \n, \t, \x1b.
+/// File names may hold anything, and a terminal obeys what it is sent.
+std::string visible(std::string_view raw);
 
 /// The user's data is at fault (a file that does not decode, a bad annotation): carries the file's name,
 /// so that a policy (stop, or leave out and report) can be applied to it.

@@ -8,14 +8,13 @@
 #include <system_error>
 
 #include "core/descriptor.h"
-#include "core/error.h"
+#include "core/machine_error.h"
 
 namespace laban {
 
 FileBytes map_file(std::filesystem::path path) {
   const auto fail = [&](const std::string& what) {
-    throw FileError(path.string(), text(what, ": ", std::generic_category().message(errno)),
-                    "Check its permissions.");
+    throw_file_fault(path, what, errno, "Check its permissions.");
   };
   // Asked before opening: to open a pipe would wait for its writer.
   std::error_code code;

@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <random>
-#include <sstream>
 #include <system_error>
 
-#include "core/error.h"
+#include "core/machine_error.h"
+#include "core/regular_file.h"
 
 namespace laban {
 namespace fs = std::filesystem;
@@ -186,13 +187,18 @@ void require_replaceable(const fs::path& path, std::string_view what,
 
 std::string read_file(const fs::path& path) {
   std::error_code code;
-  if (!fs::exists(path, code)) throw FileError(path.string(), "does not exist");
+  if (!fs::exists(path, code) && !code) throw FileError(path.string(), "does not exist");
   if (fs::is_directory(path, code)) throw FileError(path.string(), "is a folder, not a file");
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (in.peek() != std::ifstream::traits_type::eof()) bytes << in.rdbuf();
-  if (in.bad() || !in.is_open()) throw FileError(path.string(), "cannot be read", "Check its permissions.");
-  return std::move(bytes).str();
+  const RegularFile file(path);
+  std::string bytes;
+  bytes.reserve(static_cast<size_t>(file.size()));  // 0 for files of /proc, which have content all the same
+  std::array<uint8_t, 65536> piece;
+  while (true) {
+    const int64_t got = file.read(static_cast<int64_t>(bytes.size()), piece);
+    if (got < 0) throw_file_fault(path, "cannot be read", errno, "Check its permissions.");
+    if (got == 0) return bytes;
+    bytes.append(reinterpret_cast<const char*>(piece.data()), static_cast<size_t>(got));
+  }
 }
 
 }  // namespace laban

@@ -5,9 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
-#include "core/error.h"
+#include "core/machine_error.h"
 
 namespace laban {
 namespace {
@@ -27,9 +26,7 @@ RegularFile::RegularFile(std::filesystem::path path, const std::string& advice) 
       throw FileError(path_.string(), text("is not a regular file, but ", kind_of(facts.st_mode)), advice);
   };
   const auto fail = [&] {
-    if (errno != ENOENT && errno != ENOTDIR)
-      throw FileError(path_.string(), "cannot be opened: " + std::generic_category().message(errno),
-                      "Check the path and its permissions.");
+    if (errno != ENOENT && errno != ENOTDIR) throw_file_fault(path_, "cannot be opened", errno);
     struct stat link {};
     const bool dangling = ::lstat(path_.c_str(), &link) == 0 && S_ISLNK(link.st_mode);
     throw FileError(

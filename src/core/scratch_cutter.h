@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "core/backend.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/tensor.h"
 
 namespace laban {
 

@@ -3,14 +3,9 @@
 
 #include "core/arena.h"
 #include "core/backend.h"
+#include "core/pass_mode.h"
 
 namespace laban {
-
-enum class Mode {
-  train,     // batch statistics, dropout on, tensors saved for backward
-  evaluate,  // running statistics, dropout off, nothing saved
-  frozen,    // running statistics as constants and dropout off, but tensors saved: backward is allowed
-};
 
 struct StepContext {
   Backend& backend;

@@ -1,6 +1,7 @@
 #include "layers/dropout.h"
 
 #include "core/hash.h"
+#include "core/rng.h"
 
 namespace laban {
 

@@ -20,21 +20,10 @@
 #include "core/error.h"
 #include "core/step_context.h"
 #include "layers/graph.h"
+#include "layers/layer_row.h"
 #include "layers/parameter.h"
 
 namespace laban {
-
-/// One row of `laban describe`.
-struct LayerRow {
-  std::string name;  // "layer2.0.conv1"
-  std::string kind;  // "conv3d 3x3x3 s1x2x2"
-  Shape output = {};
-  int64_t parameters = 0;
-  int64_t macs = 0;          // for the whole batch of `input`
-  int64_t activations = 0;   // elements written by forward
-  Window window = {};        // for the receptive field; 1x1x1 for pointwise layers
-  bool on_main_path = true;  // rows of a shortcut do not count toward the receptive field
-};
 
 class Layer {
  public:

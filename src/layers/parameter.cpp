@@ -5,7 +5,9 @@
 #include <cstring>
 #include <set>
 
+#include "core/backend.h"
 #include "core/hash.h"
+#include "core/rng.h"
 #include "layers/padding.h"
 
 namespace laban {

@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "core/backend.h"
-#include "core/rng.h"
+#include "core/dtype.h"
+#include "core/memory.h"
+#include "core/tensor.h"
 
 namespace laban {
+
+class Backend;
 
 /// How a parameter is initialized. Random values come from Rng(seed, Purpose::init, hash of the parameter's
 /// name), in the order of the PyTorch layout (O,I,kT,kH,kW), so they depend on neither the memory layout nor

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/hash.h"
+#include "core/rng.h"
 #include "models/kink_watch.h"
 
 namespace laban {

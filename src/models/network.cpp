@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/backend.h"
 #include "layers/global_avgpool.h"
 #include "layers/padding.h"
+#include "layers/softmax_cross_entropy.h"
 #include "models/builder.h"
+#include "models/freeze.h"
 #include "models/network_plan.h"
 
 namespace laban {
@@ -29,7 +32,11 @@ void copy_out(Backend& backend, const Tensor& from, std::vector<std::byte>& host
 }  // namespace
 
 Network::Network(Backend& backend, DType compute, ModelSpec spec)
-    : backend_(backend), compute_(compute), spec_(std::move(spec)), body_(build_layers(spec_)) {
+    : backend_(backend),
+      compute_(compute),
+      spec_(std::move(spec)),
+      body_(build_layers(spec_)),
+      loss_(std::make_unique<SoftmaxCrossEntropyLoss>()) {
   ParameterList list;
   body_->collect(list);
   store_ = std::make_unique<ParameterStore>(backend, compute, std::move(list));

@@ -5,12 +5,19 @@
 #include <memory>
 #include <span>
 
-#include "layers/sequential.h"
-#include "layers/softmax_cross_entropy.h"
-#include "models/freeze.h"
+#include "core/pass_mode.h"
+#include "layers/graph.h"
+#include "layers/layer_row.h"
+#include "layers/parameter.h"
+#include "models/freeze_settings.h"
 #include "models/model_spec.h"
 
 namespace laban {
+
+class Arena;
+class Sequential;
+class SoftmaxCrossEntropyLoss;
+struct StepContext;
 
 struct LossSettings {
   double smoothing = 0;
@@ -116,7 +123,7 @@ class Network {
   DType compute_;
   ModelSpec spec_;
   std::unique_ptr<Sequential> body_;
-  SoftmaxCrossEntropyLoss loss_;
+  std::unique_ptr<SoftmaxCrossEntropyLoss> loss_;
   std::unique_ptr<ParameterStore> store_;
   std::vector<std::unique_ptr<Plan>> plans_;
   size_t first_ = 0;      // of the layers: where passes begin

@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "core/error.h"
+#include "layers/sequential.h"
+#include "layers/softmax_cross_entropy.h"
 
 namespace laban {
 
@@ -41,7 +43,7 @@ StepContext Network::context(Arena& arena, const Pass& pass, const Tensor& step)
 
 void Network::abandon(Arena& arena) {
   body_->clear_saved();
-  loss_.clear_saved();
+  loss_->clear_saved();
   arena.abandon_pass();
 }
 
@@ -140,7 +142,7 @@ void Network::execute(Plan& plan, const Pass& pass) {
 
   Value losses;
   if (plan.has_labels)
-    losses = loss_.forward(
+    losses = loss_->forward(
         ctx, logits,
         {Value::external(plan.labels), plan.has_mix ? Value::external(plan.other_labels) : Value(),
          plan.has_mix ? Value::external(plan.fraction) : Value()},
@@ -151,7 +153,7 @@ void Network::execute(Plan& plan, const Pass& pass) {
     ctx.run(Softmax{logits.tensor(), scores.tensor()});
   }
   if (pass.mode != Mode::evaluate) {
-    const Value dclips = body_->backward_part(ctx, loss_.backward(), plan.has_dclips, first_);
+    const Value dclips = body_->backward_part(ctx, loss_->backward(), plan.has_dclips, first_);
     if (plan.has_dclips) {
       ctx.run(SetZero{pass.dclips});
       ctx.run(Accumulate{.from = dclips.tensor(), .into = pass.dclips});

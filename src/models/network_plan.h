@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "core/arena.h"
+#include "core/backend.h"
 #include "models/network.h"
 
 namespace laban {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "layers/sequential.h"
 #include "models/network_plan.h"
 
 namespace laban {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "layers/layer.h"
+#include "layers/layer_row.h"
 #include "models/model_spec.h"
 
 namespace laban {

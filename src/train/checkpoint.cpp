@@ -1,9 +1,14 @@
 #include "train/checkpoint.h"
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <type_traits>
 
 #include "core/error.h"
 #include "core/sha256.h"
+#include "train/log/json_fields.h"
 
 namespace laban {
 namespace {
@@ -27,6 +32,28 @@ void for_each_field(State& state, Visit visit) {
   visit("best_loss", state.best_loss);
   visit("best_epoch", state.best_epoch);
   visit("metrics_bytes", state.metrics_bytes);
+}
+
+/// What no run can have come to; empty where all is well. Much more than a run of years keeps counters from
+/// overflowing.
+std::string impossible(const TrainingState& s) {
+  constexpr int64_t kMost = int64_t{1} << 53;
+  std::string wrong;
+  for_each_field(s, [&](const char* name, const auto& value) {
+    if (!wrong.empty()) return;
+    if constexpr (std::is_floating_point_v<std::remove_cvref_t<decltype(value)>>) {
+      if (!std::isfinite(value) && name != std::string_view("loss_sum"))
+        wrong = text("'", name, "' is ", value);
+    } else if (static_cast<int64_t>(value) < 0 || static_cast<int64_t>(value) > kMost) {
+      wrong = text("'", name, "' is ", value);
+    }
+  });
+  if (!wrong.empty()) return wrong;
+  if (s.correct > s.clips) return text(s.correct, " of ", s.clips, " clips are correct");
+  if (s.best_epoch > s.epoch + 1) return text("the best epoch is ", s.best_epoch, ", of ", s.epoch);
+  if (s.seconds < 0) return text("it has taken ", s.seconds, " seconds");
+  if (s.step > s.batches_run) return text(s.step, " steps were made of ", s.batches_run, " batches");
+  return "";
 }
 
 std::string state_name(const Optimizer::State& state, const Parameter& parameter) {
@@ -96,7 +123,8 @@ void save_checkpoint(const std::filesystem::path& path, const ParameterStore& st
                      {"model", info.config.model.name},
                      {"classes", Json(info.classes).dump(-1, ' ', false, Json::error_handler_t::replace)},
                      {"state", state.dump()},
-                     {"dataset", info.dataset}});
+                     {"dataset", info.dataset},
+                     {"clips", to_text(info.clips)}});
 }
 
 Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
@@ -119,6 +147,11 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
   const auto damaged = [&](const std::string& what) { throw FileError(path.string(), what); };
   info_.version = text_of("version");
   info_.dataset = text_of("dataset");
+  if (const auto clips = metadata.find("clips"); clips != metadata.end()) {  // older versions wrote none
+    std::optional<std::vector<ClipFingerprint>> known = fingerprints_from(clips->second);
+    if (!known) damaged("its fingerprints of the clips cannot be read");
+    info_.clips = *std::move(known);
+  }
   try {
     apply_toml(info_.config, text_of("config"), path.string() + " (config)");
   } catch (const UsageError& error) {
@@ -128,18 +161,36 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
         text("It was written by laban ", info_.version, "."));
   }
   forget_files_to_write(info_.config);
-  const Json classes = Json::parse(text_of("classes"), nullptr, false);
+  const auto head = file_.entries().find("fc.weight");
+  const bool has_head = head != file_.entries().end() && head->second.shape.size() == 2;
+  // Seen before millions of names are parsed. A class name has 255 bytes at most, where it is a folder's.
+  constexpr size_t kLongestName = 8192;
+  if (has_head && text_of("classes").size() / kLongestName > static_cast<size_t>(head->second.shape[0]))
+    damaged(text("it names more classes than its last layer has, which are ", head->second.shape[0]));
+  const Json classes = fields::parse(text_of("classes"));
   if (!classes.is_array() || classes.empty()) damaged("its list of classes cannot be read");
   for (const Json& name : classes) {
     if (!name.is_string()) damaged("its list of classes cannot be read");
     info_.classes.push_back(name.get<std::string>());
   }
-  const Json state = Json::parse(text_of("state"), nullptr, false);
+  std::vector<std::string> sorted = info_.classes;
+  std::ranges::sort(sorted);
+  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end())
+    damaged(text("it names the class \"", visible(*twice), "\" twice"));
+  if (has_head && head->second.shape[0] != static_cast<int64_t>(info_.classes.size()))
+    damaged(
+        text("it names ", info_.classes.size(), " classes, but its last layer has ", head->second.shape[0]));
+  const Json state = fields::parse(text_of("state"));
   for_each_field(info_.state, [&](const char* name, auto& value) {
+    using Value = std::remove_reference_t<decltype(value)>;
     if (!state.is_object() || !state.contains(name) || !state[name].is_number())
       damaged(text("its state lacks '", name, "'"));
-    value = state[name].get<std::remove_reference_t<decltype(value)>>();
+    if (std::is_integral_v<Value> && !state[name].is_number_integer())
+      damaged(text("its state has ", state[name].dump(), " for '", name, "', which is not a whole number"));
+    value = state[name].get<Value>();
   });
+  if (const std::string wrong = impossible(info_.state); !wrong.empty())
+    damaged("its state cannot be: " + wrong);
 }
 
 void Checkpoint::load_weights(ParameterStore& store) const {

@@ -9,6 +9,7 @@
 //   config   the run's TOML             model    its name           classes  a JSON list
 //   state    JSON: the state of the run (TrainingState), the seed, the sampler's position
 //   dataset  fingerprint of the list of clips, labels and splits
+//   clips    fingerprints of the clips' files (data/load/clip_fingerprint.h), in the dataset's order
 //   sha256   checksum of everything (core/safetensors.h)
 #pragma once
 
@@ -53,7 +54,8 @@ struct CheckpointInfo {
   Config config;  // of one that was read: without files to write to (forget_files_to_write)
   std::vector<std::string> classes;
   TrainingState state;
-  std::string dataset;  // fingerprint
+  std::string dataset;                 // fingerprint
+  std::vector<ClipFingerprint> clips;  // of the files of all clips; empty in a run on features
 };
 
 /// The number of a dataset's clips, and a digest of their names, labels and splits and of the files that were

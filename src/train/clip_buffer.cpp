@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/backend.h"
 #include "layers/padding.h"
 
 namespace laban {

@@ -5,10 +5,13 @@
 #include <array>
 #include <memory>
 
-#include "core/backend.h"
+#include "core/memory.h"
+#include "core/ops/input.h"
 #include "data/load/batch_source.h"
 
 namespace laban {
+
+class Backend;
 
 /// Transfers batches to the backend's memory, in its compute dtype and with padded channels: either pixels,
 /// or decoded frames that the backend converts to pixels. Allocates for the largest batch seen.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/backend.h"
 #include "core/rng.h"
 
 namespace laban {

@@ -1,22 +1,18 @@
 // Mixup and cutmix: every clip of a batch is mixed with another one from the batch (math/mix.h).
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
-#include "core/backend.h"
+#include "core/memory.h"
+#include "core/rng.h"
 #include "math/mix.h"
 #include "models/network.h"
+#include "train/mix_settings.h"
 
 namespace laban {
-
-struct MixSettings {
-  /// The alphas of the Beta(alpha, alpha) distributions from which fractions are drawn; 0: off. With both,
-  /// each batch uses one of them at random.
-  double mixup = 0, cutmix = 0;
-  bool any() const { return mixup > 0 || cutmix > 0; }
-  bool operator==(const MixSettings&) const = default;
-};
 
 /// How the clips of one batch are mixed.
 struct BatchMix {

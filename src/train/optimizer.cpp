@@ -4,6 +4,9 @@
 #include <array>
 #include <cmath>
 
+#include "core/backend.h"
+#include "layers/parameter.h"
+
 namespace laban {
 namespace {
 

@@ -1,30 +1,18 @@
 // Optimizers: one backend op per step over the whole flat parameter arena.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "layers/parameter.h"
+#include "core/memory.h"
+#include "core/ops/parameter_segment.h"
+#include "core/tensor.h"
+#include "train/optimizer_settings.h"
 
 namespace laban {
 
-enum class OptimizerKind { sgd, adam, adamw };
-
-struct OptimizerSettings {
-  OptimizerKind kind = OptimizerKind::adamw;
-  double momentum = 0.9;                          // sgd
-  bool nesterov = false;                          // sgd
-  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adam, adamw
-  double weight_decay = 0.01;
-  bool decay_norms = true;  // also decay vectors: batch norm's gamma and beta, and biases
-  double clip_norm = 0;     // > 0: gradients are scaled down to this norm
-  /// Learning-rate factors by prefix of a parameter's name ("stem", "layer4.1", "fc"); the longest prefix
-  /// counts, 0 freezes (including weight decay). Throws UsageError if no parameter has the prefix.
-  std::map<std::string, double> lr_scales = {};
-  bool operator==(const OptimizerSettings&) const = default;
-};
+class ParameterStore;
 
 class Optimizer {
  public:

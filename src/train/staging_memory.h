@@ -7,10 +7,12 @@
 #include <memory_resource>
 #include <mutex>
 
-#include "core/backend.h"
+#include "core/memory.h"
 #include "data/load/loader.h"
 
 namespace laban {
+
+class Backend;
 
 /// Backend::allocate_staging() for containers; thread-safe. Must outlive what is allocated from it, and
 /// `backend` must outlive it.
@@ -20,11 +22,7 @@ class StagingMemory : public std::pmr::memory_resource {
 
   /// Makes a loader deliver batches in the form that this backend processes fastest: decoded frames in its
   /// own memory if it is a separate device; otherwise pixels on the heap.
-  void serve(LoaderSettings& settings) {
-    const bool device = backend_.device() != Device::cpu;
-    settings.placed = device;
-    settings.staging = device ? this : nullptr;
-  }
+  void serve(LoaderSettings& settings);
 
  private:
   void* do_allocate(size_t bytes, size_t alignment) override;

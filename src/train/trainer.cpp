@@ -54,6 +54,18 @@ std::unique_ptr<BatchSource> make_source(const std::optional<Features>& features
           settings.batch, {settings.seed, settings.shuffle, settings.balance}, settings.drop_last});
 }
 
+/// Of the clips that the run uses; the others' stay empty.
+std::vector<ClipFingerprint> fingerprints_of(const Config& config, const Dataset& dataset,
+                                             const std::atomic<bool>& stop) {
+  std::vector<int> items = dataset.of(Split::train);
+  const std::vector<int> val = dataset.of(Split::val);
+  items.insert(items.end(), val.begin(), val.end());
+  const std::vector<ClipFingerprint> found = fingerprint_clips(dataset, items, config.data.workers, &stop);
+  std::vector<ClipFingerprint> all(dataset.items.size());
+  for (size_t i = 0; i < items.size(); ++i) all[static_cast<size_t>(items[i])] = found[i];
+  return all;
+}
+
 /// The parameters, after freezing.
 ParameterStore& frozen_as_configured(Network& network, const Config& config) {
   network.freeze(freeze_settings(config));
@@ -66,10 +78,11 @@ ModelSpec fitting_model(const Config& config, const Dataset& dataset) {
 
 /// The config's settings, plus progress reports on checking the files.
 LoaderSettings watched(const Config& config, Split split, StagingMemory& staging, TrainingObserver& observer,
-                       const std::atomic<bool>& stop) {
+                       const std::atomic<bool>& stop, const std::vector<ClipFingerprint>& clips) {
   const bool training = split == Split::train;
   LoaderSettings settings = loader_settings(config, training ? SampleMode::train : SampleMode::val);
   staging.serve(settings);
+  settings.fingerprints = clips;
   // A step that has begun is finished, so its further batches are waited for.
   if (!training || config.train.accumulation == 1) settings.stop = &stop;
   settings.on_check = [&observer, name = kSplitNames[static_cast<size_t>(split)]](int64_t done, int64_t of) {
@@ -101,8 +114,9 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       network_(backend, compute_type(config_), fitting_model(config_, dataset)),
       optimizer_(frozen_as_configured(network_, config_), config_.optimizer),
       features_(open_features(config_)),
+      clips_(features_ ? std::vector<ClipFingerprint>{} : fingerprints_of(config_, dataset, stop)),
       loader_(make_source(features_, dataset, training_items(config_, dataset),
-                          watched(config_, Split::train, staging_, observer, stop))),
+                          watched(config_, Split::train, staging_, observer, stop, clips_))),
       buffer_(backend, compute_type(config_)),
       mixer_(backend, config_.train.mix),
       fingerprint_(fingerprint(dataset, loader_->bad_files())),
@@ -115,13 +129,13 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
     throw UsageError(text("a batch has ", config_.train.batch, " clips, but only ", loader_->clips(),
                           " training clips can be read"),
                      "Use a smaller --batch.");
-  std::vector<int> validation_items = dataset.of(Split::val);
-  if (!validation_items.empty())
-    validation_ = make_source(features_, dataset, std::move(validation_items),
-                              watched(config_, Split::val, staging_, observer, stop));
+  std::vector<int> val_items = dataset.of(Split::val);
+  if (!val_items.empty())
+    val_ = make_source(features_, dataset, std::move(val_items),
+                       watched(config_, Split::val, staging_, observer, stop, clips_));
   if (features_) network_.begin_at_features();
   network_.store().initialize(config_.train.seed);
-  if (config_.train.patience > 0 && !validation_)
+  if (config_.train.patience > 0 && !val_)
     throw UsageError(text("train.patience is ", config_.train.patience, ", but ", dataset.root.string(),
                           " has no validation clips to show whether the network still improves"),
                      "Omit --patience, or give the dataset a validation split.");
@@ -135,6 +149,8 @@ void Trainer::resume(const Checkpoint& checkpoint) {
         text("the clips in ", dataset_.root.string(), " have changed since the run began (",
              info.dataset.substr(0, info.dataset.find(',')), " then, ", dataset_.items.size(), " now)"),
         "Restore the dataset to continue, or start a new run.");
+  require_same_clips(checkpoint);
+  require_position(checkpoint);
   checkpoint.load_weights(network_.store());
   checkpoint.load_optimizer(network_.store(), optimizer_);
   state_ = info.state;
@@ -144,17 +160,87 @@ void Trainer::resume(const Checkpoint& checkpoint) {
   }
 }
 
+/// Throws FileError where the checkpoint's counters contradict each other: the batches of an epoch are those of
+/// the dataset, and a run keeps its accumulation.
+void Trainer::require_position(const Checkpoint& checkpoint) const {
+  const TrainingState& s = checkpoint.info().state;
+  const auto fail = [&](const auto&... what) {
+    throw FileError(checkpoint.path().string(), text("its state cannot be: ", what...));
+  };
+  if (s.batch > batches_per_epoch_) fail(s.batch, " batches of the epoch are done, of ", batches_per_epoch_);
+  // Exact up to 2^64: the counters may be anything up to 2^53.
+  const auto done = [&](int64_t an_epoch, int64_t now) {
+    return static_cast<long double>(s.epoch) * static_cast<long double>(an_epoch) +
+           static_cast<long double>(now);
+  };
+  const int64_t accumulation = config_.train.accumulation;
+  if (done(batches_per_epoch_, s.batch) != static_cast<long double>(s.batches_run) ||
+      done(steps_per_epoch_, (s.batch + accumulation - 1) / accumulation) != static_cast<long double>(s.step))
+    fail(s.epoch, " epochs of ", batches_per_epoch_, " batches and ", s.batch, " more, but ", s.batches_run,
+         " batches and ", s.step, " steps in all");
+}
+
+/// Throws Error where clips have other contents than when the checkpoint was made, and notes where only their
+/// times are others.
+void Trainer::require_same_clips(const Checkpoint& checkpoint) {
+  if (features_) return;  // which know their clips
+  const std::vector<ClipFingerprint>& before = checkpoint.info().clips;
+  if (before.empty()) {
+    notes_.emplace_back(
+        "The checkpoint does not say what the clips' files held: if they have been replaced since the run began, "
+        "nobody notices.");
+    return;
+  }
+  if (before.size() != clips_.size())
+    throw FileError(checkpoint.path().string(), text("has fingerprints of ", before.size(),
+                                                     " clips, but the dataset has ", clips_.size()));
+  std::vector<std::string> changed, touched;
+  for (size_t i = 0; i < clips_.size(); ++i) {
+    if (clips_[i].contents != before[i].contents)
+      changed.push_back(visible(dataset_.items[i].name));
+    else if (clips_[i].times != before[i].times)
+      touched.push_back(visible(dataset_.items[i].name));
+  }
+  const auto listed = [](std::vector<std::string>& names) {
+    constexpr size_t kShown = 5;
+    const size_t all = names.size();
+    names.resize(std::min(all, kShown));
+    return join(names) + (all > kShown ? text(" and ", all - kShown, " more") : "");
+  };
+  if (!changed.empty()) {
+    const size_t count = changed.size();
+    throw Error(text("the files of ", count, " of the clips in ", dataset_.root.string(),
+                     " have changed since the run began, under the same names: ", listed(changed)),
+                "Restore them to continue, or start a new run.");
+  }
+  if (!touched.empty()) {
+    const size_t count = touched.size();
+    notes_.push_back(
+        text(count, count == 1 ? " clip has" : " clips have",
+             " another modification time than when the run began, but the same size and, in samples, "
+             "the same bytes: ",
+             listed(touched)));
+  }
+}
+
 TrainingResult Trainer::run() {
   if (features_ && backbone_digest(network_.store()) != features_->backbone)
     throw UsageError(
         text(config_.finetune.features, " has features from a different network or different weights"),
         "Start from the weights that were used for `laban features`: --weights.");
+  std::error_code missing;
+  const std::uintmax_t logged = std::filesystem::file_size(folder_.metrics(), missing);
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
-  if (!validation_)
-    observer_.on_note("There are no validation clips, so only training accuracy is available.");
+  for (const std::string& note : std::exchange(notes_, {})) observer_.on_note(note);
+  if (const std::uintmax_t there = missing ? 0 : logged; there < state_.metrics_bytes)
+    observer_.on_note(text(folder_.metrics().string(), missing ? " is gone" : " has been shortened", ": ",
+                           state_.metrics_bytes - there, " of ", state_.metrics_bytes,
+                           " bytes are missing, and with them rows of steps before ", state_.step + 1,
+                           ". The training itself does not depend on them."));
+  if (!val_) observer_.on_note("There are no validation clips, so only training accuracy is available.");
   record_data();
-  for (const BatchSource* loader : {loader_.get(), validation_.get()})
+  for (const BatchSource* loader : {loader_.get(), val_.get()})
     if (loader)
       for (const BadFile& bad : loader->bad_files()) observer_.on_note("left out: " + bad.reason);
   if (state_.step == 0) {
@@ -201,7 +287,7 @@ void Trainer::record_data() const {
   DataRecord record{
       .data = config_.data.path, .layout = dataset_.layout, .policy = word_of(config_.data.on_bad_file)};
   record.parts.push_back(part_of(dataset_, Split::train, *loader_));
-  if (validation_) record.parts.push_back(part_of(dataset_, Split::val, *validation_));
+  if (val_) record.parts.push_back(part_of(dataset_, Split::val, *val_));
   write_file(folder_.data(), to_json(record));
 }
 
@@ -311,19 +397,40 @@ void Trainer::look_at_results(const Batch& batch, const Tensor& pixels, double& 
   }
 }
 
+/// Throws Error for a validation loss that is not finite, which no epoch could be compared with, and tells of one
+/// that is absurd.
+void Trainer::require_finite(const Evaluation& evaluation) {
+  constexpr double kAbsurd = 100;  // times the loss of guessing
+  const double guessing = std::log(static_cast<double>(dataset_.classes.size()));
+  if (std::isfinite(evaluation.loss)) {
+    if (evaluation.loss > kAbsurd * guessing)
+      observer_.on_note(text("the validation loss is ", evaluation.loss, ", but guessing has ", guessing,
+                             ": the weights, or the statistics of batch norms, have gone astray"));
+    return;
+  }
+  const auto wrong = [](const Prediction& p) { return !std::isfinite(p.loss); };
+  const auto first = std::ranges::find_if(evaluation.predictions, wrong);
+  throw Error(text("the validation loss became ", evaluation.loss, " in epoch ", state_.epoch + 1, ", of ",
+                   std::ranges::count_if(evaluation.predictions, wrong), " of ", evaluation.clips, " clips",
+                   first == evaluation.predictions.end() ? "" : "; first of " + visible(first->file)),
+              "A smaller --lr, a longer --warmup-epochs or --clip-norm 1 usually helps. The run's "
+              "last.safetensors has the weights from before the epoch's end.");
+}
+
 /// Validation, the epoch's row and checkpoints; false if the stop flag interrupted validation.
 bool Trainer::finish_epoch() {
   const auto start = Clock::now();
   EpochReport report;
-  if (validation_) {
+  if (val_) {
     std::optional<WeightAverage::InUse> averages;
     if (average_) averages.emplace(*average_);
-    const auto classified = classify(network_, *validation_, [&](int64_t done, int64_t total) {
-      observer_.on_validation(done, total);
+    const auto classified = classify(network_, *val_, [&](int64_t done, int64_t total) {
+      observer_.on_val(done, total);
       return !stop_;
     });
     if (!classified) return false;
     const Evaluation evaluation = summarize(*classified, dataset_, dataset_.classes);
+    require_finite(evaluation);
     report.val_loss = evaluation.loss;
     report.val_accuracy = evaluation.accuracy;
     // With few validation clips, ties are likely; the lower loss decides.
@@ -361,7 +468,7 @@ bool Trainer::finish_epoch() {
 void Trainer::save(const std::filesystem::path& path) {
   state_.metrics_bytes = metrics_->flush();
   save_checkpoint(path, network_.store(), optimizer_, average_.get(),
-                  {LABAN_VERSION, config_, dataset_.classes, state_, fingerprint_});
+                  {LABAN_VERSION, config_, dataset_.classes, state_, fingerprint_, clips_});
 }
 
 /// Backward runs from the last layer to the first, so the last parameter with a bad gradient is where the

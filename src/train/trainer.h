@@ -23,6 +23,8 @@
 
 namespace laban {
 
+struct Evaluation;
+
 /// Is notified of a run's progress. The library itself prints nothing.
 class TrainingObserver {
  public:
@@ -33,7 +35,7 @@ class TrainingObserver {
   /// Before on_start, if bad files are to be left out: how many of a split's files have been checked. From
   /// any thread, one call at a time.
   virtual void on_check(const std::string& /*split*/, int64_t /*files_done*/, int64_t /*files_total*/) {}
-  virtual void on_validation(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
+  virtual void on_val(int64_t /*clips_done*/, int64_t /*clips_total*/) {}
   virtual void on_epoch(const EpochReport&) {}
   /// Information for the user: no validation clips, a file left out, ...
   virtual void on_note(const std::string& /*sentence*/) {}
@@ -89,7 +91,10 @@ class Trainer {
   Tensor enqueue(const Batch& batch, int64_t batches_of_step);
   void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
+  void require_finite(const Evaluation& evaluation);
   void record_data() const;
+  void require_position(const Checkpoint& checkpoint) const;
+  void require_same_clips(const Checkpoint& checkpoint);
   void save(const std::filesystem::path& path);
   std::string non_finite_gradient();
   [[noreturn]] void diverged(const std::string& what, const std::string& place,
@@ -108,14 +113,16 @@ class Trainer {
   Optimizer optimizer_;
   std::unique_ptr<WeightAverage> average_;  // null if not configured
   std::optional<Features> features_;        // instead of clips, if configured
+  std::vector<ClipFingerprint> clips_;      // of all of the dataset's; empty on features
   std::unique_ptr<BatchSource> loader_;
-  std::unique_ptr<BatchSource> validation_;  // null if there are no validation clips
+  std::unique_ptr<BatchSource> val_;  // null if there are no validation clips
   ClipBuffer buffer_;
   ClipMixer mixer_;
   std::string fingerprint_;
   int64_t batches_per_epoch_, steps_per_epoch_;
   Schedule schedule_;
   TrainingState state_;
+  std::vector<std::string> notes_;         // for the user, once the run has begun
   std::shared_ptr<const Batch> upcoming_;  // decoded ahead, in buffer_
   std::vector<double> losses_, logits_;    // of the batch just run
   std::unique_ptr<MetricsLog> metrics_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/backend.h"
 #include "math/moving_average.h"
 
 namespace laban {

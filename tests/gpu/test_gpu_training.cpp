@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/rng.h"
 #include "models/families.h"
 #include "models/gradcheck.h"
 #include "models/network.h"

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 
+#include "core/rng.h"
 #include "layers/conv2plus1d.h"
 #include "layers/dropout.h"
 #include "layers/global_avgpool.h"

@@ -1,4 +1,5 @@
 // CheckBackend: a correct backend passes and its errors are reported; a faulty one is stopped, naming the op.
+#include "core/rng.h"
 #include "reference/check_backend.h"
 
 #include <doctest/doctest.h>

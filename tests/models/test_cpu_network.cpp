@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/rng.h"
 #include "cpu/cpu_backend.h"
 #include "models/families.h"
 #include "models/gradcheck.h"

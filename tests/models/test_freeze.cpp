@@ -1,5 +1,6 @@
 // Frozen layers do not change, get no gradients and cost no backward pass; everything else is trained as
 // before.
+#include "core/rng.h"
 #include "models/freeze.h"
 
 #include <doctest/doctest.h>

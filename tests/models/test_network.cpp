@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/rng.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "reference/reference_backend.h"

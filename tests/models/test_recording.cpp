@@ -1,6 +1,7 @@
 // A network on a backend that records: replayed steps equal unrecorded ones.
 #include <doctest/doctest.h>
 
+#include "core/rng.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "reference/reference_backend.h"

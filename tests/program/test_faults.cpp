@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -85,12 +87,17 @@ class SmallDisk {
   void (*handler_)(int);
 };
 
-/// The program where no file can grow beyond `bytes`.
-Result with_small_disk(const std::vector<std::string>& arguments, rlim_t bytes) {
-  const test::Folder folder("small_disk");
+/// The program with a limit of its own on a resource.
+Result with_limit(const std::vector<std::string>& arguments, decltype(RLIMIT_FSIZE) resource, rlim_t most) {
+  const test::Folder folder("limited");
   Result result;
   result.code = test::wait_for(test::start_program(arguments, folder.path() / "out", folder.path() / "said",
-                                                   LABAN_PROGRAM, [bytes] { SmallDisk::limit(bytes); }));
+                                                   LABAN_PROGRAM, [resource, most] {
+                                                     rlimit now{};
+                                                     ::getrlimit(resource, &now);
+                                                     now.rlim_cur = most;
+                                                     ::setrlimit(resource, &now);
+                                                   }));
   result.out = read_file(folder.path() / "out");
   result.said = read_file(folder.path() / "said");
   return result;
@@ -156,7 +163,11 @@ TEST_CASE(
   CHECK(still_gone.code == 1);
   CHECK(still_gone.says("have changed since the run began"));
   fs::rename(gone, victim);
-  succeeds({"train", "--resume", run.string()});
+  fs::last_write_time(victim, fs::last_write_time(victim) - std::chrono::hours(1));  // as in a copy
+  const Result resumed = laban_with({"train", "--resume", run.string()});
+  CHECK_MESSAGE(resumed.code == 0, resumed.said);
+  CHECK_MESSAGE(resumed.says("note: 1 clip has another modification time than when the run began"),
+                resumed.said);
 }
 
 TEST_CASE(
@@ -169,7 +180,7 @@ TEST_CASE(
   succeeds(train(data, run, 1));
   const auto before = test::bytes_of(run / "last.safetensors");
   const Result full =
-      with_small_disk({"train", "--resume", run.string(), "--epochs", "2"}, before.size() / 2);
+      with_limit({"train", "--resume", run.string(), "--epochs", "2"}, RLIMIT_FSIZE, before.size() / 2);
   CHECK(full.code == 1);
   CHECK_MESSAGE(full.says("safetensors: cannot be written: File too large"), full.said);
   CHECK(full.says("Raise the limit on the size of files"));
@@ -225,10 +236,131 @@ TEST_CASE("a full disk: a packet store that cannot be kept harms nobody") {
   succeeds(reading);
   const auto bytes = fs::file_size(store);
   fs::remove(store);
-  const Result full = with_small_disk(reading, bytes - 1);
+  const Result full = with_limit(reading, RLIMIT_FSIZE, bytes - 1);
   CHECK_MESSAGE(full.code == 0, full.said);
   CHECK_FALSE(fs::exists(store));
   CHECK_FALSE(has_temporary_files(data));
+}
+
+TEST_CASE("a class whose name is not UTF-8 is refused before anything is trained") {
+  const test::Folder folder("latin1_run");
+  const fs::path data = folder.path() / "data", run = folder.path() / "run";
+  for (int i = 0; i < 8; ++i)
+    test::make_video(data / (i % 2 ? "tango" : "caf\xe9") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.width = 40, .height = 32, .frames = 8, .first = i});
+  for (const std::vector<std::string>& line :
+       {train(data, run, 1), {"index", data.string()}, {"check", data.string()}}) {
+    const Result refused = laban_with(line);
+    CHECK(refused.code == 1);
+    CHECK_MESSAGE(refused.says("the name \"caf\\xe9\" (and others) is not UTF-8"), refused.said);
+    CHECK_FALSE(refused.says("caf\xe9"));
+  }
+  CHECK_FALSE(fs::exists(run / "config.toml"));
+  CHECK_FALSE(fs::exists(data / kIndexFile));
+}
+
+TEST_CASE("few descriptors stop a run by their name; no clip is left out for want of them") {
+  const test::Folder folder("few_descriptors");
+  const fs::path data = folder.path() / "data", run = folder.path() / "run";
+  for (int i = 0; i < 12; ++i)
+    test::make_video(data / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.width = 40, .height = 32, .frames = 12, .first = i});
+  bool refused = false, done = false;
+  for (rlim_t most = 3; most <= 24 && !done; ++most) {
+    CAPTURE(most);
+    fs::remove_all(run);
+    const Result result = with_limit(
+        train(data, run, 1, {"--on-bad-file", "exclude", "--train-fraction", "0.99", "--val-fraction", "0"}),
+        RLIMIT_NOFILE, most);
+    CHECK_FALSE(result.says("left out"));
+    CHECK_FALSE(result.says("internal error"));
+    CHECK_FALSE(result.says("terminate called"));
+    done = result.code == 0;
+    if (done) continue;
+    CHECK_MESSAGE(result.code > 0, result.said);
+    refused = refused || result.says("Too many open files (EMFILE). This is a fault of the machine");
+  }
+  CHECK(refused);
+  CHECK(done);
+}
+
+TEST_CASE("little memory: a sentence, whatever it is that there is no memory for") {
+  const test::Folder folder("little_memory");
+  const fs::path data = folder.path() / "data";
+  for (int i = 0; i < 8; ++i)
+    test::make_video(data / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.width = 320, .height = 240, .frames = 20, .first = i});
+  const std::vector<std::vector<std::string>> lines{
+      {"check", data.string(), "--workers", "6"},
+      {"cache", data.string(), "-o", (folder.path() / "copy").string(), "--workers", "6"},
+      {"bench", "load", data.string(), "--segments", "4", "--clips", "24", "--size", "128", "--workers", "6",
+       "--batch", "8", "--index-cache", "off"}};
+  for (const std::vector<std::string>& line : lines) {
+    CAPTURE(line[0]);
+    int failed = 0;
+    bool done = false;
+    for (rlim_t mebibytes = 96; mebibytes <= 4096 && !done; mebibytes += mebibytes / 6) {
+      CAPTURE(mebibytes);
+      fs::remove_all(folder.path() / "copy");
+      const Result result = with_limit(line, RLIMIT_AS, mebibytes << 20);
+      if (result.says("while loading shared libraries") ||
+          result.says("cannot allocate memory in static TLS"))
+        continue;
+      done = result.code == 0 || result.says(" problems, ");  // which check finds
+      CHECK_MESSAGE(result.code >= 0, result.said);
+      CHECK_MESSAGE(result.code <= 2, result.said);
+      CHECK_FALSE(result.says("terminate called"));
+      CHECK_FALSE(result.says("internal error"));
+      CHECK_FALSE(result.says("left out"));
+      failed += !done;
+      if (!done) CHECK_MESSAGE(result.said.find("laban: ") != std::string::npos, result.said);
+    }
+    CHECK(done);
+    CHECK(failed > 0);
+  }
+}
+
+TEST_CASE("predict prints as it goes, and what a terminal would obey as what it is") {
+  const test::Folder folder("predict_goes");
+  const fs::path data = folder.path() / "data", run = folder.path() / "run", clips = folder.path() / "clips",
+                 out = folder.path() / "out", said = folder.path() / "said";
+  for (int i = 0; i < 8; ++i)
+    test::make_video(data / (i % 2 ? "a" : "b\x1b[31m") / ("clip" + std::to_string(i) + ".mp4"),
+                     {.width = 40, .height = 32, .frames = 12, .first = i});
+  succeeds(train(data, run, 1));
+  test::make_video(clips / "\x1b]0;title\x07.mp4", {.width = 40, .height = 32, .frames = 12});
+  for (int i = 0; i < 400; ++i) fs::copy_file(data / "a/clip1.mp4", clips / (std::to_string(i) + ".mp4"));
+  const auto lines = [&] {
+    const std::string text = fs::exists(out) ? read_file(out) : "";
+    return std::ranges::count(text, '\n');
+  };
+  const pid_t process = test::start_program(
+      {"predict", clips.string(), "--run", run.string(), "--batch", "4", "--threads", "1"}, out, said);
+  CHECK(test::wait_until([&] { return lines() > 0; }));
+  ::kill(process, SIGKILL);
+  CHECK(test::wait_for(process) == -SIGKILL);
+  CHECK(lines() < 401);
+
+  fs::remove(out);
+  std::ofstream(clips / "broken.mp4") << "no video";
+  const Result all = laban_with({"predict", clips.string(), "--run", run.string(), "--batch", "50"});
+  CHECK(all.code == 1);
+  CHECK(all.says("broken.mp4"));
+  CHECK(all.says("1 of 402 files could not be read"));
+  CHECK(std::ranges::count(all.out, '\n') == 401);
+  CHECK_FALSE(all.says("\x1b"));
+  CHECK_FALSE(all.says("\x07"));
+  CHECK(all.says("\\x1b]0;title\\x07.mp4:"));
+  CHECK(all.says("b\\x1b[31m"));
+  for (const std::vector<std::string>& line :
+       {{"eval", "--run", run.string(), "--data", data.string(), "--split", "train"},
+        {"index", data.string(), "--dry-run"},
+        {"check", data.string()},
+        train(data, folder.path() / "other", 1)}) {
+    const Result shown = laban_with(line);
+    CHECK_MESSAGE(!shown.says("\x1b["), line[0]);
+    CHECK_MESSAGE((shown.says("b\\x1b[31m") || line[0] == "train"), line[0]);
+  }
 }
 
 TEST_CASE("what lies among clips and is none: a folder called as a video, a link that leads nowhere") {

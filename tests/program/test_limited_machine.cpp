@@ -1,6 +1,5 @@
 // A whole run where fewer threads come than it asks for.
 #include <doctest/doctest.h>
-#include <sched.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -9,12 +8,14 @@
 #include <sstream>
 
 #include "core/files.h"
+#include "support/one_processor.h"
 #include "support/program.h"
 #include "train/run_folder.h"
 #include "train/train_fixture.h"
 
 using namespace laban;
 using test::laban_with;
+using test::OneProcessor;
 using test::ProgramResult;
 using test::TemporaryFolder;
 
@@ -34,23 +35,6 @@ class Variable {
  private:
   std::string name_;
   std::optional<std::string> before_;
-};
-
-class OneProcessor {
- public:
-  OneProcessor() {
-    REQUIRE(::sched_getaffinity(0, sizeof(before_), &before_) == 0);
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    int processor = 0;
-    while (!CPU_ISSET(processor, &before_)) ++processor;
-    CPU_SET(processor, &one);
-    REQUIRE(::sched_setaffinity(0, sizeof(one), &one) == 0);
-  }
-  ~OneProcessor() { ::sched_setaffinity(0, sizeof(before_), &before_); }
-
- private:
-  cpu_set_t before_;
 };
 
 struct Bench {

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/safetensors.h"
 #include "cpu/cpu_backend.h"
 #include "support/program.h"
 #include "train/train_fixture.h"
@@ -38,7 +39,8 @@ struct Bench {
   }
   /// One sitting: stops itself after step `stop_after`, goes on from the folder's checkpoint where there is
   /// one.
-  TrainingResult sit(const RunFolder& run, int64_t stop_after, int workers, int threads = 2) {
+  TrainingResult sit(const RunFolder& run, int64_t stop_after, int workers, int threads = 2,
+                     std::vector<std::string>* notes = nullptr) {
     Config own = config;
     own.data.workers = workers;
     CpuBackend backend(threads);
@@ -46,7 +48,9 @@ struct Bench {
     recorder.stop_after = stop_after;
     Trainer trainer(backend, own, dataset, run, recorder, recorder.stop);
     if (std::filesystem::exists(run.last())) trainer.resume(Checkpoint(run.last()));
-    return trainer.run();
+    const TrainingResult result = trainer.run();
+    if (notes) *notes = recorder.notes;
+    return result;
   }
   RunFolder new_run(const char* name) const {
     const RunFolder run{folder.path() / name};
@@ -112,6 +116,82 @@ TEST_CASE("a run does not go on with other clips than it began with") {
   bench.sit(run, 1, 1);
   bench.dataset.items[0].split = Split::test;
   CHECK_THROWS_WITH_AS(bench.sit(run, -1, 1), doctest::Contains("have changed since the run began"), Error);
+}
+
+TEST_CASE("a run does not go on with other pictures under the names of those it began with") {
+  namespace fs = std::filesystem;
+  Bench bench;
+  const RunFolder run = bench.new_run("run");
+  bench.sit(run, 1, 1);
+  const fs::path clip = bench.dataset.items[0].path, other = bench.dataset.items[1].path,
+                 kept = bench.folder.path() / "kept";
+  fs::copy(clip, kept, fs::copy_options::recursive);
+  fs::copy(other, clip, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  for (const int workers : {1, 3})
+    CHECK_THROWS_WITH_AS(bench.sit(run, -1, workers),
+                         doctest::Contains(("have changed since the run began, under the same names: " +
+                                            bench.dataset.items[0].name)
+                                               .c_str()),
+                         Error);
+
+  // The old pictures again, but with new times, as in a copy of the dataset: told, no more.
+  fs::copy(kept, clip, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const fs::file_time_type old = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const fs::directory_entry& picture : fs::directory_iterator(clip)) fs::last_write_time(picture, old);
+  std::vector<std::string> notes;
+  bench.sit(run, 2, 1, 2, &notes);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].starts_with("1 clip has another modification time than when the run began"));
+  CHECK(notes[0].ends_with(bench.dataset.items[0].name));
+  bench.sit(run, 3, 1, 2, &notes);  // once
+  CHECK(notes.empty());
+}
+
+TEST_CASE("a checkpoint whose counters contradict each other is not resumed") {
+  Bench bench;
+  const RunFolder run = bench.new_run("run");
+  bench.sit(run, 2, 1);  // of 3 steps, 6 batches an epoch
+  const SafetensorsFile whole(run.last());
+  const std::string state = whole.metadata().at("state");
+  for (const auto& [was, forged] :
+       {std::pair("\"step\":2", "\"step\":3"), std::pair("\"batch\":4", "\"batch\":5"),
+        std::pair("\"batches_run\":4", "\"batches_run\":4503599627370496"),
+        std::pair("\"epoch\":0", "\"epoch\":1"), std::pair("\"batch\":4", "\"batch\":7")}) {
+    CAPTURE(std::string(forged));
+    auto metadata = whole.metadata();
+    const size_t at = state.find(was);
+    REQUIRE(at != std::string::npos);
+    metadata["state"] = std::string(state).replace(at, std::string(was).size(), forged);
+    std::vector<TensorToSave> tensors;
+    for (const auto& [name, entry] : whole.entries())
+      tensors.push_back({name, entry.type, entry.shape, whole.bytes_of(entry).data()});
+    const RunFolder other = bench.new_run("forged");
+    write_safetensors(other.last(), tensors, metadata);
+    CHECK_THROWS_WITH_AS(bench.sit(other, -1, 1), doctest::Contains("its state cannot be: "), FileError);
+    std::filesystem::remove_all(other.path);
+  }
+}
+
+TEST_CASE("a log that was shortened or removed is told, and goes on with whole rows") {
+  namespace fs = std::filesystem;
+  Bench bench;
+  const RunFolder run = bench.new_run("run");
+  bench.sit(run, 2, 1);
+  const std::string log = read_file(run.metrics());
+  std::vector<std::string> notes;
+  const size_t first = log.find('\n') + 1;
+  write_file(run.metrics(), log.substr(0, first + 10));  // in the middle of the second row
+  bench.sit(run, 3, 1, 2, &notes);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].find("metrics.jsonl has been shortened: ") != std::string::npos);
+  const std::string after = read_file(run.metrics());
+  CHECK(after.starts_with(log.substr(0, first) + "{\"kind\":\"step\",\"epoch\":1,\"step\":3,"));
+  fs::remove(run.metrics());
+  bench.sit(run, 4, 1, 2, &notes);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].find("metrics.jsonl is gone: ") != std::string::npos);
+  bench.sit(run, 5, 1, 2, &notes);
+  CHECK(notes.empty());
 }
 
 namespace {

@@ -19,11 +19,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A dataset of four classes, a run of one epoch on it, and weights that say nothing about themselves.
+/// A dataset of four classes, a run of one epoch on it, weights that say nothing about themselves, and the
+/// same with notes of their model and clips.
 struct Files {
   test::TemporaryFolder folder;
   std::string data = (folder.path() / "data").string(), run = (folder.path() / "run").string(),
-              weights = (folder.path() / "w.safetensors").string();
+              weights = (folder.path() / "w.safetensors").string(),
+              noted = (folder.path() / "noted.safetensors").string();
 
   Files() {
     test::write_moving_blobs(data, 10);
@@ -34,7 +36,16 @@ struct Files {
     for (const Statistic* s : network.store().list().statistics)
       if (s->name.ends_with("running_mean"))
         network.store().write(*s, std::vector<double>(static_cast<size_t>(s->shape.count())));
-    write_safetensors_state(weights, export_state(network, ElementType::f32, KeyStyle::torchvision), {});
+    const auto state = export_state(network, ElementType::f32, KeyStyle::torchvision);
+    write_safetensors_state(weights, state, {});
+    write_safetensors_state(noted, state,
+                            {{"model", "r3d_tiny"},
+                             {"midplanes", "torchvision"},
+                             {"shortcut", "B"},
+                             {"norm_eps", "1e-5"},
+                             {"frames", "2"},
+                             {"size", "16"},
+                             {"mean", "0.1,0.2,0.3"}});
   }
   Result train(const std::vector<std::string>& more) const {
     std::vector<std::string> line =
@@ -85,6 +96,24 @@ TEST_CASE("weights without notes take every setting of their clips; a checkpoint
   CHECK(exports.says("--norm-eps"));
   CHECK(!exports.says("--size"));
   CHECK(!exports.says("--gpu"));
+}
+
+TEST_CASE("a preset replaces the picture settings that weights note, and says which") {
+  const Files files;
+  const Result noted = files.eval("--weights", files.noted, "");
+  REQUIRE_MESSAGE(noted.code == 0, noted.said);
+  CHECK(noted.says("frames 2, size 16, mean 0.1,0.2,0.3"));
+  CHECK(!noted.says("--preset replaces"));
+
+  const Result preset = files.eval("--weights", files.noted, "--preset torchvision --size 16");
+  REQUIRE_MESSAGE(preset.code == 0, preset.said);
+  CHECK(preset.says("--preset replaces what is noted in " + files.noted + ": mean 0.1,0.2,0.3\n"));
+  // How clips are sampled stays.
+  CHECK_MESSAGE(preset.says("as noted in " + files.noted + ": frames 2, model r3d_tiny"), preset.said);
+  CHECK(preset.out != noted.out);
+  CHECK(preset.out ==
+        files.eval("--weights", files.weights, "--model r3d_tiny --frames 2 --preset torchvision --size 16")
+            .out);
 }
 
 TEST_CASE("what a resumed run may change is what it says it may") {

@@ -174,6 +174,52 @@ TEST_CASE("files that are no checkpoint of this network say why") {
   CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("list of classes"), FileError);
   with_metadata("state", "{\"epoch\": \"two\"}");
   CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("its state lacks 'epoch'"), FileError);
+  // Forged ones: numbers that no run comes to, nesting, classes that the weights do not have.
+  const auto state_with = [&](const std::string& key, const std::string& value) {
+    trained.save(path);
+    std::string state = SafetensorsFile(path).metadata().at("state");
+    const size_t at = state.find("\"" + key + "\":") + key.size() + 3;
+    return state.replace(at, state.find_first_of(",}", at) - at, value);
+  };
+  for (const auto& [key, value] :
+       {std::pair("epoch", "-5"), std::pair("epoch", "9223372036854775807"), std::pair("batch", "-1"),
+        std::pair("step", "-1"), std::pair("step", "83"), std::pair("batches_run", "-7"),
+        std::pair("batches_run", "18446744073709551615"), std::pair("correct", "21"),
+        std::pair("clips", "-1"), std::pair("seconds", "-1"), std::pair("best_epoch", "9"),
+        std::pair("epoch", "1e300"), std::pair("metrics_bytes", "-1"), std::pair("seconds", "1e999")}) {
+    CAPTURE(std::string(key));
+    CAPTURE(std::string(value));
+    with_metadata("state", state_with(key, value));
+    CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("its state "), FileError);
+  }
+  const std::string deep = std::string(1 << 20, '[') + std::string(1 << 20, ']');
+  with_metadata("state", deep);
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("its state lacks 'epoch'"), FileError);
+  with_metadata("classes", deep);
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("list of classes"), FileError);
+  with_metadata("classes", R"(["b","a","c","b"])");
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("it names the class \"b\" twice"), FileError);
+  for (const char* clips : {"0", "00000000zzzzzzzz", "000000000000000"}) {
+    with_metadata("clips", clips);
+    CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("fingerprints of the clips cannot be read"), FileError);
+  }
+  std::string keys = "a";
+  for (int i = 0; i < 40000; ++i) keys += ".a";
+  with_metadata("config", keys + " = 1\n");
+  CHECK_THROWS_WITH_AS(Checkpoint{path}, Contains("a key has more than 16 parts"), FileError);
+  {
+    std::string million = "[\"0\"";
+    for (int i = 1; i < 1'000'000; ++i) million += ",\"" + std::to_string(i) + "\"";
+    trained.save(path);
+    const SafetensorsFile whole(path);
+    auto metadata = whole.metadata();
+    metadata["classes"] = million + "]";
+    const std::vector<float> weights(kClasses * 8);
+    const TensorToSave head{"fc.weight", ElementType::f32, {kClasses, 8}, weights.data()};
+    write_safetensors(path, std::span(&head, 1), metadata);
+    CHECK_THROWS_WITH_AS(Checkpoint{path},
+                         Contains("it names more classes than its last layer has, which are 4"), FileError);
+  }
   with_metadata("dataset", "");
   CHECK_THROWS_WITH_AS(Checkpoint{path}.load_weights(trained.network.store()), Contains("holds no tensor"),
                        FileError);

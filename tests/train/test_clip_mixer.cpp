@@ -121,9 +121,9 @@ TEST_CASE("mixed pixels are those of the formula") {
               const double other = pixels[static_cast<size_t>(kClips.index(drawn.partners[i], t, h, w, c))];
               const MixBox& box = drawn.boxes[i];
               const bool inside = h >= box.top && h < box.bottom && w >= box.left && w < box.right;
-              const double share = settings.cutmix > 0 ? (inside ? 0 : 1) : drawn.fractions[i];
+              const double fraction = settings.cutmix > 0 ? (inside ? 0 : 1) : drawn.fractions[i];
               const double got = mixed.as<float>()[kClips.index(n, t, h, w, c)];
-              worst = std::max(worst, std::abs(got - (share * own + (1 - share) * other)));
+              worst = std::max(worst, std::abs(got - (fraction * own + (1 - fraction) * other)));
             }
     }
     CHECK(worst < 1e-6);

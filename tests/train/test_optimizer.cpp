@@ -1,3 +1,4 @@
+#include "layers/parameter.h"
 #include "train/optimizer.h"
 
 #include <doctest/doctest.h>

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "core/error.h"
@@ -239,6 +240,37 @@ TEST_CASE("a loss that becomes NaN names step, layer and clips, and spoils no ch
     }
     CHECK(std::string(error.what()).find("NaN in step 1") != std::string::npos);
   }
+}
+
+TEST_CASE("a validation loss that is NaN ends the run and is nobody's best; an absurd one is told") {
+  Bench bench;
+  for (size_t i = 0; i < bench.dataset.items.size(); ++i)
+    bench.dataset.items[i].split = i % 4 == 3 ? Split::val : Split::train;
+  bench.config.train.epochs = 1;
+  double statistic = std::numeric_limits<double>::quiet_NaN();
+  SUBCASE("NaN") {}
+  SUBCASE("absurd") { statistic = -1e8; }
+  Trainer trainer(bench.backend, bench.config, bench.dataset, bench.run, bench.recorder, bench.recorder.stop);
+  // Training normalizes by the batch's own statistics; the running ones are for evaluation.
+  const Statistic* mean = trainer.network().store().list().statistics.front();
+  trainer.network().store().write(*mean,
+                                  std::vector<double>(static_cast<size_t>(mean->shape.count()), statistic));
+  const auto told = [&] {
+    return std::ranges::any_of(bench.recorder.notes, [](const std::string& note) {
+      return note.find("but guessing has 1.38629") != std::string::npos;
+    });
+  };
+  if (std::isnan(statistic)) {
+    CHECK_THROWS_WITH_AS(trainer.run(),
+                         Contains("the validation loss became nan in epoch 1, of 4 of 4 clips"), Error);
+    CHECK_FALSE(std::filesystem::exists(bench.run.best()));
+    CHECK_FALSE(told());
+  } else {
+    trainer.run();
+    CHECK(told());
+    CHECK_NOTHROW(Checkpoint{bench.run.best()});
+  }
+  CHECK_NOTHROW(Checkpoint{bench.run.last()});  // what is written can be read
 }
 
 TEST_CASE("activations that overflow are traced to the layer where they do") {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/rng.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "reference/reference_backend.h"

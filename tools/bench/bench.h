@@ -8,8 +8,12 @@
 #include <vector>
 
 #include "command_line/command.h"
-#include "core/backend.h"
-#include "models/freeze.h"
+#include "core/ops/op.h"
+#include "models/freeze_settings.h"
+
+namespace laban {
+class Backend;
+}
 
 namespace laban::tools {
 

@@ -6,6 +6,7 @@
 
 #include "bench/bench.h"
 #include "cli/options.h"
+#include "core/backend.h"
 #include "core/rng.h"
 #include "models/families.h"
 #include "models/network.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/printable.h"
 #include "core/error.h"
 #include "core/processors.h"
 #include "core/text.h"
@@ -50,7 +51,7 @@ void describe(Argument& argument, const Setting& setting) {
 
 void print_note(const Backend& backend) {
   if (const std::string note = backend.note(); !note.empty())
-    std::fprintf(stderr, "note: %s\n", note.c_str());
+    std::fprintf(stderr, "note: %s\n", printable(note).c_str());
 }
 
 }  // namespace
@@ -88,6 +89,7 @@ void ConfigFlags::apply(Config& config) const {
   for (const bool preset : {true, false})
     for (const auto& [flag, value] : values_)
       if ((flag == "preset") == preset) apply_flag(config, flag, value);
+  set_most_pixels(config.data.max_pixels);
 }
 
 std::vector<std::string> ConfigFlags::given() const {
@@ -155,7 +157,7 @@ std::string split_sizes(const Dataset& dataset) {
 }
 
 void print_notes(const Dataset& dataset) {
-  for (const std::string& note : dataset.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& note : dataset.notes) std::fprintf(stderr, "note: %s\n", printable(note).c_str());
 }
 
 std::vector<std::string> dataset_flags() { return flags_with(Role::dataset); }

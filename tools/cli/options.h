@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "command_line/command.h"
-#include "core/backend.h"
 #include "data/dataset/dataset.h"
 #include "train/config/config.h"
+
+namespace laban {
+class Backend;
+}
 
 namespace laban::tools {
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/printable.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -81,10 +82,15 @@ void Progress::finish(const std::vector<std::string>& notes) {
   open_ = false;
 }
 
-void Progress::line(std::string_view text) {
+void Progress::clear() {
   if (open_) std::fputs("\r\033[K", out_);
   open_ = false;
-  std::fprintf(out_, "%.*s\n", static_cast<int>(text.size()), text.data());
+  std::fflush(out_);
+}
+
+void Progress::line(std::string_view text) {
+  clear();
+  std::fprintf(out_, "%s\n", printable(text).c_str());
   std::fflush(out_);
 }
 

@@ -28,6 +28,8 @@ class Progress {
   void finish(const std::vector<std::string>& notes = {});
   /// From the next update on.
   void set_title(std::string title) { title_ = std::move(title); }
+  /// Takes the bar away until the next update: before something is printed on stdout.
+  void clear();
   /// Prints a line of its own above the bar.
   void line(std::string_view text);
 

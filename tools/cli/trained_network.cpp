@@ -7,7 +7,9 @@
 #include "cli/weights_notes.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/utf8.h"
 #include "cuda/make_backend.h"
+#include "train/log/json_fields.h"
 #include "train/run_folder.h"
 #include "weights/load.h"
 
@@ -39,16 +41,6 @@ Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
   return config;
 }
 
-TrainedNetwork made(CheckpointInfo info, const std::string& file) {
-  TrainedNetwork trained{std::move(info), nullptr, nullptr, file};
-  const Config& config = trained.info.config;
-  trained.backend = make_backend(config);
-  trained.network =
-      std::make_unique<Network>(*trained.backend, compute_type(config),
-                                model_spec(config, static_cast<int64_t>(trained.info.classes.size())));
-  return trained;
-}
-
 TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
   for (const std::string& flag : source.flags.given())
     if (!roles_of(flag).any(Role::inference | Role::dataset))
@@ -61,7 +53,9 @@ TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
                                            : RunFolder{source.run}.to_evaluate().string());
   CheckpointInfo info = file.info();
   info.config = adjusted(info.config, source.flags, use);
-  TrainedNetwork trained = made(std::move(info), file.path().string());
+  require_fit(StateDict::read(file.path()),
+              model_spec(info.config, static_cast<int64_t>(info.classes.size())), HeadPolicy::must_fit);
+  TrainedNetwork trained(std::move(info), file.path().string());
   file.load_weights(trained.network->store());
   return trained;
 }
@@ -74,11 +68,14 @@ std::vector<std::string> class_names(const NetworkSource& source, const StateDic
     std::istringstream lines(read_file(origin));
     for (std::string line; std::getline(lines, line);) {
       if (line.ends_with('\r')) line.pop_back();
+      if (!is_utf8(line))
+        throw FileError(origin, text("the class name \"", visible(line), "\" is not UTF-8"),
+                        "Convert the file, for instance with: iconv -f latin1 -t utf8.");
       if (!line.empty()) names.push_back(line);
     }
   } else if (const auto noted = state.metadata().find("classes"); noted != state.metadata().end()) {
     origin = source.weights;
-    const auto list = nlohmann::json::parse(noted->second, nullptr, /*allow_exceptions=*/false);
+    const auto list = fields::parse(noted->second);
     if (!list.is_array()) return {};
     for (const auto& name : list) names.push_back(name.is_string() ? name.get<std::string>() : "?");
   } else {
@@ -104,7 +101,7 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
   if (!headless) info.classes = class_names(source, state, classes);
   const bool named = !info.classes.empty();
   for (int64_t i = 0; !named && i < classes; ++i) info.classes.push_back(text("class ", i));
-  TrainedNetwork trained = made(std::move(info), source.weights);
+  TrainedNetwork trained(std::move(info), source.weights);
   trained.classes_named = named;
   trained.clips_known = notes.clips;
   trained.network->store().initialize(/*seed=*/0);  // a last layer that the file lacks is never looked at
@@ -113,6 +110,15 @@ TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
 }
 
 }  // namespace
+
+TrainedNetwork::TrainedNetwork(CheckpointInfo known, std::string origin)
+    : info(std::move(known)),
+      backend(make_backend(info.config)),
+      network(std::make_unique<Network>(*backend, compute_type(info.config),
+                                        model_spec(info.config, static_cast<int64_t>(info.classes.size())))),
+      file(std::move(origin)) {}
+TrainedNetwork::~TrainedNetwork() = default;
+TrainedNetwork::TrainedNetwork(TrainedNetwork&&) noexcept = default;
 
 void NetworkSource::add_to(Command& command, NetworkUse use) {
   command.add("--run", run, "run folder: its best checkpoint, else its last").path(PathKind::folder);

@@ -29,6 +29,10 @@ struct NetworkSource {
 
 /// A trained network, ready to classify.
 struct TrainedNetwork {
+  TrainedNetwork(CheckpointInfo info, std::string file);
+  ~TrainedNetwork();
+  TrainedNetwork(TrainedNetwork&&) noexcept;
+
   CheckpointInfo info;  // its config has the command's flags applied; of weights, config and classes alone
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Network> network;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/printable.h"
 #include "core/error.h"
 #include "models/families.h"
 #include "train/config/toml_value.h"
@@ -62,7 +63,7 @@ Texts noted_settings(const Config& config, bool clips) {
 Notes apply_notes(Config& config, const StateDict& state, const std::vector<std::string>& given) {
   const Texts noted = notes_in(state);
   Notes notes;
-  std::string told;
+  std::string told, replaced;
   Config defaults;
   for (const Setting& setting : settings(defaults)) {
     const bool model = makes_network(setting), clip = makes_clips(setting);
@@ -73,10 +74,11 @@ Notes apply_notes(Config& config, const StateDict& state, const std::vector<std:
     const bool follows = setting.flag.starts_with("short-side") && has(given, "size");
     // A preset says all that a network sees of a frame.
     const bool set = setting.roles.any(Role::picture) && has(given, "preset");
-    if (has(given, setting.flag) || follows || set) continue;
+    if (has(given, setting.flag) || follows) continue;
     const std::string value = toml_as_flag(found->second);  // as JSON, too
+    Config unused;
     try {
-      apply_flag(config, setting.flag, value);
+      apply_flag(set ? unused : config, setting.flag, value);
       if (setting.flag == "model" && !has(model_names(), config.model.name))
         throw UsageError(text("--model is '", config.model.name, "', which laban does not know"));
     } catch (const UsageError& error) {
@@ -85,9 +87,14 @@ Notes apply_notes(Config& config, const StateDict& state, const std::vector<std:
     }
     Config changed;
     apply_flag(changed, setting.flag, value);
-    if (changed != Config{}) told += (told.empty() ? "" : ", ") + setting.flag + " " + value;
+    std::string& list = set ? replaced : told;
+    if (changed != Config{}) list += (list.empty() ? "" : ", ") + setting.flag + " " + value;
   }
-  if (!told.empty()) std::fprintf(stderr, "as noted in %s: %s\n", state.path().c_str(), told.c_str());
+  if (!replaced.empty())
+    std::fprintf(stderr, "note: --preset replaces what is noted in %s: %s\n", state.path().c_str(),
+                 printable(replaced).c_str());
+  if (!told.empty())
+    std::fprintf(stderr, "as noted in %s: %s\n", state.path().c_str(), printable(told).c_str());
   return notes;
 }
 

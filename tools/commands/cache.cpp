@@ -6,6 +6,7 @@
 #include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/printable.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "core/error.h"
@@ -52,8 +53,10 @@ void make(const Options& options) {
   if (!done) stopped();
   progress.finish();
   for (const BadFile& shard : result.damaged_shards)
-    std::fprintf(stderr, "made again: %s\n", shard.reason.substr(0, shard.reason.find('\n')).c_str());
-  for (const BadFile& bad : result.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
+    std::fprintf(stderr, "made again: %s\n",
+                 printable(shard.reason.substr(0, shard.reason.find('\n'))).c_str());
+  for (const BadFile& bad : result.bad_files)
+    std::fprintf(stderr, "left out: %s\n", printable(bad.reason).c_str());
   std::printf("%s: %lld clips in %lld shards (%lld already there), %.1f MiB; use it as DATA: %s\n",
               options.output.c_str(), static_cast<long long>(result.clips),
               static_cast<long long>(result.shards), static_cast<long long>(result.kept_shards),
@@ -82,7 +85,7 @@ void add_cache(Command& program) {
       .add("--clips-per-shard", options->cache.clips_per_shard,
            "clips per file; an interruption costs at most one file")
       .range(1, 1 << 20);
-  std::vector<std::string> flags{"workers", "on-bad-file"};
+  std::vector<std::string> flags{"workers", "on-bad-file", "max-pixels"};
   for (std::string& flag : dataset_flags()) flags.push_back(std::move(flag));
   options->flags.add_to(command, flags);
   command.example("laban cache clips -o clips-small")

@@ -31,7 +31,7 @@ struct Options {
 std::vector<std::string> check_flags() {
   std::vector<std::string> flags = flags_with(Role::dataset | Role::sampling);
   std::erase(flags, "single-frame");  // changes no clip's length
-  flags.push_back("workers");
+  for (const char* flag : {"workers", "max-pixels"}) flags.emplace_back(flag);
   return flags;
 }
 

@@ -177,7 +177,9 @@ void add_describe(Command& program) {
   extent("--batch", options->batch, "clips per batch");
   extent("--classes", options->classes, "number of classes");
   command.add("--precision", options->precision, "data type of activations").choices({"f32", "bf16"});
-  options->flags.add_to(command, {"midplanes", "shortcut", "norm-eps"});
+  std::vector<std::string> flags = flags_with(Role::network);
+  std::erase(flags, "model");  // above, as an argument
+  options->flags.add_to(command, flags);
   command.add("--json", options->json, "print JSON instead of a table");
   command.example("laban describe r2plus1d_18 --frames 16 --size 112")
       .example("laban describe r3d_18 --json")

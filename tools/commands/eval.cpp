@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/interrupt.h"
+#include "cli/printable.h"
 #include "cli/progress.h"
 #include "cli/trained_network.h"
 #include "commands/commands.h"
@@ -47,12 +48,15 @@ void print(const Evaluation& e) {
                 e.views.clips, e.views.crops, percent(e.view_accuracy).c_str(),
                 percent(e.view_top5_accuracy).c_str());
   size_t width = 5;
-  for (const std::string& name : e.classes) width = std::max(width, name.size());
-  std::printf("  %-*s  clips  right  accuracy  95 %% interval\n", static_cast<int>(width), "class");
+  for (const std::string& name : e.classes) width = std::max(width, characters(visible(name)));
+  const auto padded = [width](const std::string& name) {
+    const std::string shown = visible(name);
+    return shown + std::string(width - characters(shown), ' ');
+  };
+  std::printf("  %s  clips  right  accuracy  95 %% interval\n", padded("class").c_str());
   for (const ClassResult& c : e.per_class)
-    std::printf("  %-*s  %5lld  %5lld  %8s  %s\n", static_cast<int>(width), c.name.c_str(),
-                static_cast<long long>(c.count), static_cast<long long>(c.correct),
-                percent(c.accuracy).c_str(), interval(c.ci95).c_str());
+    std::printf("  %s  %5lld  %5lld  %8s  %s\n", padded(c.name).c_str(), static_cast<long long>(c.count),
+                static_cast<long long>(c.correct), percent(c.accuracy).c_str(), interval(c.ci95).c_str());
 }
 
 void evaluate(const Options& options) {
@@ -113,7 +117,8 @@ void evaluate(const Options& options) {
   else
     print(evaluation);
   if (!output.empty()) std::fprintf(stderr, "written to %s\n", output.c_str());
-  for (const BadFile& bad : evaluation.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
+  for (const BadFile& bad : evaluation.bad_files)
+    std::fprintf(stderr, "left out: %s\n", printable(bad.reason).c_str());
   if (evaluation.clips == 0) throw Error(text("none of the ", items.size(), " clips could be read"));
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/interrupt.h"
+#include "cli/printable.h"
 #include "cli/progress.h"
 #include "cli/trained_network.h"
 #include "commands/commands.h"
@@ -59,7 +60,8 @@ void extract(const Options& options) {
   progress.finish();
   features->config = config;
   write_features(options.output, *features);
-  for (const BadFile& bad : features->bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
+  for (const BadFile& bad : features->bad_files)
+    std::fprintf(stderr, "left out: %s\n", printable(bad.reason).c_str());
   std::printf("%s: %lld features of %zu clips\n", options.output.c_str(),
               static_cast<long long>(features->channels), features->names.size());
 }

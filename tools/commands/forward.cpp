@@ -13,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/weights_notes.h"
 #include "commands/commands.h"
+#include "core/backend.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"
@@ -292,11 +293,10 @@ void add_forward(Command& program) {
            "instead: optimizer steps on these clips; writes `losses` and `weights.<parameter>`")
       .range(1, 1'000'000)
       .shown_default("");
-  options->flags.add_to(
-      command,
-      {"model",     "midplanes", "shortcut", "norm-eps",  "dropout", "seed", "label-smoothing", "optimizer",
-       "lr",        "momentum",  "nesterov", "beta1",     "beta2",   "eps",  "weight-decay",    "decay-norms",
-       "clip-norm", "lr-scales", "device",   "precision", "threads", "isa"});
+  std::vector<std::string> flags = flags_with(Role::network | Role::machine);
+  for (std::string& flag : flags_in("optimizer")) flags.push_back(std::move(flag));
+  for (const char* flag : {"dropout", "seed", "label-smoothing"}) flags.emplace_back(flag);
+  options->flags.add_to(command, flags);
   command.example("laban forward --weights w.safetensors --input x.safetensors -o y.safetensors");
   command.action([options] { run(*options); });
 }

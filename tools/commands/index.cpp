@@ -27,11 +27,11 @@ void write_index(const Options& options) {
   settings.use_index = settings.layout == "index";  // an index that is there is made anew
   const Dataset dataset = open_dataset(options.data, settings);
   print_notes(dataset);
-  std::printf("%s: layout %s, %s\n%s", dataset.root.c_str(), dataset.layout.c_str(),
+  std::printf("%s: layout %s, %s\n%s", visible(dataset.root.string()).c_str(), dataset.layout.c_str(),
               split_sizes(dataset).c_str(), class_table(dataset).c_str());
   if (!dataset.ignored.empty())
     std::printf("%zu other files were left alone, the first: %s\n", dataset.ignored.size(),
-                dataset.ignored.front().c_str());
+                visible(dataset.ignored.front()).c_str());
   if (options.dry_run) return;
   const fs::path output = options.output.empty() ? dataset.root / kIndexFile : fs::path(options.output);
   const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");

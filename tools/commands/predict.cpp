@@ -1,4 +1,5 @@
 // laban predict: what a trained network sees in video files.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "cli/interrupt.h"
+#include "cli/printable.h"
 #include "cli/progress.h"
 #include "cli/trained_network.h"
 #include "commands/commands.h"
@@ -70,6 +72,17 @@ Format format_of(const std::string& output) {
                    "Available: .csv, .json.");
 }
 
+/// "clips/a.mp4:  tango 81.2 %  waltz 11.0 %", as soon as it is known.
+void print(const Options& options, const Dataset& dataset, const Prediction& p, Progress* progress) {
+  std::string line = visible(dataset.items[static_cast<size_t>(p.item)].name) + ":";
+  for (const int k : top(p.probabilities, options.top))
+    line += "  " + visible(dataset.classes[static_cast<size_t>(k)]) + " " +
+            percent(p.probabilities[static_cast<size_t>(k)]);
+  if (progress) progress->clear();
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
 void predict(const Options& options) {
   const Format format = format_of(options.output);
   if (format != Format::none) require_writable(options.output);
@@ -79,38 +92,53 @@ void predict(const Options& options) {
   dataset.classes = trained.info.classes;
   const size_t files = dataset.items.size();
   LoaderSettings settings = loader_settings(trained.info.config, SampleMode::test);
-  // One bad file among many must not hide the others' results.
-  settings.on_bad_file = files > 1 ? OnBadFile::exclude : OnBadFile::stop;
+  settings.on_bad_file = OnBadFile::stop;
   settings.stop = &interrupt_flag();
   install_interrupt_handler();
   std::optional<Progress> progress;
   if (files > 1) progress.emplace("classifying", static_cast<int64_t>(files));
-  const auto classified = classify(*trained.network, dataset, dataset.of(Split::test), settings,
-                                   options.views, [&](int64_t done, int64_t) {
-                                     if (progress) progress->update(done);
-                                     return !interrupted();
-                                   });
-  if (!classified) throw Error("stopped; nothing was written");
-  if (progress) progress->finish();
-  const std::string document = json_document(options, trained, dataset, *classified);
-  if (format != Format::none)
-    write_file(options.output,
-               format == Format::csv ? csv_document(options, dataset, *classified) : document);
-  if (options.json) {
-    std::fputs(document.c_str(), stdout);
-  } else {
-    for (const Prediction& p : classified->predictions) {
-      std::string line = dataset.items[static_cast<size_t>(p.item)].name + ":";
-      for (const int k : top(p.probabilities, options.top))
-        line += "  " + dataset.classes[static_cast<size_t>(k)] + " " +
-                percent(p.probabilities[static_cast<size_t>(k)]);
-      std::printf("%s\n", line.c_str());
+
+  Classified all;
+  const auto group_at = [&](const std::vector<int>& items) {
+    std::optional<Classified> classified = classify(*trained.network, dataset, items, settings, options.views,
+                                                    [](int64_t, int64_t) { return !interrupted(); });
+    if (!classified)
+      throw Error(text("stopped after ", all.predictions.size(), " of ", files, " files",
+                       format == Format::none ? "" : "; " + options.output + " was not written"));
+    for (Prediction& p : classified->predictions) {
+      if (!options.json) print(options, dataset, p, progress ? &*progress : nullptr);
+      all.predictions.push_back(std::move(p));
     }
+  };
+  // Group by group, so that results can be read as they come. One bad file among many must not hide the
+  // others' results: its group is read again, file by file.
+  const std::vector<int> items = dataset.of(Split::test);
+  const auto size = static_cast<size_t>(settings.batch);
+  for (size_t begin = 0; begin < files; begin += size) {
+    const std::vector<int> group(items.begin() + static_cast<std::ptrdiff_t>(begin),
+                                 items.begin() + static_cast<std::ptrdiff_t>(std::min(files, begin + size)));
+    try {
+      group_at(group);
+    } catch (const FileError&) {
+      if (files == 1) throw;
+      for (const int item : group) try {
+          group_at({item});
+        } catch (const FileError& error) {
+          all.bad_files.push_back({error.file(), error.what()});
+        }
+    }
+    if (progress) progress->update(static_cast<int64_t>(begin + group.size()));
   }
+  if (progress) progress->finish();
+  std::ranges::sort(all.bad_files, {}, &BadFile::file);
+  const std::string document = json_document(options, trained, dataset, all);
+  if (format != Format::none)
+    write_file(options.output, format == Format::csv ? csv_document(options, dataset, all) : document);
+  if (options.json) std::fputs(document.c_str(), stdout);
   if (format != Format::none) std::fprintf(stderr, "written to %s\n", options.output.c_str());
-  for (const BadFile& bad : classified->bad_files) std::fprintf(stderr, "laban: %s\n", bad.reason.c_str());
-  if (!classified->bad_files.empty())
-    throw Error(text(classified->bad_files.size(), " of ", files, " files could not be read"));
+  for (const BadFile& bad : all.bad_files) std::fprintf(stderr, "laban: %s\n", printable(bad.reason).c_str());
+  if (!all.bad_files.empty())
+    throw Error(text(all.bad_files.size(), " of ", files, " files could not be read"));
 }
 
 }  // namespace

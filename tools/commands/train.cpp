@@ -8,6 +8,7 @@
 #include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/printable.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/weights_notes.h"
@@ -59,7 +60,7 @@ class Display : public TrainingObserver {
               text(fixed(rate_, 1), " clips/s"), text("wait ", percent(waiting_, 0))};
     progress_->update(steps_, notes_);
   }
-  void on_validation(int64_t done, int64_t total) override {
+  void on_val(int64_t done, int64_t total) override {
     progress_->update(steps_, {text("validating ", done, "/", total)});
   }
   void on_epoch(const EpochReport& epoch) override {
@@ -157,7 +158,7 @@ void describe(const Config& config, const Dataset& dataset, Trainer& trainer, co
     if (name.find("left") != std::string::npos || name.find("right") != std::string::npos ||
         name.find("clockwise") != std::string::npos) {
       std::fprintf(stderr, "note: mirroring seems to change class '%s'; --flip 0 turns mirroring off\n",
-                   name.c_str());
+                   visible(name).c_str());
       return;
     }
 }
@@ -184,7 +185,7 @@ void train_anew(const Options& options) {
     return config;
   };
   Config config = apply({});
-  for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", printable(note).c_str());
   if (!config.finetune.features.empty()) {  // whose clips and model are the defaults then
     const Config made = read_features(config.finetune.features).config;
     Config defaults;
@@ -256,6 +257,10 @@ void go_on(const Options& options) {
                 static_cast<long long>(config.train.epochs));
     return;
   }
+  // Before a network of somebody's choosing is built.
+  require_fit(StateDict::read(folder.last()),
+              model_spec(config, static_cast<int64_t>(checkpoint.info().classes.size())),
+              HeadPolicy::must_fit);
   const Dataset dataset = open(config);
   Observed observed(config, options.check);
   Display display;

@@ -4,14 +4,9 @@
 #include <span>
 
 #include "core/ops/op.h"
+#include "core/ops/parameter_segment.h"
 
 namespace laban {
-
-/// A run of the flat arena whose parameters share their settings.
-struct ParameterSegment {
-  int64_t begin = 0, end = 0;  // elements
-  double lr_scale = 1, weight_decay = 0;
-};
 
 /// What all optimizers take. What changes from step to step lies in the backend's memory, so that a captured
 /// CUDA graph can read it: control[0] = learning rate, control[1] = step number (from 1).

@@ -8,10 +8,10 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
-#include <thread>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/thread_group.h"
 #include "data/dataset/csv.h"
 #include "data/load/clip_reader.h"
 #include "data/video/libav.h"
@@ -120,20 +120,25 @@ class CacheMaker {
 
   bool run(CacheResult& result) {
     working_ = settings_.workers;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < settings_.workers; ++i)
-      threads.emplace_back([&] {
-        work();
-        const std::lock_guard lock(mutex_);
-        if (--working_ == 0) done_working_.notify_one();
-      });
+    ThreadGroup threads;
+    try {
+      for (int i = 0; i < settings_.workers; ++i)
+        threads.start([&] {
+          work();
+          const std::lock_guard lock(mutex_);
+          if (--working_ == 0) done_working_.notify_one();
+        });
+    } catch (...) {
+      stop_ = true;  // those that have been started
+      throw;
+    }
     {
       std::unique_lock lock(mutex_);
       constexpr std::chrono::milliseconds kGlance{50};  // a signal handler can set a flag, but wake nobody
       while (!done_working_.wait_for(lock, kGlance, [&] { return working_ == 0; }))
         if (settings_.stop && settings_.stop->load(std::memory_order_relaxed)) stop_ = true;
     }
-    for (std::thread& thread : threads) thread.join();
+    threads.join();
     if (failure_) std::rethrow_exception(failure_);
     if (stop_) return false;
     finish(result);

@@ -6,18 +6,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/machine_error.h"
 #include "data/dataset/filename_pattern.h"
+#include "data/picture/pixel_limit.h"
 #include "data/video/byte_code.h"
 
 namespace laban {
 namespace {
 
 constexpr uint64_t kVersion = 1;
+constexpr uint64_t kMostTableBytes = uint64_t{1} << 30;  // 16 bytes or so a frame
 
 struct Tail {
   uint64_t table = 0, table_bytes = 0, table_checksum = 0;
@@ -68,6 +72,19 @@ bool is_sane(const ShardClip& c, uint64_t frames_end) {
          c.height <= kMaxShardSide && turned && std::isfinite(c.fps) && c.first_frame >= 0 &&
          c.first_frame <= kMostFrameNumber && std::ranges::is_sorted(c.offset) &&
          c.offset.back() <= frames_end;
+}
+
+/// Fills `out` with what the file holds from `at` on. FileError where it ends before.
+void read_all(const RegularFile& file, int64_t at, std::span<uint8_t> out) {
+  for (size_t done = 0; done < out.size();) {
+    const int64_t got = file.read(at + static_cast<int64_t>(done), out.subspan(done));
+    if (got < 0) throw_file_fault(file.path(), "cannot be read", errno, "Check the disk.");
+    if (got == 0)
+      refuse(file.path(),
+             text("the shard was cut short while it was in use: it now has ", file.size(),
+                  " bytes, and what is needed ends at byte ", at + static_cast<int64_t>(out.size())));
+    done += static_cast<size_t>(got);
+  }
 }
 
 /// Rows, columns and bytes of plane p of a 4:2:0 picture.
@@ -122,18 +139,24 @@ std::string ShardWriter::commit() {
 
 // ---- reading ---------------------------------------------------------------------------------------------
 
-Shard::Shard(const std::filesystem::path& file) : bytes_(map_file(file)) {
-  const std::span<const std::byte> all = bytes_.bytes;
+Shard::Shard(const std::filesystem::path& file) : file_(file) {
+  const RegularFile opened(file);
+  bytes_ = opened.size();
   Tail tail;
   const Tail expected;
-  if (all.size() < sizeof(tail)) refuse(file, "is not a shard of a cache: too short");
-  std::memcpy(&tail, all.data() + all.size() - sizeof(tail), sizeof(tail));
+  if (bytes_ < static_cast<int64_t>(sizeof(tail))) refuse(file, "is not a shard of a cache: too short");
+  std::array<uint8_t, sizeof(tail)> end{};
+  read_all(opened, bytes_ - static_cast<int64_t>(end.size()), end);
+  std::memcpy(&tail, end.data(), end.size());
   if (tail.magic != expected.magic || tail.order != expected.order)
     refuse(file, "is not a shard of a cache, or is truncated");
-  const size_t space = all.size() - sizeof(tail);
+  const uint64_t space = static_cast<uint64_t>(bytes_) - sizeof(tail);
   if (tail.table > space || tail.table_bytes > space - tail.table)
     refuse(file, "the shard's table is outside the file");
-  const auto table = all.subspan(tail.table, tail.table_bytes);
+  if (tail.table_bytes > kMostTableBytes) refuse(file, "the shard's table is too large to be one");
+  std::vector<uint8_t> buffer(tail.table_bytes);
+  read_all(opened, static_cast<int64_t>(tail.table), buffer);
+  const auto table = std::as_bytes(std::span(buffer));
   if (fnv1a(table) != tail.table_checksum) refuse(file, "the shard's table is damaged");
   ByteReader from(table);
   if (from.number() != kVersion) refuse(file, "the shard has a different format version");
@@ -152,20 +175,39 @@ const ShardClip& Shard::clip(const std::string& name) const {
   return *found;
 }
 
-std::span<const uint8_t> Shard::frame(const ShardClip& clip, int64_t k) const {
+RegularFile Shard::open() const { return RegularFile(file_); }
+
+void Shard::require_unchanged(const RegularFile& opened) const {
+  if (const int64_t now = opened.size(); now != bytes_)
+    refuse(file_,
+           text("the shard has changed while it was in use: it had ", bytes_, " bytes and now has ", now));
+}
+
+std::span<const uint8_t> Shard::frame(const RegularFile& opened, const ShardClip& clip, int64_t k,
+                                      std::vector<uint8_t>& buffer) const {
   const auto i = static_cast<size_t>(k);
-  const auto bytes = bytes_.bytes.subspan(clip.offset[i], clip.offset[i + 1] - clip.offset[i]);
-  if (fnv1a(bytes) != clip.checksum[i])
+  buffer.resize(clip.offset[i + 1] - clip.offset[i]);
+  read_all(opened, static_cast<int64_t>(clip.offset[i]), buffer);
+  if (fnv1a(std::as_bytes(std::span(buffer))) != clip.checksum[i]) {
+    require_unchanged(opened);
     refuse(file(),
            text("frame ", k, " of the clip \"", clip.name, "\" is damaged: its checksum does not match"));
-  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+  }
+  return buffer;
 }
 
 std::string Shard::verify() const {
+  const RegularFile opened = open();
+  std::vector<uint8_t> buffer;
   for (const ShardClip& clip : clips_)
-    for (int64_t k = 0; k < clip.frame_count(); ++k) static_cast<void>(frame(clip, k));
+    for (int64_t k = 0; k < clip.frame_count(); ++k) static_cast<void>(frame(opened, clip, k, buffer));
   Sha256 hash;
-  hash.update(bytes_.bytes.data(), bytes_.bytes.size());
+  constexpr int64_t kPiece = 1 << 20;
+  for (int64_t at = 0; at < bytes_; at += kPiece) {
+    buffer.resize(static_cast<size_t>(std::min(kPiece, bytes_ - at)));
+    read_all(opened, at, buffer);
+    hash.update(buffer.data(), buffer.size());
+  }
   return hash.hex();
 }
 
@@ -174,7 +216,7 @@ struct ShardReader::Jpeg {
     void operator()(void* handle) const { tjDestroy(handle); }
   };
   std::unique_ptr<void, Free> handle{tjInitDecompress()};
-  std::vector<uint8_t> pixels;
+  std::vector<uint8_t> bytes, pixels;
 };
 
 ShardReader::ShardReader() : jpeg_(std::make_unique<Jpeg>()) {}
@@ -183,6 +225,9 @@ ShardReader::ShardReader(ShardReader&&) noexcept = default;
 
 void ShardReader::read(const Shard& shard, const ShardClip& clip, std::span<const int64_t> wanted,
                        const std::function<void(int64_t, const Frame&)>& sink) {
+  if (int64_t{clip.width} * clip.height > most_pixels())
+    refuse(shard.file(), text("the clip \"", clip.name, "\" claims to be ", clip.width, "x", clip.height,
+                              " pixels, more than the ", most_pixels(), " allowed (--max-pixels)"));
   Frame frame;
   frame.width = clip.width, frame.height = clip.height;
   frame.matrix = clip.matrix, frame.full_range = clip.full_range;
@@ -195,13 +240,14 @@ void ShardReader::read(const Shard& shard, const ShardClip& clip, std::span<cons
     total += static_cast<size_t>(frame.stride[p]) * plane_side(clip.height, static_cast<int>(p));
   }
   if (shard.coding() == ShardCoding::jpeg) jpeg_->pixels.resize(total);
+  const RegularFile opened = shard.open();
   int64_t last = -1;
   for (const int64_t k : wanted) {
     require(k >= last && k >= 0 && k < clip.frame_count(),
             "ShardReader::read: frame numbers must ascend within [0, frame_count)");
     if (k == last) continue;
     last = k;
-    const std::span<const uint8_t> bytes = shard.frame(clip, k);
+    const std::span<const uint8_t> bytes = shard.frame(opened, clip, k, jpeg_->bytes);
     if (shard.coding() == ShardCoding::raw) {
       if (bytes.size() != total)
         refuse(shard.file(), text("frame ", k, " of ", clip.name, " has the wrong size"));
@@ -216,9 +262,9 @@ void ShardReader::read(const Shard& shard, const ShardClip& clip, std::span<cons
                         width == clip.width && height == clip.height && subsampling == TJSAMP_420 &&
                         tjDecompressToYUVPlanes(jpeg_->handle.get(), bytes.data(), size, to.data(), width,
                                                 frame.stride.data(), height, 0) == 0;
-      if (!good)
-        refuse(shard.file(), text("frame ", k, " of ", clip.name, " does not decode (",
-                                  tjGetErrorStr2(jpeg_->handle.get()), ")"));
+      const std::string why = good ? "" : tjGetErrorStr2(jpeg_->handle.get());
+      if (why.find("Insufficient memory") != std::string::npos) throw_out_of_memory(shard.file());
+      if (!good) refuse(shard.file(), text("frame ", k, " of ", clip.name, " does not decode (", why, ")"));
     }
     sink(k, frame);
   }

@@ -1,4 +1,4 @@
-// The downscaled frames of several clips in one memory-mapped file: what `laban cache` writes.
+// The downscaled frames of several clips in one file: what `laban cache` writes.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/file_bytes.h"
 #include "core/files.h"
+#include "core/regular_file.h"
 #include "core/sha256.h"
 #include "data/picture/frame.h"
 #include "data/video/video_index_store.h"
@@ -75,20 +75,27 @@ class Shard {
   /// FileError if the file is not a shard or is truncated, or if its table is damaged.
   explicit Shard(const std::filesystem::path& file);
 
-  const std::filesystem::path& file() const { return bytes_.path; }
+  const std::filesystem::path& file() const { return file_; }
   ShardCoding coding() const { return coding_; }
   const std::string& made() const { return made_; }
   const std::vector<ShardClip>& clips() const { return clips_; }
   /// FileError if the shard has no clip of that name.
   const ShardClip& clip(const std::string& name) const;
-  /// A frame's bytes. FileError if their checksum does not match.
-  std::span<const uint8_t> frame(const ShardClip& clip, int64_t k) const;
+  /// The file, opened anew: shards may outnumber the descriptors that a process may have.
+  RegularFile open() const;
+  /// A frame's bytes, read from open() into `buffer`. They are read, not mapped, as a mapped file that is cut
+  /// short ends the program. FileError if the file ends before them, or their checksum does not match.
+  std::span<const uint8_t> frame(const RegularFile& opened, const ShardClip& clip, int64_t k,
+                                 std::vector<uint8_t>& buffer) const;
   /// Reads the whole file, verifies the checksum of every frame (FileError if one is damaged), and returns
   /// the file's SHA-256.
   std::string verify() const;
 
  private:
-  FileBytes bytes_;
+  void require_unchanged(const RegularFile& opened) const;
+
+  std::filesystem::path file_;
+  int64_t bytes_ = 0;  // of the file
   ShardCoding coding_ = ShardCoding::jpeg;
   std::string made_;
   std::vector<ShardClip> clips_;

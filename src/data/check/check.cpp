@@ -5,10 +5,10 @@
 #include <exception>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <tuple>
 
 #include "core/error.h"
+#include "core/thread_group.h"
 #include "data/video/watch.h"
 
 namespace laban {
@@ -155,8 +155,13 @@ CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings)
     }
   };
   {
-    std::vector<std::jthread> workers;
-    for (int i = 1; i < settings.workers; ++i) workers.emplace_back(work);
+    ThreadGroup workers;
+    try {
+      for (int i = 1; i < settings.workers; ++i) workers.start(work);
+    } catch (...) {
+      next = files.size();
+      throw;
+    }
     work();
   }
   if (failure) std::rethrow_exception(failure);

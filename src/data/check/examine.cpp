@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/regular_file.h"
 #include "core/sha256.h"
 #include "data/cache/shard.h"
 #include "data/load/clip_reader.h"
@@ -72,9 +72,9 @@ std::string mislabeled(const std::filesystem::path& file, const std::string& con
 
 /// The same for a picture.
 std::string mislabeled_picture(const std::filesystem::path& file) {
-  std::array<char, 8> head{};
-  std::ifstream(file, std::ios::binary).read(head.data(), head.size());
-  const std::string_view bytes(head.data(), head.size());
+  std::array<uint8_t, 8> head{};
+  static_cast<void>(RegularFile(file).read(0, head));
+  const std::string_view bytes(reinterpret_cast<const char*>(head.data()), head.size());
   const std::string extension = lower_extension(file);
   if (bytes.starts_with("\xff\xd8")) return extension == ".jpg" || extension == ".jpeg" ? "" : "JPEG";
   if (bytes.starts_with("\x89PNG")) return extension == ".png" ? "" : "PNG";

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/error.h"
+#include "core/machine_error.h"
 #include "data/picture/image_folder.h"
 
 namespace laban {
@@ -31,8 +31,7 @@ Listing list_folder(const fs::path& folder) {
       (entry.is_directory(broken) ? listing.folders : listing.files).push_back(std::move(name));
     }
   } catch (const fs::filesystem_error& error) {
-    throw FileError(folder.string(), "cannot read the folder: " + error.code().message(),
-                    "Check the path and its permissions.");
+    throw_file_fault(folder, "cannot read the folder", error.code().value());
   }
   std::ranges::sort(listing.folders);
   std::ranges::sort(listing.files);
@@ -45,6 +44,7 @@ bool holds_pictures(const fs::path& folder) {
     if (is_picture_name(at->path()) && !at->path().filename().string().starts_with('.') &&
         at->is_regular_file(failed))
       return true;
+  if (failed) throw_if_machine_fault(folder, failed.value());
   return false;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "data/dataset/clip_files.h"
 #include "data/dataset/csv.h"
 #include "data/dataset/layouts.h"
@@ -64,6 +65,47 @@ void require_learnable(const Dataset& dataset) {
                        kSplitNames[static_cast<size_t>(dataset.items[i - 1].split)], " and ",
                        kSplitNames[static_cast<size_t>(dataset.items[i].split)], ")"),
                   "List every clip once.");
+}
+
+/// Throws Error where names are not UTF-8: no JSON, TOML or safetensors file could hold them as they are, and a
+/// run that cannot be resumed or evaluated must not begin.
+void require_names(const Dataset& dataset) {
+  std::vector<std::string_view> wrong;
+  const auto look = [&](std::string_view name) {
+    if (!is_utf8(name)) wrong.push_back(name);
+  };
+  const std::string root = dataset.root.string();
+  look(root);
+  for (const std::string& name : dataset.classes) look(name);
+  for (const DatasetItem& item : dataset.items) {
+    look(item.name);
+    look(item.path.native());
+  }
+  if (wrong.empty()) return;
+  throw Error(
+      text(visible(root), ": the name \"", visible(wrong.front()), "\"",
+           wrong.size() > 1 ? " (and others)" : "",
+           " is not UTF-8, the only encoding in which laban's files can hold it"),
+      "Rename it; for many names: convmv -f latin1 -t utf8 -r --notest FOLDER. A list of clips can be "
+      "converted with: iconv -f latin1 -t utf8.");
+}
+
+/// Throws Error for the first clip that lies, links followed, neither below the root nor below the media folder.
+void require_confined(const Dataset& dataset, const fs::path& media) {
+  std::error_code failed;
+  const fs::path root = fs::weakly_canonical(dataset.root, failed),
+                 other = media.empty() ? root : fs::weakly_canonical(media, failed);
+  const auto inside = [](const fs::path& path, const fs::path& folder) {
+    const fs::path relative = path.lexically_relative(folder);
+    return !relative.empty() && *relative.begin() != "..";
+  };
+  for (const DatasetItem& item : dataset.items) {
+    const fs::path path = fs::weakly_canonical(item.path, failed);
+    if (!inside(path, root) && !inside(path, other))
+      throw Error(text(visible(dataset.root.string()), ": the clip \"", visible(item.name),
+                       "\" lies outside, at ", visible(path.string()), ", which --confine forbids"),
+                  "Remove it from the list, give the folder of the clips as --media, or omit --confine.");
+  }
 }
 
 /// Reads a file: an index or another table, or an annotation list.
@@ -146,6 +188,8 @@ Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
   std::ranges::sort(dataset.items, {}, &DatasetItem::name);
   std::ranges::sort(dataset.ignored);
   require_learnable(dataset);
+  require_names(dataset);
+  if (settings.confine) require_confined(dataset, settings.media);
   return dataset;
 }
 
@@ -189,6 +233,7 @@ Dataset unlabeled(const std::vector<fs::path>& clips) {
       throw FileError(path.string(), "there are no videos or pictures in this folder",
                       "Give video files, folders of videos, or folders with a clip's frames.");
   }
+  require_names(dataset);
   return dataset;
 }
 

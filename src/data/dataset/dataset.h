@@ -64,6 +64,8 @@ struct DatasetSettings {
   /// Listed clips that do not exist are kept (and fail when they are read) instead of making open_dataset
   /// throw a FileError.
   bool keep_missing = false;
+  /// Throws an Error for clips outside the dataset's folder and `media`: by absolute paths, by "..", by links.
+  bool confine = false;
   bool use_index = true;  // look for kIndexFile
   SplitSettings split{};
   bool operator==(const DatasetSettings&) const = default;

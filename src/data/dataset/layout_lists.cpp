@@ -258,7 +258,7 @@ void read_lists(Dataset& dataset, const DatasetSettings& settings) {
   if (search.lists.size() == 1) {
     if (!search.lists.front().list.has_split) assign_splits(dataset, settings.split);
   } else if (!parts.contains(Split::val)) {
-    draw_validation(dataset, settings.split);
+    draw_val(dataset, settings.split);
   }
 }
 

@@ -91,7 +91,7 @@ class Adder {
       dataset_.items.push_back(std::move(item));
     }
     missing.settle(dataset_, static_cast<int64_t>(rows.size()), settings_);
-    draw_validation(dataset_, settings_.split);
+    draw_val(dataset_, settings_.split);
   }
 
  private:

@@ -91,6 +91,6 @@ class MissingClips {
 };
 
 /// Official lists define no validation clips: sets aside some of the training groups, and adds a note.
-void draw_validation(Dataset& dataset, const SplitSettings& settings);
+void draw_val(Dataset& dataset, const SplitSettings& settings);
 
 }  // namespace laban

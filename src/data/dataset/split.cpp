@@ -128,7 +128,7 @@ void assign_splits(Dataset& dataset, const SplitSettings& settings) {
   assign(dataset, settings);
 }
 
-void draw_validation(Dataset& dataset, const SplitSettings& settings) {
+void draw_val(Dataset& dataset, const SplitSettings& settings) {
   validate(settings);
   const double fraction = settings.val / (settings.train + settings.val);
   Dataset training{.root = dataset.root, .classes = dataset.classes};

@@ -8,9 +8,10 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
-#include <thread>
 
 #include "core/error.h"
+#include "core/machine_error.h"
+#include "core/thread_group.h"
 #include "data/load/clip_reader.h"
 #include "data/load/epoch_order.h"
 #include "data/video/watch.h"
@@ -58,6 +59,20 @@ class Pool {
   std::vector<std::unique_ptr<Batch>> resting_;
 };
 
+/// `failure`, or, where it is a lack of memory, a sentence about that. `bytes`: of all batches.
+std::exception_ptr as_fault(const std::exception_ptr& failure, int64_t bytes) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::bad_alloc&) {
+    return std::make_exception_ptr(MachineError(
+        text("out of memory while clips were read: the batches that are read ahead need ", bytes >> 20,
+             " MiB", ", and every worker some more for its decoder"),
+        "Use a smaller --batch, --frames or --size or fewer --workers, or raise the memory limit."));
+  } catch (...) {
+    return failure;
+  }
+}
+
 /// A batch being made. Workers take its clips one by one.
 struct Job {
   std::unique_ptr<Batch> batch;
@@ -102,11 +117,12 @@ struct Loader::State {
   std::deque<Job> jobs;  // in order; next() takes the front one
   int64_t next_epoch = 0, next_index = 0;
   bool one_epoch = false, finished = true;
+  std::exception_ptr broken;    // what ended a worker
   std::exception_ptr ended_by;  // what next() has thrown, and will throw again
   std::vector<int> order;       // of next_epoch; determined with its first batch
   int64_t order_epoch = -1;
   double waited = 0;
-  std::vector<std::thread> workers;
+  ThreadGroup workers;
 
   bool told_to_stop() const { return settings.stop && settings.stop->load(std::memory_order_relaxed); }
 
@@ -115,14 +131,20 @@ struct Loader::State {
     return settings.drop_last ? n / settings.batch : (n + settings.batch - 1) / settings.batch;
   }
 
+  /// Of the batches that can be there at once: those in the queue, and the one that is being used.
+  int64_t batch_bytes() const {
+    const int64_t side = settings.transform.crop;
+    return int64_t{settings.queue + 1} * settings.batch * settings.sampler.frames * side * side * 3 *
+           static_cast<int64_t>(sizeof(float));
+  }
+
   void stop() {
     {
       const std::lock_guard lock(mutex);
       stopping = true;
     }
     work.notify_all();
-    for (std::thread& worker : workers) worker.join();
-    workers.clear();
+    workers.join();
     for (Job& job : jobs) pool->give_back(std::move(job.batch));
     jobs.clear();
     stopping = false;
@@ -146,10 +168,16 @@ struct Loader::State {
         if (settings.on_check) settings.on_check(done, static_cast<int64_t>(items.size()));
       }
     };
-    for (int i = 1; i < settings.workers; ++i) workers.emplace_back(look);
-    look();
-    for (std::thread& worker : workers) worker.join();
-    workers.clear();
+    {
+      ThreadGroup helpers;
+      try {
+        for (int i = 1; i < settings.workers; ++i) helpers.start(look);
+      } catch (...) {
+        next = items.size();  // so that those that have been started end
+        throw;
+      }
+      look();
+    }
     if (told_to_stop()) throw Canceled{};
 
     std::vector<int> good;
@@ -218,6 +246,16 @@ struct Loader::State {
   }
 
   void run_worker() {
+    try {
+      make_clips();
+    } catch (...) {  // for want of memory, say: next() throws it
+      const std::lock_guard lock(mutex);
+      if (!broken) broken = std::current_exception();
+      ready.notify_all();
+    }
+  }
+
+  void make_clips() {
     ClipReader reader;
     const ClipSettings how{settings.sampler, settings.transform, settings.mode, settings.views,
                            settings.single_frame};
@@ -236,6 +274,7 @@ struct Loader::State {
         const auto position = static_cast<size_t>(seed.item);
         const DatasetItem& item = dataset.items[position];
         const auto index = cache.get(item, position, &stopping);
+        if (!settings.fingerprints.empty()) require_same_clip(item, settings.fingerprints[position]);
         std::vector<int64_t>& frames = batch.frame_indices[static_cast<size_t>(slot)];
         if (batch.placed.empty()) {
           float* const out = batch.clips.data() + slot * (batch.shape.count() / batch.shape.n);
@@ -268,6 +307,8 @@ Loader::Loader(const Dataset& dataset, std::vector<int> items, LoaderSettings se
   for (const int item : items)
     require(item >= 0 && item < static_cast<int>(dataset.items.size()),
             "Loader: an item outside the dataset");
+  require(settings.fingerprints.empty() || settings.fingerprints.size() == dataset.items.size(),
+          "Loader: fingerprints of another dataset");
   state_ = std::make_unique<State>(dataset, std::move(items), std::move(settings));
   if (state_->settings.on_bad_file != OnBadFile::exclude) return;
   state_->exclude_bad_files();
@@ -288,9 +329,14 @@ void Loader::start(int64_t epoch, int64_t index, bool one_epoch) {
   s.stop();
   s.next_epoch = epoch, s.next_index = index, s.one_epoch = one_epoch;
   s.finished = false;
-  s.ended_by = nullptr;
+  s.ended_by = s.broken = nullptr;
   s.waited = 0;
-  for (int i = 0; i < s.settings.workers; ++i) s.workers.emplace_back([&s] { s.run_worker(); });
+  try {
+    for (int i = 0; i < s.settings.workers; ++i) s.workers.start([&s] { s.run_worker(); });
+  } catch (...) {
+    s.stop();
+    throw;
+  }
 }
 
 std::shared_ptr<const Batch> Loader::next() {
@@ -299,6 +345,7 @@ std::shared_ptr<const Batch> Loader::next() {
   if (s.ended_by) std::rethrow_exception(s.ended_by);
   const auto begin = std::chrono::steady_clock::now();
   const auto there = [&] {
+    if (s.broken) return true;
     if (s.jobs.empty()) return s.finished;
     return s.jobs.front().done == s.jobs.front().clips();
   };
@@ -312,16 +359,23 @@ std::shared_ptr<const Batch> Loader::next() {
       throw Canceled{};
     }
   s.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (s.broken) {
+    s.finished = true;
+    s.ended_by = as_fault(s.broken, s.batch_bytes());
+    lock.unlock();
+    s.stop();
+    std::rethrow_exception(s.ended_by);
+  }
   if (s.jobs.empty()) return nullptr;
   Job job = std::move(s.jobs.front());
   s.jobs.pop_front();
   if (job.failure) {
     s.finished = true;
-    s.ended_by = job.failure;
+    s.ended_by = as_fault(job.failure, s.batch_bytes());
     s.pool->give_back(std::move(job.batch));
     lock.unlock();
     s.stop();
-    std::rethrow_exception(job.failure);
+    std::rethrow_exception(s.ended_by);
   }
   lock.unlock();
   s.work.notify_all();

@@ -16,6 +16,7 @@
 #include "data/clip/sampler.h"
 #include "data/dataset/dataset.h"
 #include "data/load/batch_source.h"
+#include "data/load/clip_fingerprint.h"
 
 namespace laban {
 
@@ -59,6 +60,9 @@ struct LoaderSettings {
   /// If this becomes true, the constructor throws Canceled (watch.h), and so does next() instead of waiting for
   /// a batch, even in the middle of a file.
   const std::atomic<bool>* stop = nullptr;
+  /// The dataset's clips as they were when the work began, by position in Dataset::items: one that has changed
+  /// since is a FileError when it is read. Empty: not compared.
+  std::vector<ClipFingerprint> fingerprints{};
   /// exclude: called while files are indexed, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> on_check;
 };

@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "core/error.h"
+#include "core/machine_error.h"
 
 namespace laban {
 namespace fs = std::filesystem;
@@ -57,8 +57,7 @@ std::vector<std::string> list_pictures(const fs::path& folder, const std::string
       if (!rule || rule->number(name)) names.push_back(std::move(name));
     }
   } catch (const fs::filesystem_error& error) {
-    throw FileError(folder.string(), "cannot read the folder: " + error.code().message(),
-                    "Check the path and its permissions.");
+    throw_file_fault(folder, "cannot read the folder", error.code().value());
   }
   if (names.empty())
     throw FileError(folder.string(),

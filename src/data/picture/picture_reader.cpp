@@ -9,14 +9,17 @@ extern "C" {
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
+#include <span>
 #include <string_view>
 #include <vector>
 
-#include "core/error.h"
+#include "core/machine_error.h"
+#include "core/regular_file.h"
+#include "data/picture/pixel_limit.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -28,9 +31,6 @@ extern "C" {
 namespace laban {
 namespace {
 
-// A header that claims more is damaged, or a trap.
-constexpr int64_t kMaxPixels = int64_t{16384} * 16384;
-
 struct FreeJpeg {
   void operator()(void* handle) const { tjDestroy(handle); }
 };
@@ -38,8 +38,10 @@ struct FreeStb {
   void operator()(uint8_t* pixels) const { stbi_image_free(pixels); }
 };
 
+constexpr const char* kAdvice = "Extract this frame again, or remove it from its folder.";
+
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& what) {
-  throw FileError(file.string(), what, "Extract this frame again, or remove it from its folder.");
+  throw FileError(file.string(), what, kAdvice);
 }
 
 /// `pixels_a_byte`: the most that the format can encode in one byte. A few bytes must not cost much memory
@@ -47,8 +49,12 @@ struct FreeStb {
 void require_sane(const std::filesystem::path& file, int width, int height, size_t bytes,
                   int64_t pixels_a_byte) {
   const int64_t pixels = int64_t{width} * height;
-  if (width < 1 || height < 1 || pixels > kMaxPixels)
-    refuse(file, text("claims to be ", width, "x", height, " pixels"));
+  if (width < 1 || height < 1) refuse(file, text("claims to be ", width, "x", height, " pixels"));
+  if (pixels > most_pixels())
+    throw FileError(
+        file.string(),
+        text("claims to be ", width, "x", height, " pixels, more than the ", most_pixels(), " allowed"),
+        "If it is true, raise --max-pixels.");
   if (pixels / pixels_a_byte > static_cast<int64_t>(bytes))
     refuse(file, text("claims to be ", width, "x", height, " pixels, but has only ", bytes, " bytes"));
 }
@@ -95,7 +101,7 @@ void require_whole_png(const std::filesystem::path& file, const std::vector<uint
 }
 
 // Encoders make about ten.
-constexpr int64_t kMostJpegScans = 200, kMostScannedPixels = 16 * kMaxPixels;
+constexpr int64_t kMostJpegScans = 200, kMostScannedPixels = int64_t{1} << 32;
 
 /// ITU-T T.81, B.1.1: 0xff and a code begin a segment, whose length follows but for a few. A scan's own bytes
 /// come behind its header: there 0xff is followed by 0, or by one of the codes 0xd0 to 0xd7.
@@ -141,17 +147,17 @@ struct PictureReader::Buffers {
 };
 
 void PictureReader::Buffers::load(const std::filesystem::path& path) {
-  std::error_code failed;  // checked before opening: opening a pipe would wait for its writer
-  const bool regular = std::filesystem::is_regular_file(path, failed);
-  std::ifstream in;
-  if (regular) in.open(path, std::ios::binary | std::ios::ate);
-  if (!in.is_open()) refuse(path, "cannot open the picture");
-  const std::streamoff bytes = in.tellg();
-  if (bytes <= 0) refuse(path, "the file is empty");
+  const RegularFile in(path, kAdvice);
+  const int64_t bytes = in.size();
+  if (bytes == 0) refuse(path, "the file is empty");
   if (bytes > std::numeric_limits<int>::max()) refuse(path, "the file is larger than 2 GiB");
   file.resize(static_cast<size_t>(bytes));
-  in.seekg(0);
-  if (!in.read(reinterpret_cast<char*>(file.data()), bytes)) refuse(path, "cannot read the picture");
+  for (size_t done = 0; done < file.size();) {
+    const int64_t got = in.read(static_cast<int64_t>(done), std::span(file).subspan(done));
+    if (got < 0) throw_file_fault(path, "cannot be read", errno, "Check the disk.");
+    if (got == 0) refuse(path, "the file became shorter while it was read");
+    done += static_cast<size_t>(got);
+  }
 }
 
 Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
@@ -163,6 +169,7 @@ Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
     const std::string why = tjGetErrorStr2(jpeg.get());
     const bool harmless =
         tjGetErrorCode(jpeg.get()) == TJERR_WARNING && why.find("extraneous bytes") != std::string::npos;
+    if (why.find("Insufficient memory") != std::string::npos) throw_out_of_memory(path);
     if (!harmless) refuse(path, "is a damaged or truncated JPEG picture (" + why + ")");
   };
   Frame frame;
@@ -217,6 +224,7 @@ Frame PictureReader::Buffers::read_other(const std::filesystem::path& path) {
   else
     require_whole_png(path, file);
   stb.reset(stbi_load_from_memory(file.data(), bytes, &frame.width, &frame.height, &channels, 3));
+  if (!stb && stbi_failure_reason() == std::string_view("outofmem")) throw_out_of_memory(path);
   if (!stb) refuse(path, std::string("the picture is broken (") + stbi_failure_reason() + ")");
   frame.layout = PixelLayout::rgb24;
   frame.full_range = true;

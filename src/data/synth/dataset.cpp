@@ -1,14 +1,14 @@
 // The folder of synthetic dances: names, tables, and workers that fill it.
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/folder_lock.h"
+#include "core/nesting.h"
+#include "core/thread_group.h"
 #include "data/synth/clip.h"
 #include "data/synth/dataset.h"
 
@@ -62,8 +62,10 @@ void prepare_folder(const DatasetPlan& plan, const std::vector<Task>& tasks) {
   const nlohmann::json wanted = description(plan);
   std::error_code failed;
   if (fs::exists(manifest, failed)) {
-    std::ifstream in(manifest);
-    const nlohmann::json found = nlohmann::json::parse(in, nullptr, false);
+    const std::string manifest_text = read_file(manifest);
+    const nlohmann::json found = nests_deeper_than(manifest_text, kDeepestJson)
+                                     ? nlohmann::json(nlohmann::json::value_t::discarded)
+                                     : nlohmann::json::parse(manifest_text, nullptr, false);
     if (found != wanted)
       throw UsageError(text(plan.folder.string(), " already contains another dataset: ",
                             found.is_discarded() ? "its dataset.json cannot be read" : found.dump(),
@@ -126,8 +128,13 @@ DatasetResult write_dataset(const DatasetPlan& plan, const std::function<void(in
     }
   };
   {
-    std::vector<std::jthread> workers;
-    for (int i = 1; i < plan.workers; ++i) workers.emplace_back(work);
+    ThreadGroup workers;
+    try {
+      for (int i = 1; i < plan.workers; ++i) workers.start(work);
+    } catch (...) {
+      halt = true;
+      throw;
+    }
     work();
   }
   if (failure) std::rethrow_exception(failure);

@@ -2,31 +2,24 @@
 
 #include <array>
 #include <cstdint>
-#include <fstream>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/regular_file.h"
 
 namespace laban {
 namespace {
 
 class Heads {
  public:
-  explicit Heads(const std::filesystem::path& file) : in_(file, std::ios::binary) {
-    std::error_code failed;
-    const std::uintmax_t bytes = std::filesystem::file_size(file, failed);
-    if (!failed) end_ = bytes;
-  }
+  explicit Heads(const std::filesystem::path& file) : in_(file), end_(static_cast<uint64_t>(in_.size())) {}
   uint64_t end() const { return end_; }
 
   /// Reads the 16 bytes at `at`, zero-filled past the end; false if there are fewer than `least`.
   bool read(uint64_t at, size_t least) {
     if (at > end_ || end_ - at < least) return false;
     bytes_ = {};
-    in_.clear();
-    in_.seekg(static_cast<std::streamoff>(at));
-    in_.read(reinterpret_cast<char*>(bytes_.data()), bytes_.size());
-    return static_cast<size_t>(in_.gcount()) >= least;
+    return in_.read(static_cast<int64_t>(at), bytes_) >= static_cast<int64_t>(least);
   }
   std::string_view letters(size_t at) const { return {reinterpret_cast<const char*>(bytes_.data()) + at, 4}; }
   uint64_t big_endian(size_t at, size_t count) const {
@@ -44,9 +37,9 @@ class Heads {
   }
 
  private:
-  std::ifstream in_;
-  uint64_t end_ = 0;
-  std::array<unsigned char, 16> bytes_{};
+  RegularFile in_;
+  uint64_t end_;
+  std::array<uint8_t, 16> bytes_{};
 };
 
 /// ISO/IEC 14496-12, 4.2: a length (32 bits, big-endian; 1: 64 bits follow; 0: to the end of the file), four

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "core/error.h"
+#include "core/machine_error.h"
 #include "data/video/container_kind.h"
 #include "data/video/libav_compat.h"
 #include "data/video/mp4_tracks.h"
@@ -125,6 +125,7 @@ void Demuxer::refuse_other(const AVInputFormat* format, int score, int code) con
   const OtherFile other = other_file(std::span(head).first(got), format, score);
   if (!other.kind.empty())
     throw NoVideoError(file().string(), "is " + other.kind + ", not a video", std::string(other.advice));
+  throw_if_machine_fault(file(), AVUNERROR(code));
   refuse(file(), "is not a readable video file" + (code < 0 ? ": " + reason(code) : ""),
          "Download or copy it again, or convert it with ffmpeg.");
 }
@@ -166,6 +167,7 @@ void Demuxer::open() {
 void Demuxer::describe() {
   const int code = avformat_find_stream_info(input_.get(), nullptr);
   check_watch();
+  if (code < 0) throw_if_machine_fault(file(), AVUNERROR(code));
   if (code < 0) refuse(file(), "cannot read its streams: " + reason(code), "Download or copy it again.");
   auto setup = std::make_shared<StreamSetup>();
   std::string found;
@@ -213,6 +215,7 @@ bool Demuxer::read(AVPacket& packet) {
     if (code == AVERROR(EAGAIN)) continue;
     if (code < 0) {
       check_watch();
+      throw_if_machine_fault(file(), AVUNERROR(code));
       if (code != AVERROR_EOF) read_error_ = reason(code);
       return false;
     }

@@ -1,14 +1,13 @@
 #include "data/video/video_decoder.h"
 
+#include <algorithm>
 #include <cstring>
 
-#include "core/error.h"
+#include "core/machine_error.h"
+#include "data/picture/pixel_limit.h"
 
 namespace laban {
 namespace {
-
-// Larger pictures than 16384 x 16384 are a damaged header, not a video.
-constexpr int64_t kMaxPixels = int64_t{16384} * 16384;
 
 /// If every picture is coded independently, nothing is known about the contents of its damaged parts. They
 /// keep the buffer's contents: black or green, as in the first pictures that ffmpeg decodes, not remnants of
@@ -28,7 +27,7 @@ bool has_only_whole_pictures(AVCodecID codec) {
 
 }  // namespace
 
-VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
+VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) : file_(source.file()) {
   const AVCodecParameters& parameters = *source.setup()->parameters;
   const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
   const std::string name = avcodec_get_name(parameters.codec_id);
@@ -45,7 +44,7 @@ VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
   int code = avcodec_parameters_to_context(context_.get(), &parameters);
   // One thread: many files are decoded in parallel, and frame threading would delay pictures.
   context_->thread_count = 1;
-  context_->max_pixels = kMaxPixels;
+  context_->max_pixels = most_pixels();
   // Packets carry ordinals instead of timestamps, one tick each.
   context_->pkt_timebase = {1, 1000};
   stands_alone_ = has_only_whole_pictures(parameters.codec_id);
@@ -53,6 +52,7 @@ VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
   if (effort == Effort::count) context_->skip_loop_filter = AVDISCARD_ALL;
   if (code >= 0) code = avcodec_open2(context_.get(), codec, nullptr);
   if (code < 0) {
+    throw_if_machine_fault(file_, AVUNERROR(code));
     const std::string complaint = av::first_complaint();
     throw FileError(source.file().string(),
                     "cannot start the decoder for its video format " + name + ": " + av::error_text(code) +
@@ -62,6 +62,11 @@ VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) {
 }
 
 void VideoDecoder::note_error(int code) {
+  // Frames would be missing for want of memory. A picture of absurd size may want more than there ever is.
+  constexpr size_t kBytesAPixel = 8;
+  const auto pixels =
+      static_cast<size_t>(std::max(0, context_->width)) * static_cast<size_t>(std::max(0, context_->height));
+  throw_if_machine_fault(file_, AVUNERROR(code), std::max(size_t{64} << 20, kBytesAPixel * pixels));
   if (errors_++ > 0) return;
   first_error_ = av::first_complaint();
   if (first_error_.empty()) first_error_ = av::error_text(code);

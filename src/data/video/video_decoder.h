@@ -37,6 +37,7 @@ class VideoDecoder {
   void receive(const Sink& sink);
   void note_error(int code);
 
+  std::filesystem::path file_;  // for messages
   av::CodecContext context_;
   av::FramePtr frame_ = av::make_frame();
   bool stands_alone_ = false;  // every picture in this format is coded independently

@@ -37,6 +37,20 @@ std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+/// The bytes from `offset` on, or as many of them as there are.
+std::string part_of(const RegularFile& file, size_t offset, size_t length) {
+  std::string bytes(length, '\0');
+  size_t done = 0;
+  while (done < length) {
+    const int64_t got = file.read(static_cast<int64_t>(offset + done),
+                                  {reinterpret_cast<uint8_t*>(bytes.data()) + done, length - done});
+    if (got <= 0) break;
+    done += static_cast<size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
 bool inside(size_t offset, size_t length, size_t whole) {
   return offset <= whole && length <= whole - offset;
 }
@@ -66,29 +80,31 @@ std::string VideoIndexStore::key_of(const fs::path& video) const {
   return relative.empty() || *relative.begin() == ".." ? whole.string() : relative.string();
 }
 
-std::span<const std::byte> VideoIndexStore::bytes_of(const Entry& entry) const {
-  return entry.stored ? map_->bytes.subspan(entry.offset, entry.length) : as_bytes(entry.bytes);
+std::string VideoIndexStore::bytes_of(const Entry& entry) const {
+  return entry.stored ? part_of(*stored_, entry.offset, entry.length) : entry.bytes;
 }
 
 /// Loads the file's entries, except those that are newer here.
 void VideoIndexStore::load() {
   std::error_code failed;
   if (file_.empty() || !fs::is_regular_file(file_, failed)) return;
-  std::shared_ptr<const FileBytes> map;
+  std::shared_ptr<const RegularFile> stored;
   try {
-    map = std::make_shared<FileBytes>(map_file(file_));
+    stored = std::make_shared<const RegularFile>(file_);
   } catch (const FileError&) {
     return;
   }
-  const std::span<const std::byte> all = map->bytes;
+  const auto size = static_cast<size_t>(stored->size());
   Header header;
   const Header expected;
-  if (all.size() < sizeof(header)) return;
-  std::memcpy(&header, all.data(), sizeof(header));
+  const std::string begin = part_of(*stored, 0, sizeof(header));
+  if (begin.size() < sizeof(header)) return;
+  std::memcpy(&header, begin.data(), sizeof(header));
   if (header.magic != expected.magic || header.order != expected.order ||
-      header.version != expected.version || !inside(header.table, header.table_bytes, all.size()))
+      header.version != expected.version || !inside(header.table, header.table_bytes, size))
     return;
-  const auto table = all.subspan(header.table, header.table_bytes);
+  const std::string table_bytes = part_of(*stored, header.table, header.table_bytes);
+  const auto table = as_bytes(table_bytes);
   if (fnv1a(table) != header.table_checksum) return;
 
   std::map<std::string, Entry> entries;
@@ -98,21 +114,21 @@ void VideoIndexStore::load() {
     Entry entry{.stored = true};
     entry.stamp.bytes = from.number(), entry.stamp.changed = from.signed_number();
     entry.offset = from.number(), entry.length = from.number(), entry.checksum = from.number();
-    if (!inside(entry.offset, entry.length, all.size())) return;
+    if (!inside(entry.offset, entry.length, size)) return;
     entries.insert_or_assign(std::move(key), std::move(entry));
   }
   if (!from.ok()) return;
   for (auto& [key, entry] : entries_)
     if (!entry.stored) entries.insert_or_assign(key, std::move(entry));
   entries_ = std::move(entries);
-  map_ = std::move(map);
+  stored_ = std::move(stored);
 }
 
 std::shared_ptr<const VideoIndex> VideoIndexStore::find(const fs::path& video, const FileStamp& stamp) const {
   const std::string key = key_of(video);
-  std::shared_ptr<const FileBytes> map;  // the file may be replaced while an entry of it is read
-  std::string fresh;
-  std::span<const std::byte> bytes;
+  std::shared_ptr<const RegularFile> stored;  // the file may be replaced while an entry of it is read
+  std::string bytes;
+  size_t offset = 0, length = 0;
   uint64_t checksum = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -120,11 +136,12 @@ std::shared_ptr<const VideoIndex> VideoIndexStore::find(const fs::path& video, c
     if (found == entries_.end() || found->second.stamp != stamp) return nullptr;
     checksum = found->second.checksum;
     if (found->second.stored)
-      map = map_, bytes = bytes_of(found->second);
+      stored = stored_, offset = found->second.offset, length = found->second.length;
     else
-      fresh = found->second.bytes, bytes = as_bytes(fresh);
+      bytes = found->second.bytes;
   }
-  return fnv1a(bytes) == checksum ? decode_index(bytes) : nullptr;
+  if (stored) bytes = part_of(*stored, offset, length);
+  return fnv1a(as_bytes(bytes)) == checksum ? decode_index(as_bytes(bytes)) : nullptr;
 }
 
 void VideoIndexStore::add(const fs::path& video, const FileStamp& stamp, const VideoIndex& index) {
@@ -152,7 +169,7 @@ std::string VideoIndexStore::save_locked() {
     table.number(entries_.size());
     size_t offset = sizeof(Header);
     for (const auto& [key, entry] : entries_) {
-      const size_t length = bytes_of(entry).size();
+      const size_t length = entry.stored ? entry.length : entry.bytes.size();
       table.name(key);
       table.number(entry.stamp.bytes), table.signed_number(entry.stamp.changed);
       table.number(offset), table.number(length), table.number(entry.checksum);
@@ -166,7 +183,11 @@ std::string VideoIndexStore::save_locked() {
     require_index_store(file_);
     AtomicFile file(file_);
     file.write(&header, sizeof(header));
-    for (const auto& [key, entry] : entries_) file.write(bytes_of(entry).data(), bytes_of(entry).size());
+    for (const auto& [key, entry] : entries_) {
+      std::string bytes = bytes_of(entry);
+      if (entry.stored) bytes.resize(entry.length);  // of a file that was cut short: the checksum tells
+      file.write(bytes);
+    }
     file.write(table_bytes);
     file.commit();
     entries_.clear();

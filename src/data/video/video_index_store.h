@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "core/file_bytes.h"
+#include "core/regular_file.h"
 #include "data/video/video.h"
 
 namespace laban {
@@ -56,13 +56,13 @@ class VideoIndexStore {
     bool stored = false;
   };
   std::string key_of(const std::filesystem::path& video) const;
-  std::span<const std::byte> bytes_of(const Entry& entry) const;
+  std::string bytes_of(const Entry& entry) const;
   void load();
   std::string save_locked();
 
   std::filesystem::path file_, base_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const FileBytes> map_;
+  std::shared_ptr<const RegularFile> stored_;  // read, not mapped: it may be cut short at any time
   std::map<std::string, Entry> entries_;
   size_t fresh_ = 0;  // entries that are not in the file
 };

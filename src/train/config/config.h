@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "data/load/loader.h"
-#include "models/freeze.h"
+#include "data/picture/pixel_limit.h"
+#include "models/freeze_settings.h"
 #include "models/model_spec.h"
-#include "train/clip_mixer.h"
 #include "train/config/setting.h"
-#include "train/optimizer.h"
+#include "train/mix_settings.h"
+#include "train/optimizer_settings.h"
 #include "train/schedule.h"
 
 namespace laban {
@@ -31,6 +32,7 @@ struct Config {
     DatasetSettings dataset;
     OnBadFile on_bad_file = OnBadFile::stop;
     int workers = 0;                   // 0: one per processor
+    int64_t max_pixels = kMostPixels;  // of a picture
     std::string index_cache = "auto";  // a file; or "auto", "user", "off"
     bool operator==(const Data&) const = default;
   } data;

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "core/utf8.h"
 #include "train/config/overloaded.h"
 #include "train/config/toml_value.h"
 
@@ -126,6 +127,9 @@ void assign_numbers(const Setting::Numbers& to, std::vector<double> values, cons
 }
 
 void Setting::assign(const std::string& value, const std::string& origin) const {
+  if (!is_utf8(value))
+    throw UsageError(text(origin, ": '", visible(value), "' is not UTF-8"),
+                     "A run's files could not hold it. Rename the file or folder.");
   std::visit(Overloaded{
                  [&](const Flag& to) {
                    if (value != "true" && value != "false") wrong_kind(origin, "true or false");

@@ -120,6 +120,8 @@ std::vector<Setting> settings(Config& config);
 
 /// The flags (without dashes) of the settings with any of these roles and none of `except`.
 std::vector<std::string> flags_with(Roles roles, Roles except = {});
+/// The flags of the settings in one section.
+std::vector<std::string> flags_in(const std::string& section);
 /// The roles of a flag's setting; none for a flag that is no setting's.
 Roles roles_of(const std::string& flag);
 

@@ -45,6 +45,9 @@ std::vector<Setting> table(Config& c) {
       {"data", "filename_pattern", "filename-pattern", dataset,
        "filename pattern of the pictures in a clip's folder, e.g. img_%05d.jpg; empty: all pictures",
        Setting::Word{&described.filename_pattern, {}}},
+      {"data", "confine", "confine", dataset | resume,
+       "refuse clips outside the dataset folder and --media, which lists and links may name",
+       Setting::Flag{&described.confine}},
       {"data", "fold", "fold", dataset, "number of the official split: UCF-101, HMDB-51",
        Setting::Whole{&described.fold, 1, 3}},
       {"data", "split_seed", "split-seed", dataset, "seed of the random split, for datasets without one",
@@ -57,6 +60,9 @@ std::vector<Setting> table(Config& c) {
       {"data", "on_bad_file", "on-bad-file", loading | inference,
        "policy for files that do not decode: stop the run, or exclude and list them",
        choice(&c.data.on_bad_file)},
+      {"data", "max_pixels", "max-pixels", loading | inference | resume,
+       "largest picture or video frame that is decoded, in pixels; a larger one counts as damaged",
+       Setting::Whole{&c.data.max_pixels, 1, int64_t{1} << 30}},
       {"data", "workers", "workers", loading | inference | resume, "decoding threads; 0: one per processor",
        Setting::Whole{&c.data.workers, 0, 1024}},
       {"data", "index_cache", "index-cache", loading | inference | resume,
@@ -74,7 +80,7 @@ std::vector<Setting> table(Config& c) {
       {"clip", "fps", "fps", sampling, "dense: frame rate to resample to; 0: native",
        Setting::Number{&sampler.fps, 0, 1000}},
       {"clip", "preset", "preset", preset | picture | augmentation,
-       "published preprocessing: none; deck, short side 256 to 320, crop 244; torchvision, 171x128, crop 112, Kinetics statistics; other settings override it",
+       "published preprocessing: none; deck, short side 256 to 320, crop 244; torchvision, 171x128, crop 112, Kinetics statistics; overrides what a weights file notes; other settings override it",
        choice(&c.clip.preset)},
       {"clip", "size", "size", picture, "crop height and width in pixels",
        Setting::Whole{&view.crop, 8, 4096}},
@@ -249,6 +255,14 @@ std::vector<std::string> flags_with(Roles roles, Roles except) {
   std::vector<std::string> flags;
   for (const Setting& setting : table(any))
     if (setting.roles.any(roles) && !setting.roles.any(except)) flags.push_back(setting.flag);
+  return flags;
+}
+
+std::vector<std::string> flags_in(const std::string& section) {
+  Config any;
+  std::vector<std::string> flags;
+  for (const Setting& setting : table(any))
+    if (setting.section == section) flags.push_back(setting.flag);
   return flags;
 }
 

@@ -142,6 +142,40 @@ class Reader {
   std::set<std::string> done_;
 };
 
+// A config has a few thousand bytes, and keys of two parts.
+constexpr size_t kLongestToml = 1 << 20, kMostKeyParts = 16;
+
+/// Throws UsageError for text whose size or nesting would overwhelm the parser: each part of a dotted key is a
+/// table within a table, and tables are destroyed by recursion. (The parser limits brackets by itself.)
+void require_reasonable(std::string_view toml, const std::string& source) {
+  if (toml.size() > kLongestToml)
+    throw UsageError(text(source, ": has ", toml.size(), " bytes; a config has ", kLongestToml, " at most"),
+                     "Is it the right file?");
+  size_t line = 1, parts = 1;
+  for (size_t i = 0; i < toml.size(); ++i) {
+    const char c = toml[i];
+    if (c == '\n') ++line;
+    if (c == '"' || c == '\'') {  // a string, or a quoted part of a key
+      const std::string_view rest = toml.substr(i);
+      const std::string_view quotes = rest.substr(0, rest.starts_with(std::string(3, c)) ? 3 : 1);
+      for (i += quotes.size(); i < toml.size() && !toml.substr(i).starts_with(quotes); ++i) {
+        if (c == '"' && toml[i] == '\\') ++i;
+        if (quotes.size() == 1 && toml[i] == '\n') break;
+        line += toml[i] == '\n';
+      }
+      i += quotes.size() - 1;
+    } else if (c == '#') {
+      i = std::min(toml.find('\n', i), toml.size()) - 1;
+    } else if (c == '.') {
+      if (++parts > kMostKeyParts)
+        throw UsageError(text(source, ", line ", line, ": a key has more than ", kMostKeyParts, " parts"),
+                         "A setting reads `key = value`, below a line with its [section].");
+    } else if (c == '\n' || c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}') {
+      parts = 1;
+    }
+  }
+}
+
 }  // namespace
 
 std::string to_toml(const Config& config) {
@@ -159,6 +193,7 @@ std::string to_toml(const Config& config) {
 
 void apply_toml(Config& config, std::string_view toml, const std::string& source,
                 std::vector<std::string>* notes) {
+  require_reasonable(toml, source);
   toml::table document;
   try {
     document = toml::parse(toml, source);

@@ -91,7 +91,7 @@ std::string to_json(const Evaluation& e) {
 }
 
 Evaluation read_evaluation(const std::filesystem::path& file) {
-  const Json document = Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  const Json document = fields::parse(read_file(file));
   if (!document.is_object())
     throw FileError(file.string(), "is not a JSON object", "Write it again with `laban eval`.");
   Evaluation e;

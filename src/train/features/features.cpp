@@ -8,6 +8,7 @@
 #include "core/sha256.h"
 #include "train/clip_buffer.h"
 #include "train/features/feature_content.h"
+#include "train/log/json_fields.h"
 
 namespace laban {
 namespace {
@@ -120,7 +121,7 @@ Features read_features(const std::filesystem::path& path) {
         text("It was written by laban ", text_of("version"), "."));
   }
   const auto texts = [&](const char* key) {
-    const Json list = Json::parse(text_of(key), nullptr, false);
+    const Json list = fields::parse(text_of(key));
     if (!list.is_array()) throw damaged(key);
     std::vector<std::string> items;
     for (const Json& item : list) {
@@ -132,7 +133,7 @@ Features read_features(const std::filesystem::path& path) {
   features.names = texts("names");
   features.contents = texts("contents");
   if (features.contents.size() != features.names.size()) throw damaged("contents");
-  const Json bad_files = Json::parse(text_of("bad_files"), nullptr, false);
+  const Json bad_files = fields::parse(text_of("bad_files"));
   if (!bad_files.is_array()) throw damaged("bad_files");
   for (const Json& bad : bad_files) {
     if (!bad.is_array() || bad.size() != 2 || !bad[0].is_string() || !bad[1].is_string())

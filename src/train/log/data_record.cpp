@@ -35,7 +35,7 @@ std::string to_json(const DataRecord& record) {
 std::optional<DataRecord> read_data_record(const std::filesystem::path& file) {
   std::error_code failed;
   if (!std::filesystem::exists(file, failed)) return std::nullopt;
-  const Json document = Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  const Json document = parse(read_file(file));
   if (!document.is_object() || !document.contains("splits") || !document["splits"].is_array())
     throw FileError(file.string(), "is not a run's record of its data", "`laban train` writes it.");
   DataRecord record{.data = word(document, "data"),

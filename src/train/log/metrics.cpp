@@ -26,9 +26,11 @@ using Json = nlohmann::ordered_json;
 MetricsLog::MetricsLog(std::filesystem::path path, uint64_t keep) : path_(std::move(path)) {
   file_ = open_to_append(path_);
   struct stat status {};
-  // A log that is shorter than recorded in the checkpoint (because it was removed) continues at its end.
+  // A log that is shorter than recorded in the checkpoint (because somebody removed or cut it) continues after its
+  // last whole row.
   if (::fstat(file_.get(), &status) == 0)
     bytes_ = std::min<uint64_t>(keep, static_cast<uint64_t>(status.st_size));
+  if (bytes_ < keep) bytes_ = read_file(path_).substr(0, bytes_).rfind('\n') + 1;
   if (::ftruncate(file_.get(), static_cast<off_t>(bytes_)) != 0)
     fail(path_, "cannot truncate it to the last checkpoint");
 }

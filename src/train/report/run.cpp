@@ -36,7 +36,7 @@ void read_metrics(const std::filesystem::path& file, RunRecord& run) {
   std::istringstream lines(*content);
   for (std::string line; std::getline(lines, line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const Json row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const Json row = fields::parse(line);
     if (!row.is_object()) {
       // Only a line without a newline can have been cut short by the end of the run; any other is damaged.
       (lines.eof() ? cut_short = true : (++damaged, false));

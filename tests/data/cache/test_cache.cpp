@@ -260,6 +260,29 @@ TEST_CASE("damage in a shard is found, wherever it is") {
   }
 }
 
+TEST_CASE("a shard that is cut short, or replaced, while it is in use is an error in words") {
+  const Folder folder("cache-cut");
+  const fs::path copy = folder.path() / "copy", file = copy / "shard-00000.labanshard";
+  cached(small_dataset(folder.path() / "videos"), copy);
+  const auto whole = bytes_of(file);
+  const Shard shard(file);
+  ShardReader reader;
+  const ShardClip& clip = shard.clips().back();
+  const std::vector<int64_t> last{clip.frame_count() - 1};
+  const auto read = [&] { reader.read(shard, clip, last, [](int64_t, const Frame&) {}); };
+  CHECK_NOTHROW(read());
+  for (const uint64_t length : {uint64_t{0}, clip.offset.back() - 1, uint64_t{4096}}) {
+    CAPTURE(length);
+    fs::resize_file(file, std::min(length, clip.offset.back() - 1));
+    CHECK_THROWS_WITH_AS(read(), Contains("was cut short while it was in use: it now has"), FileError);
+    CHECK_THROWS_AS(static_cast<void>(shard.verify()), FileError);
+    write_bytes(file, whole);
+  }
+  std::vector<unsigned char> longer(whole.size() + 1, 7);
+  write_bytes(file, longer);
+  CHECK_THROWS_WITH_AS(read(), Contains("has changed while it was in use"), FileError);
+}
+
 TEST_CASE("a cache over its own dataset, or of impossible settings, is refused") {
   const Folder folder("cache-refused");
   const Dataset dataset = small_dataset(folder.path());

@@ -37,9 +37,9 @@ void finds(const fs::path& file, const std::string& kind, const std::string& wor
   CHECK(found.begin()->second.find(words) != std::string::npos);
 }
 
-void cut(const fs::path& from, const fs::path& to, double share) {
+void cut(const fs::path& from, const fs::path& to, double fraction) {
   std::vector<unsigned char> bytes = test::bytes_of(from);
-  bytes.resize(static_cast<size_t>(static_cast<double>(bytes.size()) * share));
+  bytes.resize(static_cast<size_t>(static_cast<double>(bytes.size()) * fraction));
   test::write_bytes(to, bytes);
 }
 
@@ -82,10 +82,10 @@ TEST_CASE("one file: cut off, damaged, without pictures, called what it is not")
   const fs::path mp4 = folder.path() / "v.mp4", mkv = folder.path() / "v.mkv", ts = folder.path() / "v.ts";
   test::make_video(mp4, {.frames = 60, .gop = 10, .muxer_options = "movflags=faststart"});
   for (const auto& file : {mkv, ts}) test::make_video(file, {.frames = 60, .gop = 10});
-  for (const double share : {0.5, 0.9}) {
-    cut(mp4, folder.path() / "cut.mp4", share);
+  for (const double fraction : {0.5, 0.9}) {
+    cut(mp4, folder.path() / "cut.mp4", fraction);
     finds(folder.path() / "cut.mp4", "truncated", "its header claims 60 frames, the file has ");
-    cut(mkv, folder.path() / "cut.mkv", share);
+    cut(mkv, folder.path() / "cut.mkv", fraction);
     finds(folder.path() / "cut.mkv", "truncated", "ended prematurely");
   }
   // Where the table stands at the end, it is what was cut off.
@@ -149,10 +149,10 @@ TEST_CASE("one file: a header that claims more frames than there are does not ma
   is_whole(mp4, 60, 35);
   // Cut off, they are told all the same, wherever it was.
   for (const fs::path& file : {avi, mp4})
-    for (const double share : {0.6, 0.8, 0.99}) {
+    for (const double fraction : {0.6, 0.8, 0.99}) {
       const fs::path part = folder.path() / ("cut" + file.extension().string());
-      cut(file, part, share);
-      CAPTURE(share);
+      cut(file, part, fraction);
+      CAPTURE(fraction);
       CHECK(findings_of(part).contains("truncated"));
     }
 }

@@ -138,8 +138,8 @@ TEST_CASE("draws: ranges, and every op of RandAugment equally often") {
     if (a.erase_w == 0) continue;
     ++erased;
     CHECK((a.erase_x >= 0 && a.erase_x + a.erase_w <= 40 && a.erase_y >= 0 && a.erase_y + a.erase_h <= 30));
-    const double share = a.erase_w * a.erase_h / 1200.0;
-    CHECK((share > 0.01 && share < 0.36));
+    const double fraction = a.erase_w * a.erase_h / 1200.0;
+    CHECK((fraction > 0.01 && fraction < 0.36));
   }
   CHECK((erased > 60 && erased < 140));
 }
@@ -156,16 +156,16 @@ TEST_CASE("settings that make no sense are refused") {
   CHECK_NOTHROW(validate(TransformSettings{.augment = {.brightness = 0.4, .rand_augment = 2, .erase = 1}}));
 }
 
-TEST_CASE("RandomResizedCrop shows the drawn share and aspect") {
+TEST_CASE("RandomResizedCrop shows the drawn fraction and aspect") {
   const TransformSettings s{.rule = ScaleRule::area, .area = {0.2, 0.6}, .crop = 112};
   Rng rng(2, Purpose::test);
   double share_sum = 0;
   for (int i = 0; i < 2000; ++i) {
     const ClipGeometry g = random_geometry(s, 340, 256, rng);
     const double box_w = 340.0 * 112 / g.scaled_width, box_h = 256.0 * 112 / g.scaled_height;
-    const double share = box_w * box_h / (340 * 256), aspect = box_w / box_h;
-    share_sum += share;
-    CHECK((share > 0.195 && share < 0.61));
+    const double fraction = box_w * box_h / (340 * 256), aspect = box_w / box_h;
+    share_sum += fraction;
+    CHECK((fraction > 0.195 && fraction < 0.61));
     CHECK((aspect > 0.74 && aspect < 1.35));
     CHECK((g.x >= 0 && g.y >= 0 && g.x + 112 <= g.scaled_width && g.y + 112 <= g.scaled_height));
   }

@@ -1,5 +1,6 @@
 // Finding clips, and splitting them.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -7,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -136,6 +138,69 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
   CHECK(contains(with_csv("path,label,split\n\"a/1.mp4,a,train\n"),
                  "line 2: an opening quote is never closed"));
   CHECK(contains(with_csv("path,label,split\n"), "no clips are listed"));
+}
+
+TEST_CASE("names that are not UTF-8 are refused, and shown") {
+  const auto told = [](const fs::path& root) { return reason([&] { open_dataset(root, {}); }); };
+  for (const auto& [label, clip, shown] :
+       {std::tuple("caf\xe9", "a.mp4", "caf\\xe9"), std::tuple("cafe", "\xfc.mp4", "\\xfc.mp4"),
+        std::tuple("\xed\xa0\x80", "a.mp4", "\\xed\\xa0\\x80")}) {
+    const test::Folder folder("latin1");
+    touch(folder.path() / "other" / "1.mp4");
+    touch(folder.path() / "other" / "2.mp4");
+    touch(folder.path() / label / clip);
+    const std::string why = told(folder.path());
+    CHECK_MESSAGE(contains(why, " is not UTF-8, the only encoding"), why);
+    CHECK_MESSAGE(contains(why, shown), why);
+    CHECK_FALSE(contains(why, "caf\xe9"));
+    CHECK(contains(reason([&] { unlabeled({folder.path()}); }), "is not UTF-8"));
+  }
+  const test::Folder folder("latin1_list");
+  touch(folder.path() / "1.mp4");
+  touch(folder.path() / "2.mp4");
+  touch(folder.path() / "split.csv", "path,label,split\n1.mp4,caf\xe9,train\n2.mp4,tango,train\n");
+  CHECK(contains(told(folder.path()), "\"caf\\xe9\" is not UTF-8"));
+  touch(folder.path() / "split.csv", "path,label,split\n1.mp4,café,train\n2.mp4,tango,train\n");
+  CHECK(told(folder.path()) == "accepted");
+}
+
+TEST_CASE("confined, a dataset has no clips elsewhere: by absolute paths, by .., by links") {
+  const test::Folder folder("confined");
+  const fs::path root = folder.path() / "set", outside = folder.path() / "outside";
+  for (const char* name : {"a.mp4", "b.mp4"}) {
+    touch(root / name);
+    touch(outside / name);
+  }
+  fs::create_symlink(outside / "a.mp4", root / "link.mp4");
+  fs::create_symlink(root / "a.mp4", root / "inner.mp4");
+  fs::create_directory_symlink(outside, root / "folder");
+  const auto listed = [&](const std::string& path, const DatasetSettings& settings) {
+    touch(root / "split.csv", "path,label,split\nb.mp4,tango,train\n" + path + ",waltz,train\n");
+    return reason([&] { open_dataset(root, settings); });
+  };
+  for (const std::string& path : {(outside / "a.mp4").string(), std::string("../outside/a.mp4"),
+                                  std::string("link.mp4"), std::string("folder/a.mp4")}) {
+    CAPTURE(path);
+    CHECK(listed(path, {}) == "accepted");
+    const std::string why = listed(path, {.confine = true});
+    CHECK_MESSAGE(
+        contains(why, "lies outside, at " + (outside / "a.mp4").string() + ", which --confine forbids"), why);
+    CHECK(listed(path, {.media = outside, .confine = true}) == "accepted");
+  }
+  for (const char* path : {"a.mp4", "../set/a.mp4", "inner.mp4"})
+    CHECK(listed(path, {.confine = true}) == "accepted");
+}
+
+TEST_CASE("a pipe that is called like a list is not waited for") {
+  for (const char* name : {"split.csv", "train.txt", kIndexFile, "trainlist01.txt", "classInd.txt"}) {
+    CAPTURE(std::string(name));
+    const test::Folder folder("pipe");
+    for (const char* clip : {"a/1.mp4", "b/1.mp4"}) touch(folder.path() / clip);
+    REQUIRE(::mkfifo((folder.path() / name).c_str(), 0600) == 0);
+    reason([&] { open_dataset(folder.path(), {}); });  // comes back
+    const std::string why = reason([&] { open_dataset(folder.path() / name, {}); });
+    CHECK(why != "accepted");
+  }
 }
 
 TEST_CASE("groups by name") {

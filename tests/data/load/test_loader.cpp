@@ -1,6 +1,8 @@
 // The loader: a pure function of its settings, whatever the number of threads; errors in order; prompt stops;
 // reused buffers.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -8,10 +10,15 @@
 #include <cmath>
 #include <fstream>
 #include <memory>
+#include <memory_resource>
+#include <new>
 #include <set>
 #include <thread>
 
 #include "core/error.h"
+#include "core/machine_error.h"
+#include "data/cache/cache.h"
+#include "data/load/clip_reader.h"
 #include "data/load/loader.h"
 #include "data/made_clips.h"
 #include "data/video/watch.h"
@@ -201,6 +208,58 @@ TEST_CASE("a broken file: stop names the first one in order; exclude leaves it o
   }
 }
 
+TEST_CASE("a clip that is replaced under its name is not read: video, pictures, shard") {
+  const test::Folder folder("loader_replaced");
+  const fs::path videos = folder.path() / "videos", others = folder.path() / "others";
+  for (int i = 0; i < 4; ++i)
+    for (const fs::path& root : {videos, others})
+      test::make_video(root / (i % 2 ? "a" : "b") / ("clip" + std::to_string(i) + ".mp4"),
+                       {.width = 48, .height = 32, .frames = 8, .first = root == videos ? i : 40 + i});
+  for (int i = 0; i < 8; ++i) {
+    test::write_bytes(videos / "a/pictures" / (std::to_string(i) + ".bmp"), test::tiny_bmp());
+    auto negative = test::tiny_bmp();
+    negative.back() ^= 0xff;
+    test::write_bytes(others / "a/pictures" / (std::to_string(i) + ".bmp"), negative);
+  }
+  CacheResult result;
+  for (const fs::path& root : {videos, others}) {
+    fs::path shards = root;
+    REQUIRE(make_cache(open_dataset(root, {}), shards += "-cached", {.short_side = 32, .workers = 1}, {},
+                       result));
+  }
+  const auto shards_of = [](fs::path root) { return root += "-cached"; };
+  LoaderSettings s = small_settings();
+  s.batch = 5;
+  s.shuffle = false;
+  const auto copy_over = [](const fs::path& from, const fs::path& to) {
+    fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  };
+  for (const bool cached : {false, true}) {
+    const fs::path root = cached ? shards_of(videos) : videos, other = cached ? shards_of(others) : others;
+    const Dataset dataset = open_dataset(root, {});
+    REQUIRE(dataset.items.size() == 5);
+    s.fingerprints = fingerprint_clips(dataset, all_items(dataset), 3);
+    CHECK(s.fingerprints == fingerprint_clips(dataset, all_items(dataset), 1));
+    CHECK(fingerprints_from(to_text(s.fingerprints)).value() == s.fingerprints);
+    Loader loader(dataset, all_items(dataset), s);
+    CHECK(take(loader, 0, 0, 1).size() == 1);
+    for (const DatasetItem& item : dataset.items) {
+      CAPTURE(item.name);
+      const fs::path kept = folder.path() / "kept";
+      copy_over(item.path, kept);
+      copy_over(other / fs::relative(item.path, root), item.path);
+      CHECK_THROWS_WITH_AS(take(loader, 1, 0, 1), doctest::Contains("has changed since the run began"),
+                           FileError);
+      Loader fresh(dataset, all_items(dataset), s);  // which has not read the old one
+      CHECK_THROWS_WITH_AS(take(fresh, 0, 0, 1), doctest::Contains("has changed since the run began"),
+                           FileError);
+      copy_over(kept, item.path);
+      fs::remove_all(kept);
+      if (!cached) CHECK(take(loader, 2, 0, 1).size() == 1);  // what it was, with a new time
+    }
+  }
+}
+
 TEST_CASE("buffers are reused, and outlive the loader") {
   std::shared_ptr<const Batch> kept;
   {
@@ -250,6 +309,97 @@ TEST_CASE("the stop flag is heard in the middle of a file") {
     CHECK_THROWS_AS(load(), Canceled);
     later.join();
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  }
+}
+
+namespace {
+
+/// Memory that runs out after so many bytes.
+class LittleMemory : public std::pmr::memory_resource {
+ public:
+  explicit LittleMemory(size_t bytes) : left_(bytes) {}
+
+ private:
+  void* do_allocate(size_t bytes, size_t alignment) override {
+    if (bytes > left_.load()) throw std::bad_alloc();
+    left_ -= bytes;
+    return std::pmr::new_delete_resource()->allocate(bytes, alignment);
+  }
+  void do_deallocate(void* data, size_t bytes, size_t alignment) override {
+    std::pmr::new_delete_resource()->deallocate(data, bytes, alignment);
+  }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }
+  std::atomic<size_t> left_;
+};
+
+/// While it lives, this process may have no more than `more` descriptors beyond those it has.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t more) {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const int next = ::dup(0);
+    REQUIRE(next >= 0);
+    ::close(next);
+    rlimit now = before_;
+    now.rlim_cur = static_cast<rlim_t>(next) + more;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &now) == 0);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("memory that runs out in a worker is an error in words, not the end of the program") {
+  const Dataset& dataset = clips();
+  LoaderSettings s = small_settings();
+  for (const bool placed : {false, true})
+    for (const size_t bytes : {size_t{0}, size_t{1000}, size_t{100'000}}) {
+      LittleMemory memory(bytes);
+      s.placed = placed;
+      s.staging = &memory;
+      Loader loader(dataset, all_items(dataset), s);
+      for (int again = 0; again < 2; ++again)
+        CHECK_THROWS_WITH_AS(take(loader, 0, 0, 100),
+                             doctest::Contains("out of memory while clips were read"), MachineError);
+      CHECK_THROWS_AS(loader.next(), MachineError);
+    }
+}
+
+TEST_CASE("a lack of descriptors is no fault of a clip: nothing is left out") {
+  const test::Folder folder("descriptors");
+  for (int i = 0; i < 4; ++i) {
+    test::make_video(folder.path() / "videos/a" / ("clip" + std::to_string(i) + ".mp4"), {.frames = 6});
+    for (int k = 0; k < 6; ++k)
+      test::write_bytes(folder.path() / "videos/b" / std::to_string(i) / (std::to_string(k) + ".bmp"),
+                        test::tiny_bmp());
+  }
+  CacheResult result;
+  REQUIRE(make_cache(open_dataset(folder.path() / "videos", {}), folder.path() / "cached",
+                     {.short_side = 32, .clips_per_shard = 2, .workers = 1}, {}, result));
+  LoaderSettings s = small_settings();
+  s.on_bad_file = OnBadFile::exclude;
+  for (const char* root : {"videos", "cached"}) {
+    CAPTURE(std::string(root));
+    const Dataset dataset = open_dataset(folder.path() / root, {});
+    {
+      const FewDescriptors few(0);
+      for (const DatasetItem& item : dataset.items) {
+        CAPTURE(item.name);
+        CHECK_THROWS_WITH_AS(
+            index_item(item, Trust::nothing, nullptr),
+            doctest::Contains("Too many open files (EMFILE). This is a fault of the machine"), MachineError);
+      }
+      CHECK_THROWS_AS(Loader(dataset, all_items(dataset), s), MachineError);
+      CHECK_THROWS_AS(open_dataset(folder.path() / root, {}), Error);
+      CHECK_THROWS_AS(fingerprint_clips(dataset, all_items(dataset), 2), MachineError);
+    }
+    Loader loader(dataset, all_items(dataset), s);
+    CHECK(loader.bad_files().empty());
+    const FewDescriptors few(0);
+    CHECK_THROWS_AS(take(loader, 0, 0, 1), MachineError);
   }
 }
 

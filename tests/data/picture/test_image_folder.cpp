@@ -13,6 +13,8 @@
 #include "data/load/clip_reader.h"
 #include "data/made_clips.h"
 #include "data/picture/image_folder.h"
+#include "data/picture/pixel_limit.h"
+#include "data/video/video_index.h"
 
 using namespace laban;
 namespace fs = std::filesystem;
@@ -188,8 +190,47 @@ TEST_CASE("a broken picture is refused by name") {
   CHECK(reader.read(folder.path() / "good.jpg").width == 16);
 }
 
+namespace {
+struct PixelLimit {
+  explicit PixelLimit(int64_t pixels) { set_most_pixels(pixels); }
+  ~PixelLimit() { set_most_pixels(kMostPixels); }
+};
+}  // namespace
+
+TEST_CASE("a picture of more pixels than allowed is refused before it is decoded") {
+  const test::Folder folder("large_pictures");
+  PictureReader reader;
+  const std::vector<std::pair<const char*, Bytes>> pictures{
+      {"a.jpg", jpeg(64, 48, 0, TJSAMP_420)}, {"a.bmp", bmp(64, 48, 0)}, {"a.png", kPng}};
+  for (const auto& [name, bytes] : pictures) {
+    CAPTURE(std::string(name));
+    test::write_bytes(folder.path() / name, bytes);
+    const int64_t pixels = bytes == kPng ? 5 * 3 : 64 * 48;
+    {
+      const PixelLimit limit(pixels - 1);
+      const std::string why = reason([&] { reader.read(folder.path() / name); });
+      CHECK_MESSAGE(why.find(text("pixels, more than the ", pixels - 1, " allowed")) != std::string::npos,
+                    why);
+    }
+    const PixelLimit limit(pixels);
+    CHECK(reader.read(folder.path() / name).width > 0);
+  }
+  test::make_video(folder.path() / "v.mp4", {.width = 64, .height = 48, .frames = 3});
+  {
+    const PixelLimit limit(64 * 48 - 1);
+    CHECK_THROWS_AS(index_video(folder.path() / "v.mp4", Trust::nothing), FileError);
+  }
+  CHECK(index_video(folder.path() / "v.mp4", Trust::nothing)->frame_count() == 3);
+  Bytes huge = kPng;  // 16133 x 16131: 260 million
+  huge[18] = huge[22] = 0x3f;
+  test::write_bytes(folder.path() / "huge.png", huge);
+  CHECK(reason([&] { reader.read(folder.path() / "huge.png"); }).find("raise --max-pixels") !=
+        std::string::npos);
+}
+
 TEST_CASE("a few bytes that claim a huge picture cost nothing") {
   const test::Folder folder("huge_pictures");
+  const PixelLimit limit(int64_t{1} << 30);
   PictureReader reader;
   const auto refused = [&](const char* name, const Bytes& bytes) {
     test::write_bytes(folder.path() / name, bytes);

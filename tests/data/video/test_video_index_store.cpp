@@ -152,6 +152,15 @@ TEST_CASE("a store gives back what it was given, for as long as the file is the 
     const VideoIndexStore moved(other.path() / ".packets", other.path());
     CHECK(moved.find(other.path() / file.filename(), stamp));
   }
+  SUBCASE("a store that is cut short while it is in use has lost its entries, no more") {
+    VideoIndexStore cut(store_file, folder.path());
+    REQUIRE(cut.find(file, stamp));
+    fs::resize_file(store_file, 50);
+    CHECK(cut.find(file, stamp) == nullptr);
+    cut.add(folder.path() / "one.mp4", {1, 1}, *index);
+    CHECK(cut.save() == "");
+    CHECK(VideoIndexStore(store_file, folder.path()).find(folder.path() / "one.mp4", {1, 1}));
+  }
   SUBCASE("two programs at once lose nothing of each other") {
     VideoIndexStore one(store_file, folder.path()), two(store_file, folder.path());
     one.add(folder.path() / "one.mp4", {1, 1}, *index);

@@ -132,14 +132,15 @@ TEST_CASE("ranges and defaults are described") {
 }
 
 TEST_CASE("roles say which flags a command takes") {
-  CHECK(as_set(flags_with(Role::dataset)) == std::set<std::string>{"layout", "media", "filename-pattern",
-                                                                   "fold", "split-seed", "train-fraction",
-                                                                   "val-fraction"});
+  CHECK(as_set(flags_with(Role::dataset)) == std::set<std::string>{"layout", "media", "confine",
+                                                                   "filename-pattern", "fold", "split-seed",
+                                                                   "train-fraction", "val-fraction"});
   CHECK(as_set(flags_with(Role::network)) ==
         std::set<std::string>{"model", "midplanes", "shortcut", "norm-eps"});
   // Nothing that changes what is learned from a step.
-  CHECK(as_set(flags_with(Role::resume)) == std::set<std::string>{"data", "media", "workers", "index-cache",
-                                                                  "epochs", "patience", "checkpoint-every"});
+  CHECK(as_set(flags_with(Role::resume)) == std::set<std::string>{"data", "media", "confine", "max-pixels",
+                                                                  "workers", "index-cache", "epochs",
+                                                                  "patience", "checkpoint-every"});
   // What evaluation sees of a video.
   CHECK(as_set(flags_with(Role::sampling | Role::picture, Role::inference | Role::preset)) ==
         std::set<std::string>{"sampler", "frames", "frames-per-segment", "stride", "fps", "size", "mean",
@@ -300,6 +301,48 @@ TEST_CASE("a config file that is not there is named") {
   folder.write("a.toml", "[train]\nepochs = 4\n");
   apply_config_file(config, folder.path() / "a.toml");
   CHECK(config.train.epochs == 4);
+}
+
+TEST_CASE("TOML that nests or is longer than any config is refused before it is parsed") {
+  const auto dotted = [](size_t parts, const char* part, const char* quote) {
+    std::string key;
+    for (size_t i = 0; i < parts; ++i) key += (i ? "." : "") + std::string(quote) + part + quote;
+    return key;
+  };
+  for (const char* quote : {"", "\"", "'"})
+    for (const std::string& text :
+         {dotted(40000, "a", quote) + " = 1\n", "[" + dotted(40000, "a", quote) + "]\n",
+          "[[" + dotted(40000, "a", quote) + "]]\n", "x = {" + dotted(40000, "a", quote) + " = 1}\n",
+          "# a comment\n\n" + dotted(40000, "a", quote)}) {
+      CHECK_THROWS_WITH_AS(from_toml(text), Contains("a key has more than 16 parts"), UsageError);
+    }
+  CHECK_THROWS_WITH_AS(from_toml("# '\n# \"\"\"\n" + dotted(17, "a", "")),
+                       Contains("line 3: a key has more than"), UsageError);
+  CHECK_THROWS_WITH_AS(from_toml("# " + std::string(2 << 20, 'x')), Contains("bytes; a config has"),
+                       UsageError);
+  CHECK_THROWS_AS(from_toml("x = " + std::string(100000, '[')), UsageError);
+  CHECK_THROWS_AS(from_toml("x = \"open"), UsageError);
+  CHECK_THROWS_AS(from_toml("x = \"\"\"open"), UsageError);
+  CHECK_THROWS_AS(from_toml("x = \"\\"), UsageError);
+
+  // Dots that are in no key.
+  const std::string many = "....................";
+  const Config config =
+      from_toml("# " + many + "\n[data]\npath = \"" + many + "\\\"" + many + "\"\nmedia = '" + many +
+                "'\nindex_cache = \"\"\"\n" + many + "'\"\"\"\n" +
+                "[schedule]\nmilestones = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, "
+                "11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0]\n");
+  CHECK(config.data.path == many + "\"" + many);
+  CHECK(config.data.index_cache == many + "'");
+  CHECK(config.schedule.milestones.size() == 18);
+}
+
+TEST_CASE("a value that is not UTF-8 is refused: no config file could hold it") {
+  Config config;
+  CHECK_THROWS_WITH_AS(apply_flag(config, "data", "caf\xe9/clips"), Contains("'caf\\xe9/clips' is not UTF-8"),
+                       UsageError);
+  apply_flag(config, "data", "café/clips");
+  CHECK(from_toml(to_toml(config)).data.path == "café/clips");
 }
 
 TEST_CASE("retired spellings are read, each with a note; both spellings at once are refused") {

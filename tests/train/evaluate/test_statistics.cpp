@@ -28,9 +28,9 @@ TEST_CASE("Wilson's interval is symmetric and stays within 0 and 1") {
       CHECK(here.low == doctest::Approx(1 - mirrored.high));
       CHECK(here.low >= 0);
       CHECK(here.high <= 1);
-      const double share = static_cast<double>(correct) / static_cast<double>(count);
-      CHECK(here.low <= share);
-      CHECK(here.high >= share);
+      const double fraction = static_cast<double>(correct) / static_cast<double>(count);
+      CHECK(here.low <= fraction);
+      CHECK(here.high >= fraction);
     }
   CHECK(wilson_interval(0, 0).low == 0);
   CHECK(wilson_interval(0, 0).high == 1);
