@@ -69,8 +69,8 @@ class Display : public TrainingObserver {
         static_cast<long long>(epoch.epochs), epoch.train_loss, percent(epoch.train_accuracy).c_str());
     if (epoch.val_accuracy)
       std::snprintf(line + length, sizeof(line) - static_cast<size_t>(length),
-                    "; validation: loss %.3f, accuracy %s%s", *epoch.val_loss,
-                    percent(*epoch.val_accuracy).c_str(), epoch.best ? " (best)" : "");
+                    "; validation: loss %.3f, accuracy %s, macro-F1 %.3f%s", *epoch.val_loss,
+                    percent(*epoch.val_accuracy).c_str(), *epoch.val_macro_f1, epoch.best ? " (best)" : "");
     progress_->line(text(line, " [", duration_text(epoch.seconds), "]"));
   }
   void on_note(const std::string& sentence) override { progress_->line("note: " + sentence); }
@@ -113,8 +113,10 @@ void train(Trainer& trainer, Display& display, const Config& config, const Datas
   std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
               duration_text(result.state.seconds).c_str());
   if (validated)
-    std::printf("; best validation accuracy %s, in epoch %lld", percent(result.state.best_accuracy).c_str(),
-                static_cast<long long>(result.state.best_epoch));
+    std::printf("\nbest by validation %s: epoch %lld of %lld, loss %.3f, accuracy %s, macro-F1 %.3f",
+                word_of(config.train.best_by), static_cast<long long>(result.state.best_epoch),
+                static_cast<long long>(config.train.epochs), result.state.best_loss,
+                percent(result.state.best_accuracy).c_str(), result.state.best_macro_f1);
   const Split next = !dataset.of(Split::test).empty() ? Split::test : validated ? Split::val : Split::train;
   std::printf("\nnext: laban eval --run %s --data %s --split %s\n", run.c_str(),
               shell_word(config.data.path).c_str(), kSplitNames[static_cast<size_t>(next)]);
@@ -145,12 +147,11 @@ class Observed {
 };
 
 void describe(const Config& config, const Dataset& dataset, Trainer& trainer, const RunFolder& folder) {
-  const int size = config.clip.transform.crop;
-  std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %lld x %lld x %lld; %s, %s -> %s\n",
+  const PictureSize size = config.clip.transform.crop;
+  std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %d x %d x %d; %s, %s -> %s\n",
                config.model.name.c_str(), static_cast<long long>(trainer.network().store().parameter_count()),
                dataset.classes.size(), split_sizes(dataset).c_str(),
-               static_cast<long long>(config.clip.sampler.frames), static_cast<long long>(size),
-               static_cast<long long>(size), word_of(config.machine.device),
+               config.clip.sampler.frames, size.height, size.width, word_of(config.machine.device),
                word_of(config.machine.precision), folder.path.c_str());
   if (config.clip.transform.flip == 0) return;
   for (const std::string& name : dataset.classes)
@@ -204,6 +205,7 @@ void train_anew(const Options& options) {
   choose_device(config);
   resolve(config);
   const Dataset dataset = open(config);
+  choose_best_by(config, dataset);
   const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
   const HeldRun held = options.run.empty()
                            ? hold_unused_folder(std::filesystem::path("runs") / name, kActivity)
@@ -257,6 +259,7 @@ void go_on(const Options& options) {
     return;
   }
   const Dataset dataset = open(config);
+  choose_best_by(config, dataset);
   Observed observed(config, options.check);
   Display display;
   Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());

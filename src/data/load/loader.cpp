@@ -182,9 +182,9 @@ struct Loader::State {
     Batch& batch = *job.batch;
     const int64_t n =
         std::min<int64_t>(settings.batch, static_cast<int64_t>(order.size()) - job.first_position);
-    const int64_t crop = settings.transform.crop;
+    const PictureSize crop = settings.transform.crop;
     batch.epoch = next_epoch, batch.index = next_index++;
-    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames, .h = crop, .w = crop};
+    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames, .h = crop.height, .w = crop.width};
     const bool placed = settings.placed && !augments(settings.mode, settings.transform);
     batch.clips.resize(placed ? 0 : static_cast<size_t>(batch.shape.count()));
     if (placed) {

@@ -13,6 +13,7 @@
 #include "data/load/loader.h"
 #include "models/freeze.h"
 #include "models/model_spec.h"
+#include "train/best.h"
 #include "train/clip_mixer.h"
 #include "train/config/setting.h"
 #include "train/optimizer.h"
@@ -58,6 +59,7 @@ struct Config {
     double ema = 0;
     bool balance = false;
     MixSettings mix;
+    BestBy best_by = BestBy::automatic;
     int64_t patience = 0;
     int64_t checkpoint_every = 0;
     bool operator==(const Train&) const = default;

@@ -46,6 +46,14 @@ void assign(const Setting& setting, const toml::node& node, const std::string& o
                    for (const toml::node& item : *node.as_array()) values.push_back(number_in(item, origin));
                    assign_numbers(to, std::move(values), origin);
                  },
+                 [&](const Setting::Size& to) {
+                   if (node.is_integer())
+                     *to.target = static_cast<int>(in_range(origin, **node.as_integer(), to.low, to.high));
+                   else if (node.is_string())
+                     assign_size(to, **node.as_string(), origin);
+                   else
+                     wrong_kind(origin, "a whole number, or a text like \"72x96\"");
+                 },
                  [&](const Setting::Words& to) {
                    if (!node.is_array()) wrong_kind(origin, "a list of texts, like [\"stem\", \"layer1\"]");
                    std::vector<std::string> words;

@@ -29,7 +29,8 @@ inline constexpr std::array kWords<Preset>{EnumWord{Preset::none, "none"}, EnumW
 template <>
 inline constexpr std::array kWords<ScaleRule>{EnumWord{ScaleRule::short_side, "short-side"},
                                               EnumWord{ScaleRule::area, "area"},
-                                              EnumWord{ScaleRule::stretch, "stretch"}};
+                                              EnumWord{ScaleRule::stretch, "stretch"},
+                                              EnumWord{ScaleRule::frame, "frame"}};
 template <>
 inline constexpr std::array kWords<MidplanesRule>{EnumWord{MidplanesRule::torchvision, "torchvision"},
                                                   EnumWord{MidplanesRule::per_conv, "per-conv"}};
@@ -44,6 +45,10 @@ template <>
 inline constexpr std::array kWords<ScheduleKind>{EnumWord{ScheduleKind::constant, "constant"},
                                                  EnumWord{ScheduleKind::step, "step"},
                                                  EnumWord{ScheduleKind::cosine, "cosine"}};
+template <>
+inline constexpr std::array kWords<BestBy>{
+    EnumWord{BestBy::automatic, "auto"}, EnumWord{BestBy::loss, "loss"},
+    EnumWord{BestBy::accuracy, "accuracy"}, EnumWord{BestBy::macro_f1, "macro-f1"}};
 template <>
 inline constexpr std::array kWords<DeviceKind>{
     EnumWord{DeviceKind::automatic, "auto"}, EnumWord{DeviceKind::cpu, "cpu"},

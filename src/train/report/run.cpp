@@ -58,7 +58,10 @@ void read_metrics(const std::filesystem::path& file, RunRecord& run) {
                        number(row, "val_loss"),
                        number(row, "val_accuracy"),
                        number(row, "lr"),
-                       number(row, "seconds")};
+                       number(row, "seconds"),
+                       number(row, "val_macro_f1"),
+                       number(row, "val_balanced_accuracy"),
+                       flag(row, "best")};
     }
   }
   for (const auto& [step, row] : steps) run.steps.push_back(row);

@@ -24,6 +24,8 @@ struct EpochRow {
   int64_t epoch = 0, step = 0;
   double train_loss = kMissing, train_accuracy = kMissing, val_loss = kMissing, val_accuracy = kMissing;
   double lr = kMissing, seconds = kMissing;
+  double val_macro_f1 = kMissing, val_balanced_accuracy = kMissing;
+  bool best = false;  // better than all before
 };
 
 struct RunRecord {

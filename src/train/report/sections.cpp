@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "train/config/config.h"
+#include "train/config/words.h"
 #include "train/report/charts.h"
 #include "train/report/text.h"
 
@@ -97,6 +98,23 @@ std::string figure(const std::string& caption, const std::string& keys, const st
   return html + (svg.empty() ? note(missing) : svg) + "</figure>";
 }
 
+/// Which epoch was kept, and by what.
+std::string best_epoch(const RunRecord& run) {
+  const auto last = std::find_if(run.epochs.rbegin(), run.epochs.rend(), [](const EpochRow& e) { return e.best; });
+  if (last == run.epochs.rend()) return "";
+  std::string by;
+  try {
+    Config config;
+    apply_toml(config, run.config, "config.toml");
+    if (config.train.best_by != BestBy::automatic) by = std::string(" by validation ") + word_of(config.train.best_by);
+  } catch (const Error&) {
+    // The config of another version.
+  }
+  return text("<p class=\"sub\">Best epoch", by, ": ", last->epoch, " of ", run.epochs.back().epoch,
+              " (validation loss ", brief(last->val_loss, 4), ", accuracy ", percent(last->val_accuracy),
+              std::isfinite(last->val_macro_f1) ? ", macro-F1 " + fixed(last->val_macro_f1, 3) : "", ").</p>");
+}
+
 double mean_of(const std::vector<StepRow>& rows, double StepRow::*member) {
   double sum = 0;
   int64_t count = 0;
@@ -131,8 +149,8 @@ std::string run_line(const ReportInput& input) {
     apply_toml(config, run.config, "config.toml");
     if (!run.config.empty()) {
       add(escape(config.model.name));
-      const int size = config.clip.transform.crop;
-      add(text(counted(config.clip.sampler.frames, "frame"), " of ", size, "×", size,
+      const PictureSize size = config.clip.transform.crop;
+      add(text(counted(config.clip.sampler.frames, "frame"), " of ", size.height, "×", size.width,
                config.clip.single_frame ? ", all the same" : ""));
     }
   } catch (const Error&) {
@@ -177,7 +195,9 @@ std::string result_section(const ReportInput& input) {
   if (e->classes.size() > 5 && std::isfinite(e->top5_accuracy))
     html +=
         tile("", percent(e->top5_accuracy), "Top-5 accuracy", "the true class is among the five most likely");
-  html += tile("", percent(e->mean_class_accuracy), "Mean class accuracy", "every class has the same weight");
+  if (std::isfinite(e->macro_f1))
+    html += tile("", fixed(e->macro_f1, 3), "Macro-F1", "the mean F1 of the classes, all of the same weight");
+  html += tile("", percent(e->mean_class_accuracy), "Balanced accuracy", "the mean recall of the classes");
   html += tile("", fixed(e->loss, 3), "Cross-entropy",
                text(fixed(std::log(static_cast<double>(e->classes.size())), 3), " when guessing"));
   html += "</div>";
@@ -207,6 +227,7 @@ std::string learning_section(const RunRecord& run) {
   const bool validated = std::any_of(run.epochs.begin(), run.epochs.end(), [](const EpochRow& row) {
     return std::isfinite(row.val_accuracy) || std::isfinite(row.val_loss);
   });
+  html += best_epoch(run);
   if (!validated)
     html += note(
         "The run has no validation results: these curves only show how well the training clips are fitted.");

@@ -42,6 +42,7 @@ Config everything_changed() {
       values.front() = 0.1;
       numbers->set(values);
     }
+    if (const auto* size = std::get_if<Setting::Size>(&setting.value)) *size->target = {72, 96};
     if (const auto* words = std::get_if<Setting::Words>(&setting.value))
       *words->target = {"stem", "a \"strange\" layer"};
     if (const auto* scales = std::get_if<Setting::Scales>(&setting.value))
@@ -76,7 +77,7 @@ TEST_CASE("settings() reaches every field of every module's settings") {
   const TransformSettings &t = changed.clip.transform, &d = untouched.clip.transform;
   CHECK((t.rule != d.rule && t.short_side_min != d.short_side_min && t.short_side_max != d.short_side_max &&
          t.area != d.area && t.aspect != d.aspect && t.stretch_width != d.stretch_width &&
-         t.stretch_height != d.stretch_height && t.crop != d.crop && t.flip != d.flip &&
+         t.stretch_height != d.stretch_height && t.crop != d.crop && t.zoom != d.zoom && t.flip != d.flip &&
          t.flip_vertically != d.flip_vertically && t.mean != d.mean && t.std != d.std));
   CHECK(t.place == d.place);  // chosen by --crops, clip by clip
   const OptimizerSettings &o = changed.optimizer, &p = untouched.optimizer;
@@ -268,6 +269,27 @@ TEST_CASE("a preset sets a whole pipeline, and single settings go beyond it wher
   CHECK(from_toml("[clip]\npreset = \"deck\"\nsize = 200\n").clip.transform.crop == 200);
   Config config = from_toml("[clip]\npreset = \"torchvision\"\nsize = 140\n");
   CHECK_THROWS_WITH_AS(resolve(config), Contains("171x128"), UsageError);
+}
+
+TEST_CASE("a size is one number or two") {
+  const auto size = [](const std::string& toml) { return from_toml(text("[clip]\nsize = ", toml, "\n")).clip.transform.crop; };
+  CHECK(size("64") == PictureSize{64, 64});
+  CHECK(size("\"72x96\"") == PictureSize{72, 96});
+  CHECK(size("\"64\"") == PictureSize{64});
+  Config config;
+  apply_flag(config, "size", "72x96");
+  CHECK(config.clip.transform.crop == PictureSize{72, 96});
+  CHECK(from_toml(to_toml(config)).clip.transform.crop == PictureSize{72, 96});
+  CHECK(to_toml(config).find("size = \"72x96\"") != std::string::npos);
+  apply_flag(config, "size", "112");
+  CHECK(to_toml(config).find("size = 112 ") != std::string::npos);
+  for (const char* wrong : {"", "x", "72x", "x96", "72x96x3", "72 x 96", "7x96", "72x5000", "72*96", "-72x96", "7e1"}) {
+    CAPTURE(wrong);
+    CHECK_THROWS_AS(apply_flag(config, "size", wrong), UsageError);
+    CHECK_THROWS_AS(size(text('"', wrong, '"')), UsageError);
+  }
+  CHECK_THROWS_AS(size("[72, 96]"), UsageError);
+  CHECK_THROWS_AS(size("72.5"), UsageError);
 }
 
 TEST_CASE("the loader is told what the config says") {
