@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/floor_text.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/table.h"
@@ -75,6 +76,18 @@ void print(const Evaluation& e) {
   std::fputs(class_results(e).c_str(), stdout);
 }
 
+/// What needs no network, beside it; nothing where the run has no floor, or one for other clips.
+void print_floor(const std::string& run, const Evaluation& e, const std::string& dataset) {
+  const std::optional<Floor> floor = floor_of(run);
+  if (!floor || floor->dataset != dataset) return;
+  std::vector<int64_t> clips;
+  for (const ClassResult& c : e.per_class) clips.push_back(c.count);
+  const BestBy by = floor_criterion(clips);
+  if (const std::string line = floor_line(*floor, e.split, by); !line.empty()) std::printf("%s\n", line.c_str());
+  const std::string below = below_floor(*floor, e.split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
+  if (!below.empty()) std::printf("%s\n", below.c_str());
+}
+
 /// Which epoch of the run the weights are from; empty where nobody knows.
 std::string which_epoch(const NetworkSource& source, const CheckpointInfo& info) {
   const TrainingState& state = info.state;
@@ -104,6 +117,7 @@ void evaluate(const Options& options) {
   // Weights whose classes have no names mean the dataset's, in order, if these are as many.
   if (!trained.classes_named && trained.info.classes.size() == dataset.classes.size())
     trained.info.classes = dataset.classes;
+  const std::string floor_key = fingerprint(dataset, {});  // of the classes as they are there
   relabel(dataset, trained.info.classes);
   const std::vector<int> items = dataset.of(split);
   if (items.empty())
@@ -146,6 +160,7 @@ void evaluate(const Options& options) {
     print(evaluation);
     if (const std::string which = which_epoch(options.source, trained.info); !which.empty())
       std::printf("%s\n", which.c_str());
+    if (!options.source.run.empty()) print_floor(options.source.run, evaluation, floor_key);
   }
   if (!output.empty()) std::fprintf(stderr, "written to %s\n", output.c_str());
   for (const BadFile& bad : evaluation.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());

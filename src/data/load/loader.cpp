@@ -71,23 +71,23 @@ struct Job {
 
 }  // namespace
 
+std::filesystem::path index_store_of(const Dataset& dataset, const LoaderSettings& settings) {
+  if (!settings.keep_index) return {};
+  if (!settings.index_file.empty()) {
+    require_index_store(settings.index_file);
+    return settings.index_file;
+  }
+  return settings.index_beside ? index_store_file(dataset.root) : user_index_store_file(dataset.root);
+}
+
 struct Loader::State {
   State(const Dataset& d, std::vector<int> chosen, LoaderSettings s)
       : dataset(d),
         items(std::move(chosen)),
         settings(std::move(s)),
         cache(d.items.size(),
-              settings.on_bad_file == OnBadFile::exclude ? Trust::nothing : Trust::long_tables, store_file(),
-              d.root) {}
-
-  std::filesystem::path store_file() const {
-    if (!settings.keep_index) return {};
-    if (!settings.index_file.empty()) {
-      require_index_store(settings.index_file);
-      return settings.index_file;
-    }
-    return settings.index_beside ? index_store_file(dataset.root) : user_index_store_file(dataset.root);
-  }
+              settings.on_bad_file == OnBadFile::exclude ? Trust::nothing : Trust::long_tables,
+              index_store_of(d, settings), d.root) {}
 
   const Dataset& dataset;
   std::vector<int> items;

@@ -21,11 +21,27 @@
 
 namespace laban {
 
+enum class RecipeKind {
+  automatic,  // what is left open is chosen from the data, the machine and the time (train/recipe/recipe.h)
+  none,       // the defaults below
+};
+enum class CacheUse { automatic, on, off };
+
 enum class Preset { none, deck, torchvision };
 enum class DeviceKind { automatic, cpu, cuda, reference };
 enum class Precision { f32, tf32, bf16, f64 };
 
 struct Config {
+  struct Recipe {
+    RecipeKind kind = RecipeKind::automatic;
+    double minutes = 15;
+    bool floor = true;  // measure what needs no network, first
+    CacheUse cache = CacheUse::automatic;
+    double cache_limit = 4;  // GiB
+    int cache_side = 0;      // short side of its pictures; 0: what the clips need
+    bool operator==(const Recipe&) const = default;
+  } recipe;
+
   struct Data {
     std::string path;
     DatasetSettings dataset;
@@ -89,10 +105,12 @@ struct Config {
 /// and key, for text that is no TOML, keys that do not exist (with the nearest that do), and values of the
 /// wrong kind or out of range. Retired spellings (train/config/renamed.h) are read; each adds a sentence to
 /// `notes`, where somebody wants them.
+/// The flags of all settings that it sets are added to `given`, likewise.
 void apply_toml(Config& config, std::string_view toml, const std::string& source,
-                std::vector<std::string>* notes = nullptr);
+                std::vector<std::string>* notes = nullptr, std::vector<std::string>* given = nullptr);
 /// The same from a file. Throws FileError where it cannot be read.
-void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes = nullptr);
+void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes = nullptr,
+                       std::vector<std::string>* given = nullptr);
 /// Sets the fields of `clip` as a published pipeline has them; Preset::none sets nothing. Reading a config or
 /// flags does this first, so that single settings go beyond a preset wherever they stand.
 void apply_preset(Config& config);

@@ -80,6 +80,9 @@ class Reader {
   Reader(Config& config, const std::string& source, std::vector<std::string>* notes)
       : config_(config), source_(source), notes_(notes), all_(settings(config)) {}
 
+  /// The flags of the settings that were read.
+  const std::set<std::string>& done() const { return done_; }
+
   void read(const toml::table& document) {
     for (const auto& [key, node] : document) {
       const std::string section(key.str());
@@ -137,7 +140,8 @@ class Reader {
       throw UsageError(at(node) + "there is no setting '" + key + "' in [" + section + "]",
                        did_you_mean(key, known));
     }
-    if (found->flag != "preset" && !done_.insert(found->flag).second)
+    // A preset is read first, and then met again in its place.
+    if (!done_.insert(found->flag).second && found->flag != "preset")
       throw UsageError(at(node) + found->name() + " is set twice, here and by its former name",
                        "Remove the former one.");
     assign(*found, node, at(node) + found->name());
@@ -166,7 +170,7 @@ std::string to_toml(const Config& config) {
 }
 
 void apply_toml(Config& config, std::string_view toml, const std::string& source,
-                std::vector<std::string>* notes) {
+                std::vector<std::string>* notes, std::vector<std::string>* given) {
   toml::table document;
   try {
     document = toml::parse(toml, source);
@@ -175,11 +179,14 @@ void apply_toml(Config& config, std::string_view toml, const std::string& source
         text(source, ", line ", error.source().begin.line, ": this is not valid TOML: ", error.description()),
         "A setting reads `key = value`, below a line with its [section].");
   }
-  Reader(config, source, notes).read(document);
+  Reader reader(config, source, notes);
+  reader.read(document);
+  if (given) given->insert(given->end(), reader.done().begin(), reader.done().end());
 }
 
-void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes) {
-  apply_toml(config, read_file(path), path, notes);
+void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes,
+                       std::vector<std::string>* given) {
+  apply_toml(config, read_file(path), path, notes, given);
 }
 
 }  // namespace laban

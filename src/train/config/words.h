@@ -50,6 +50,12 @@ inline constexpr std::array kWords<BestBy>{
     EnumWord{BestBy::automatic, "auto"}, EnumWord{BestBy::loss, "loss"},
     EnumWord{BestBy::accuracy, "accuracy"}, EnumWord{BestBy::macro_f1, "macro-f1"}};
 template <>
+inline constexpr std::array kWords<RecipeKind>{EnumWord{RecipeKind::automatic, "auto"},
+                                               EnumWord{RecipeKind::none, "none"}};
+template <>
+inline constexpr std::array kWords<CacheUse>{EnumWord{CacheUse::automatic, "auto"},
+                                             EnumWord{CacheUse::on, "on"}, EnumWord{CacheUse::off, "off"}};
+template <>
 inline constexpr std::array kWords<DeviceKind>{
     EnumWord{DeviceKind::automatic, "auto"}, EnumWord{DeviceKind::cpu, "cpu"},
     EnumWord{DeviceKind::cuda, "cuda"}, EnumWord{DeviceKind::reference, "reference"}};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "train/evaluate/evaluation_json.h"
+#include "train/floor/floor.h"
 #include "train/log/data_record.h"
 
 namespace laban::report {
@@ -35,6 +36,7 @@ struct RunRecord {
   std::vector<EpochRow> epochs;    // ascending, one per epoch
   std::optional<DataRecord> data;  // none: the run is from before there was one
   std::optional<Evaluation> test, val;
+  std::optional<Floor> floor;      // what needs no network
   std::vector<std::string> notes;  // sentences on what is missing or damaged
 };
 

@@ -68,6 +68,30 @@ std::string verdict(const Evaluation& e, const std::string& split_name,
   return out + "</p>";
 }
 
+/// The network beside what needs no network.
+std::string floor_html(const RunRecord& run, const Evaluation& e, const std::string& split) {
+  if (!run.floor || !run.floor->best(split, BestBy::accuracy)) return "";
+  std::string html =
+      "<div class=\"card wide\"><h3>The network and the floor</h3><table><thead><tr><th>classifier</th><th>accuracy</th>"
+      "<th>balanced accuracy</th><th>macro-F1</th></tr></thead><tbody>";
+  const auto number = [](double value) { return std::isfinite(value) ? fixed(value, 3) : std::string("–"); };
+  const auto row = [&](const std::string& name, double accuracy, double balanced, double f1) {
+    html += text("<tr><td>", escape(name), "</td><td>", percent(accuracy), "</td><td>", percent(balanced), "</td><td>",
+                 number(f1), "</td></tr>");
+  };
+  row("the network", e.accuracy, e.mean_class_accuracy, e.macro_f1);
+  for (const FloorMethod& method : run.floor->methods)
+    for (const FloorScore& score : method.scores)
+      if (score.split == split)
+        row(floor_words(method.name), score.accuracy, score.balanced_accuracy, score.macro_f1);
+  html += "</tbody></table></div>";
+  std::vector<int64_t> clips;
+  for (const ClassResult& c : e.per_class) clips.push_back(c.count);
+  const BestBy by = floor_criterion(clips);
+  const std::string below = below_floor(*run.floor, split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
+  return below.empty() ? html : html + note(below);
+}
+
 /// A series over steps, one point for each row, from one of its numbers.
 template <class Row>
 Series series(const std::string& name, const std::string& style, const std::vector<Row>& rows,
@@ -211,8 +235,16 @@ std::string result_section(const ReportInput& input) {
   if (input.run.test) add("test", "test", *input.run.test);
   if (input.run.val) add("validation", "val", *input.run.val);
   if (input.control) add("single frame", "control", *input.control);
+  if (input.run.floor)
+    for (const FloorMethod& method : input.run.floor->methods)
+      for (const FloorScore& score : method.scores)
+        if (score.split == (is_test ? "test" : "val"))
+          rows.push_back({"floor: " + method.name, percent(score.accuracy), score.accuracy, score.ci95, "control",
+                          text(floor_words(method.name), ": ", percent(score.accuracy),
+                               score.ci95 ? " (95% interval " + range(score.ci95) + ")" : "")});
   html += figure("Accuracy with 95% intervals", "",
                  interval_chart("Accuracy with 95% intervals", rows, e->chance(), "chance", 480), "");
+  html += floor_html(input.run, *e, is_test ? "test" : "val");
   if (!input.control)
     html += note(input.control_note.empty() ? "No single-frame control was given (--control), so this page "
                                               "cannot say how much of the result is motion."
