@@ -26,7 +26,7 @@ struct ClipSize {
   double area;
   double volume() const { return frames * area; }
 };
-constexpr std::array<ClipSize, 7> kSizes{{{8, 48 * 48}, {8, 56 * 56}, {16, 56 * 56}, {16, 64 * 64},
+constexpr std::array<ClipSize, 7> kSizes{{{8, 48 * 48}, {16, 40 * 40}, {16, 56 * 56}, {16, 64 * 64},
                                           {16, 72 * 96}, {16, 96 * 96}, {16, 112 * 112}}};
 constexpr size_t kTrialSize = 4;  // 16 x 72 x 96
 /// Larger clips than that only with time to spare, as multiples of the wanted epochs.

@@ -351,8 +351,9 @@ TEST_CASE("retired spellings are read, each with a note; both spellings at once 
 namespace {
 
 /// What tests/golden/run_0.1/config.toml says; laban 0.1 wrote it.
-void check_first_version(const Config& config) {
+void check_first_version(const Config& config, BestBy best_by) {
   Config wanted;
+  wanted.train.best_by = best_by;
   wanted.data.path = "d";
   wanted.data.dataset.filename_pattern = "img_%05d.jpg";
   wanted.data.dataset.split = {.train = 0.6, .val = 0.2};
@@ -387,7 +388,7 @@ TEST_CASE("a config.toml and a checkpoint of laban 0.1 are read") {
   REQUIRE(old.find("packet_cache") != std::string::npos);
   Config config;
   apply_toml(config, old, "config.toml");
-  check_first_version(config);
+  check_first_version(config, BestBy::automatic);
 
   const testing::TemporaryFolder folder;
   const float weight = 1;
@@ -404,6 +405,7 @@ TEST_CASE("a config.toml and a checkpoint of laban 0.1 are read") {
                  R"("seed":1})"},
        {"dataset", "40 clips, 00"}});
   const Checkpoint checkpoint(folder.path() / "last.safetensors");
-  check_first_version(checkpoint.info().config);
+  check_first_version(checkpoint.info().config, BestBy::accuracy);  // as it was then
+  CHECK(checkpoint.info().state.best_macro_f1 == -1);
   CHECK(checkpoint.info().state.step == 32);
 }
