@@ -28,11 +28,13 @@ struct ClipSize {
 };
 constexpr std::array<ClipSize, 7> kSizes{{{8, 48 * 48}, {16, 40 * 40}, {16, 56 * 56}, {16, 64 * 64},
                                           {16, 72 * 96}, {16, 96 * 96}, {16, 112 * 112}}};
-constexpr size_t kTrialSize = 4;  // 16 x 72 x 96
+constexpr size_t kTrialSize = 3;  // 16 x 56 x 72 at 4:3
 /// Larger clips than that only with time to spare, as multiples of the wanted epochs.
-constexpr std::array<double, 7> kSpare{1, 1, 1, 1, 1, 2, 3};
+constexpr std::array<double, 7> kSpare{1, 1, 1, 1, 2, 3, 4};
 
-constexpr double kEpochsOfSmallSet = 40, kSmallSet = 500, kFewestEpochs = 12, kMostTimes = 5;
+constexpr double kEpochsOfSmallSet = 60, kSmallSet = 500, kFewestEpochs = 15, kMostTimes = 4;
+/// Seconds an epoch takes whatever its clips: checkpoints, threads that start anew.
+constexpr double kEpochOverhead = 0.25;
 /// Of the time there is: the rest is for what cannot be foreseen.
 constexpr double kUsable = 0.97;
 /// A forward pass takes a third of a step.
@@ -60,8 +62,9 @@ std::string digits(double value) {
 }
 
 std::string minutes_text(double seconds) {
-  return seconds < 90 ? text(static_cast<int64_t>(std::lround(seconds)), " s")
-                      : text(plain(seconds / 60, 1), " min");
+  return seconds < 3  ? text(plain(seconds, 1), " s")
+         : seconds < 90 ? text(static_cast<int64_t>(std::lround(seconds)), " s")
+                        : text(plain(seconds / 60, 1), " min");
 }
 
 std::string clip_text(const Config& config) {
@@ -223,7 +226,7 @@ double RecipeMaker::epoch_seconds(int processors, double rate) const {
   const DataFacts& facts = recipe_.facts;
   // Decoding takes the processors from computing.
   const double read = recipe_.measured.read_seconds / std::max(1, processors);
-  return static_cast<double>(facts.train_clips) * (1 / rate + read) +
+  return kEpochOverhead + static_cast<double>(facts.train_clips) * (1 / rate + read) +
          static_cast<double>(facts.val_clips) * (kForward / rate + read);
 }
 

@@ -234,6 +234,17 @@ std::string data_section(const ReportInput& input) {
 
 std::string config_section(const RunRecord& run) {
   std::string html = "<section id=\"config\"><h2>Configuration</h2>";
+  if (run.recipe) {
+    html += text("<div class=\"card wide\"><h3>The recipe</h3><p class=\"sub\">What was not given was chosen: ",
+                 escape(run.recipe->heading),
+                 ".</p><table><thead><tr><th></th><th class=\"words\">choice</th><th class=\"words\">reason</th></tr></thead>"
+                 "<tbody>");
+    for (const Decision& d : run.recipe->decisions)
+      html += text("<tr><td>", escape(d.topic), "</td><td class=\"words\">", escape(d.value), "</td><td class=\"words\">",
+                   escape(d.why), "</td></tr>");
+    html += "</tbody></table></div>";
+    for (const std::string& sentence : run.recipe->notes) html += note(sentence);
+  }
   html += run.config.empty() ? note("The run folder has no config.toml.")
                              : "<details class=\"card\" open><summary>config.toml, as resolved from file and "
                                "flags</summary><pre>" +

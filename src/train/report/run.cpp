@@ -117,6 +117,7 @@ RunRecord read_run(const std::filesystem::path& folder) {
   run.test = evaluation("test");
   run.val = evaluation("val");
   run.floor = floor_of(folder);
+  run.recipe = recipe_of(folder);
   return run;
 }
 

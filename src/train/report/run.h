@@ -10,6 +10,7 @@
 #include "train/evaluate/evaluation_json.h"
 #include "train/floor/floor.h"
 #include "train/log/data_record.h"
+#include "train/recipe/recipe.h"
 
 namespace laban::report {
 
@@ -37,6 +38,7 @@ struct RunRecord {
   std::optional<DataRecord> data;  // none: the run is from before there was one
   std::optional<Evaluation> test, val;
   std::optional<Floor> floor;      // what needs no network
+  std::optional<Recipe> recipe;    // what laban chose, and why
   std::vector<std::string> notes;  // sentences on what is missing or damaged
 };
 

@@ -144,7 +144,7 @@ TEST_CASE("a tenth of a minute and a week, a machine ten times slower or a hundr
       Case it;
       it.minutes = minutes, it.rate = rate;
       const Recipe recipe = it.make();
-      CHECK((it.config.train.epochs >= 1 && it.config.train.epochs <= 200));
+      CHECK((it.config.train.epochs >= 1 && it.config.train.epochs <= 240));
       CHECK(std::isfinite(recipe.planned_seconds));
       if (minutes <= 0.1) CHECK(notes_say(recipe, "longer than"));
     }
