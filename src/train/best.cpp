@@ -18,7 +18,9 @@ BestBy best_by_for(std::span<const int64_t> clips_by_class) {
 
 bool is_better(BestBy by, const ValidationScore& a, const ValidationScore& b) {
   if (by == BestBy::loss) return a.loss < b.loss;
-  const auto first = [by](const ValidationScore& s) { return by == BestBy::macro_f1 ? s.macro_f1 : s.accuracy; };
+  const auto first = [by](const ValidationScore& s) {
+    return by == BestBy::macro_f1 ? s.macro_f1 : s.accuracy;
+  };
   return std::pair(first(a), -a.loss) > std::pair(first(b), -b.loss);
 }
 

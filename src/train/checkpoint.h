@@ -39,7 +39,7 @@ struct TrainingState {
   double loss_sum = 0;
   int64_t clips = 0, correct = 0;
 
-  double seconds = 0;                        // of training so far, including before interruptions
+  double seconds = 0;  // of training so far, including before interruptions
   // What the best epoch so far reached on the validation clips; before there is one, best_epoch is 0.
   double best_accuracy = -1, best_loss = 0, best_macro_f1 = -1;
   int64_t best_epoch = 0;

@@ -196,8 +196,7 @@ TrainingResult Trainer::run() {
 void choose_best_by(Config& config, const Dataset& dataset) {
   std::vector<int64_t> clips(dataset.classes.size(), 0);
   const std::vector<int> items = dataset.of(Split::val);
-  for (const int item : items)
-    ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
+  for (const int item : items) ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
   if (!items.empty() && config.train.best_by == BestBy::automatic) config.train.best_by = best_by_for(clips);
 }
 

@@ -33,7 +33,8 @@ constexpr const char* kQuick = "--size 16 --frames 4 --epochs 1 --minutes 0.05 "
 
 }  // namespace
 
-TEST_CASE("train chooses what is left open, keeps what is given, and repeats from its config.toml bit for bit") {
+TEST_CASE(
+    "train chooses what is left open, keeps what is given, and repeats from its config.toml bit for bit") {
   const Dances dances;
   const ProgramResult first = dances.train(std::string(kQuick) + "--cache on", dances.run);
   REQUIRE_MESSAGE(first.code == 0, first.said);
@@ -48,7 +49,8 @@ TEST_CASE("train chooses what is left open, keeps what is given, and repeats fro
 
   // Everything is said there: nothing is measured again.
   const RunFolder again{dances.folder.path() / "again"};
-  const ProgramResult second = laban_with({"train", "--config", dances.run.config().string(), "--run", again.path.string()});
+  const ProgramResult second =
+      laban_with({"train", "--config", dances.run.config().string(), "--run", again.path.string()});
   REQUIRE_MESSAGE(second.code == 0, second.said);
   CHECK(!second.says("choosing a recipe"));
   CHECK(timeless_rows(again.metrics()) == timeless_rows(dances.run.metrics()));
@@ -64,18 +66,21 @@ TEST_CASE("train chooses what is left open, keeps what is given, and repeats fro
 
   const ProgramResult eval = laban_with({"eval", "--run", dances.run.path.string()});
   REQUIRE_MESSAGE(eval.code == 0, eval.said);
-  for (const char* part : {"macro-F1", "balanced accuracy", "precision (95 % interval)", "floor on test", "network: epoch"})
+  for (const char* part :
+       {"macro-F1", "balanced accuracy", "precision (95 % interval)", "floor on test", "network: epoch"})
     CHECK_MESSAGE(eval.says(part), part);
   const auto json = nlohmann::json::parse(read_file(dances.run.evaluation("test", false)));
   CHECK(json.at("macro_f1").is_number());
   CHECK(json.at("per_class").at(0).contains("precision_ci95"));
   REQUIRE(laban_with({"report", dances.run.path.string(), "--clips", "0"}).code == 0);
   const std::string page = read_file(dances.run.path / "report.html");
-  for (const char* part : {"The network and the floor", "Recall and precision", "Best epoch by validation", "The recipe"})
+  for (const char* part :
+       {"The network and the floor", "Recall and precision", "Best epoch by validation", "The recipe"})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
 }
 
-TEST_CASE("--plan writes nothing and says what a run would be; too little time is said, not exceeded silently") {
+TEST_CASE(
+    "--plan writes nothing and says what a run would be; too little time is said, not exceeded silently") {
   const Dances dances;
   const ProgramResult plan = dances.train("--plan --minutes 0.1", dances.run);
   REQUIRE_MESSAGE(plan.code == 0, plan.said);
@@ -93,7 +98,8 @@ TEST_CASE("--plan writes nothing and says what a run would be; too little time i
 
 TEST_CASE("--recipe none takes the defaults") {
   const Dances dances;
-  const ProgramResult result = dances.train("--recipe none --no-floor --size 16 --frames 4 --epochs 1", dances.run);
+  const ProgramResult result =
+      dances.train("--recipe none --no-floor --size 16 --frames 4 --epochs 1", dances.run);
   REQUIRE_MESSAGE(result.code == 0, result.said);
   CHECK(!fs::exists(dances.run.recipe()));
   CHECK(!fs::exists(dances.run.floor()));
@@ -112,21 +118,23 @@ TEST_CASE("rectangular clips from training to prediction") {
   CHECK(laban_with({"eval", "--run", run}).code == 0);
   CHECK(laban_with({"eval", "--run", run, "--crops", "3"}).says("there are no 3 crops"));
   CHECK(laban_with({"predict", "--run", run, dances.data.string()}).code == 0);
-  CHECK(laban_with({"preview", dances.data.string(), "-o", (dances.folder.path() / "page").string(), "--size", "16x24",
-                    "--frames", "4", "--clips", "1"})
+  CHECK(laban_with({"preview", dances.data.string(), "-o", (dances.folder.path() / "page").string(), "--size",
+                    "16x24", "--frames", "4", "--clips", "1"})
             .code == 0);
   REQUIRE(laban_with({"export", "--run", run, "-o", weights}).code == 0);
   const ProgramResult noted = laban_with({"predict", "--weights", weights, dances.data.string()});
   CHECK_MESSAGE(noted.code == 0, noted.said);
   CHECK(noted.says("size 16x24"));
-  CHECK(laban_with({"features", "--run", run, "-o", (dances.folder.path() / "f.features").string()}).code == 0);
+  CHECK(laban_with({"features", "--run", run, "-o", (dances.folder.path() / "f.features").string()}).code ==
+        0);
 }
 
 TEST_CASE("a bad test clip keeps nobody from training; the floor leaves it out and says so") {
   const Dances dances;
   fs::path test_clip;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(dances.data))
-    if (entry.path().extension() == ".mp4" && entry.path().filename().string().starts_with("test")) test_clip = entry.path();
+    if (entry.path().extension() == ".mp4" && entry.path().filename().string().starts_with("test"))
+      test_clip = entry.path();
   REQUIRE(!test_clip.empty());
   write_file(test_clip, "no video at all");
   const ProgramResult result = dances.train(kQuick, dances.run);
@@ -147,9 +155,9 @@ TEST_CASE("two clips a class, uneven classes, clips of three frames") {
     // First 20 to 2; then two and two.
     if (std::string(clips) == "few")
       for (int i = 2; i < 20; ++i) fs::remove(data / "many" / (std::to_string(i) + ".mp4"));
-    const ProgramResult result = laban_with({"train", data.string(), "--run", (folder.path() / clips).string(), "--minutes",
-                                             "0.05", "--threads", "1", "--workers", "1", "--train-fraction", "1",
-                                             "--val-fraction", "0", "--epochs", "2"});
+    const ProgramResult result = laban_with(
+        {"train", data.string(), "--run", (folder.path() / clips).string(), "--minutes", "0.05", "--threads",
+         "1", "--workers", "1", "--train-fraction", "1", "--val-fraction", "0", "--epochs", "2"});
     CHECK_MESSAGE(result.code == 0, result.said);
     CHECK(!result.says("nan"));
     CHECK(result.says("only 2 training clips"));

@@ -11,7 +11,8 @@
 namespace laban::tools {
 
 std::string floor_table(const Floor& floor) {
-  Table table({"split", "clips", "floor", "accuracy (95 % interval)", "balanced accuracy", "macro-F1"}, "lrllrr");
+  Table table({"split", "clips", "floor", "accuracy (95 % interval)", "balanced accuracy", "macro-F1"},
+              "lrllrr");
   const auto number = [](double value) { return std::isfinite(value) ? fixed(value, 3) : std::string("–"); };
   for (const char* split : {"val", "test"})
     for (const FloorMethod& method : floor.methods)
@@ -29,8 +30,8 @@ std::string floor_line(const Floor& floor, const std::string& split, BestBy by) 
   const auto best = floor.best(split, by);
   if (!best) return "";
   const FloorScore& score = *best->score;
-  return text("floor on ", split, ": accuracy ", percent(score.accuracy), ", macro-F1 ", fixed(score.macro_f1, 3), ", by ",
-              floor_words(best->method->name));
+  return text("floor on ", split, ": accuracy ", percent(score.accuracy), ", macro-F1 ",
+              fixed(score.macro_f1, 3), ", by ", floor_words(best->method->name));
 }
 
 std::optional<Floor> measure_floor_with_progress(const Dataset& dataset, const Config& config) {

@@ -24,7 +24,8 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 double free_bytes(const fs::path& folder) {
   std::error_code failed;
   fs::path there = fs::absolute(folder, failed);
-  while (!there.empty() && !fs::exists(there, failed) && there != there.parent_path()) there = there.parent_path();
+  while (!there.empty() && !fs::exists(there, failed) && there != there.parent_path())
+    there = there.parent_path();
   const fs::space_info space = fs::space(there, failed);
   return failed ? 0 : static_cast<double>(space.available);
 }
@@ -33,8 +34,8 @@ double free_bytes(const fs::path& folder) {
 double trial_seconds(double minutes) { return std::clamp(60 * minutes / 100, 0.2, 6.0); }
 
 /// Makes the cache, or says why there is none: a cache that nobody asked for must not keep anybody from training.
-std::string try_cache(RecipeMaker& maker, const Config& config, const Dataset& dataset, const RunFolder& folder,
-                      std::optional<Dataset>& clips) {
+std::string try_cache(RecipeMaker& maker, const Config& config, const Dataset& dataset,
+                      const RunFolder& folder, std::optional<Dataset>& clips) {
   const auto start = Clock::now();
   try {
     clips = open_run_cache(config, dataset, folder);
@@ -88,7 +89,8 @@ Recipe make_recipe(Config& config, const Dataset& dataset, const RunFolder& fold
   const bool timed = config.machine.device != DeviceKind::cuda || request.minutes_given;
   const double minutes = timed ? config.recipe.minutes : 15;
   std::fprintf(stderr, "choosing a recipe...\n");
-  RecipeMaker maker(config, request.given, look_at(dataset, looking, std::min(10.0, 60 * minutes / 20)), timed);
+  RecipeMaker maker(config, request.given, look_at(dataset, looking, std::min(10.0, 60 * minutes / 20)),
+                    timed);
   const auto classes = static_cast<int64_t>(dataset.classes.size());
   while (maker.wants_trial())
     maker.tried(try_steps(backend, maker.trial_config(), classes, trial_seconds(minutes), &interrupt_flag()));

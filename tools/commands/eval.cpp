@@ -47,8 +47,9 @@ std::string class_results(const Evaluation& e) {
     return ci ? text(percent(fraction), " (", percent(ci->low, 0), " to ", percent(ci->high, 0), ")")
               : std::string("–");
   };
-  Table table({"class", "clips", "right", "recall (95 % interval)", "predicted", "precision (95 % interval)", "F1"},
-              "lrrlrlr");
+  Table table(
+      {"class", "clips", "right", "recall (95 % interval)", "predicted", "precision (95 % interval)", "F1"},
+      "lrrlrlr");
   for (const ClassResult& c : e.per_class)
     table.add({c.name, std::to_string(c.count), std::to_string(c.correct),
                c.count > 0 ? cell(c.accuracy, c.ci95) : "no clips", std::to_string(c.predicted),
@@ -83,8 +84,10 @@ void print_floor(const std::string& run, const Evaluation& e, const std::string&
   std::vector<int64_t> clips;
   for (const ClassResult& c : e.per_class) clips.push_back(c.count);
   const BestBy by = floor_criterion(clips);
-  if (const std::string line = floor_line(*floor, e.split, by); !line.empty()) std::printf("%s\n", line.c_str());
-  const std::string below = below_floor(*floor, e.split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
+  if (const std::string line = floor_line(*floor, e.split, by); !line.empty())
+    std::printf("%s\n", line.c_str());
+  const std::string below =
+      below_floor(*floor, e.split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
   if (!below.empty()) std::printf("%s\n", below.c_str());
 }
 

@@ -40,8 +40,8 @@ void print_floor(const Options& options) {
   if (options.json)
     std::fputs(document.c_str(), stdout);
   else
-    std::printf("%s: trained on %lld clips\n%s", dataset.root.c_str(), static_cast<long long>(floor->train_clips),
-                floor_table(*floor).c_str());
+    std::printf("%s: trained on %lld clips\n%s", dataset.root.c_str(),
+                static_cast<long long>(floor->train_clips), floor_table(*floor).c_str());
   if (!options.output.empty()) std::fprintf(stderr, "written to %s\n", options.output.c_str());
 }
 
@@ -51,7 +51,9 @@ void add_floor(Command& program) {
   auto options = std::make_shared<Options>();
   Command& command = program.subcommand(
       "floor", "measure what needs no network: the most common class, and linear classifiers on thumbnails");
-  command.add("DATA,--data", options->data, "dataset folder, or a list of clips").path(PathKind::any).required();
+  command.add("DATA,--data", options->data, "dataset folder, or a list of clips")
+      .path(PathKind::any)
+      .required();
   command.add("--json", options->json, "print the result as JSON");
   command.add("-o,--output", options->output, "JSON file to write").path(PathKind::file);
   std::vector<std::string> flags = dataset_flags();

@@ -104,7 +104,8 @@ Dataset open(const Config& config) {
 
 /// Measures what needs no network, says it, and keeps it in the run's folder; what the folder has is not measured again.
 /// A floor that cannot be measured is only a note.
-void measure_run_floor(const Config& config, const Dataset& dataset, const RunFolder& folder, Display& display) {
+void measure_run_floor(const Config& config, const Dataset& dataset, const RunFolder& folder,
+                       Display& display) {
   std::optional<Floor> floor = floor_of(folder.path);
   if (!floor && config.recipe.floor && config.finetune.features.empty() &&
       !(dataset.of(Split::val).empty() && dataset.of(Split::test).empty())) {
@@ -154,9 +155,8 @@ void train(Trainer& trainer, Display& display, const Config& config, const Datas
     for (const int item : dataset.of(Split::val))
       ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
     const BestBy by = floor_criterion(clips);
-    const std::string below =
-        below_floor(*floor, "val", by,
-                    by == BestBy::macro_f1 ? result.state.best_macro_f1 : result.state.best_accuracy);
+    const std::string below = below_floor(
+        *floor, "val", by, by == BestBy::macro_f1 ? result.state.best_macro_f1 : result.state.best_accuracy);
     if (!below.empty()) std::printf("\n%s", below.c_str());
   }
   const Split next = !dataset.of(Split::test).empty() ? Split::test : validated ? Split::val : Split::train;
@@ -194,9 +194,9 @@ void describe(const Config& config, const Dataset& dataset, Trainer& trainer, co
   const PictureSize size = config.clip.transform.crop;
   std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %d x %d x %d; %s, %s -> %s\n",
                config.model.name.c_str(), static_cast<long long>(trainer.network().store().parameter_count()),
-               dataset.classes.size(), split_sizes(dataset).c_str(),
-               config.clip.sampler.frames, size.height, size.width, word_of(config.machine.device),
-               word_of(config.machine.precision), folder.path.c_str());
+               dataset.classes.size(), split_sizes(dataset).c_str(), config.clip.sampler.frames, size.height,
+               size.width, word_of(config.machine.device), word_of(config.machine.precision),
+               folder.path.c_str());
   if (config.clip.transform.flip == 0) return;
   for (const std::string& name : dataset.classes)
     if (name.find("left") != std::string::npos || name.find("right") != std::string::npos ||
@@ -227,16 +227,17 @@ void require_training_clips(const Dataset& dataset) {
 }
 
 /// The run's shrunken copy of the clips, where its settings say that there is one and the recipe has not opened it yet.
-void prepare_cache(Config& config, const Dataset& dataset, const RunFolder& folder, std::optional<Dataset>& clips) {
+void prepare_cache(Config& config, const Dataset& dataset, const RunFolder& folder,
+                   std::optional<Dataset>& clips) {
   if (config.recipe.cache == CacheUse::automatic) config.recipe.cache = CacheUse::off;
   if (config.recipe.cache == CacheUse::off || clips || !config.finetune.features.empty()) return;
   if (config.recipe.cache_side == 0) {
     const TransformSettings& view = config.clip.transform;
     const int longer = std::max(view.crop.height, view.crop.width);
-    config.recipe.cache_side =
-        view.rule == ScaleRule::frame     ? static_cast<int>(longer * view.zoom) + 1
-        : view.rule == ScaleRule::stretch ? std::max(view.stretch_width, view.stretch_height)
-                                          : std::max(longer, short_sides(view).max);
+    config.recipe.cache_side = view.rule == ScaleRule::frame ? static_cast<int>(longer * view.zoom) + 1
+                               : view.rule == ScaleRule::stretch
+                                   ? std::max(view.stretch_width, view.stretch_height)
+                                   : std::max(longer, short_sides(view).max);
   }
   clips = open_run_cache(config, dataset, folder);
 }
@@ -258,7 +259,8 @@ void plan(Config config, const Dataset& dataset, const RecipeRequest& request, b
     std::printf("no recipe: every setting is given, or --recipe none\n");
   size_t memory = recipe ? recipe->measured.memory : 0, weights = 0;
   {
-    Network network(*backend, compute_type(config), model_spec(config, static_cast<int64_t>(dataset.classes.size())));
+    Network network(*backend, compute_type(config),
+                    model_spec(config, static_cast<int64_t>(dataset.classes.size())));
     const PictureSize size = config.clip.transform.crop;
     const Shape shape{config.train.batch, 3, config.clip.sampler.frames, size.height, size.width};
     network.output_shape(shape);
@@ -267,12 +269,15 @@ void plan(Config config, const Dataset& dataset, const RecipeRequest& request, b
   }
   const double cache = recipe ? static_cast<double>(recipe->measured.cache_bytes) : 0;
   std::printf("%s; best epoch by %s\n", split_sizes(dataset).c_str(),
-              dataset.of(Split::val).empty() ? "nothing: there are no validation clips" : word_of(config.train.best_by));
+              dataset.of(Split::val).empty() ? "nothing: there are no validation clips"
+                                             : word_of(config.train.best_by));
   if (recipe && recipe->planned_seconds > 0)
-    std::printf("time    about %s, of it %s before the first epoch\n", duration_text(recipe->planned_seconds).c_str(),
+    std::printf("time    about %s, of it %s before the first epoch\n",
+                duration_text(recipe->planned_seconds).c_str(),
                 duration_text(recipe->measured.spent_seconds).c_str());
   std::printf("memory  about %s for the network\ndisk    about %s: checkpoints%s\n",
-              mebibytes(static_cast<double>(memory)).c_str(), mebibytes(cache + 3.0 * static_cast<double>(weights)).c_str(),
+              mebibytes(static_cast<double>(memory)).c_str(),
+              mebibytes(cache + 3.0 * static_cast<double>(weights)).c_str(),
               cache > 0 ? ", and the shrunken clips" : "");
   if (recipe)
     for (const std::string& note : recipe->notes) std::printf("note: %s\n", note.c_str());
@@ -294,7 +299,7 @@ void train_anew(const Options& options) {
   };
   Config config = apply({});
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
-  Roles noted;  // what weights or features say of themselves
+  Roles noted;                              // what weights or features say of themselves
   if (!config.finetune.features.empty()) {  // whose clips and model are the defaults then
     const Config made = read_features(config.finetune.features).config;
     Config defaults;
@@ -307,7 +312,8 @@ void train_anew(const Options& options) {
     std::vector<std::string> given = options.flags.given();
     if (config.clip.transform.crop != defaults.clip.transform.crop)
       given.emplace_back("size");  // in a config file, perhaps
-    const Notes says = apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
+    const Notes says =
+        apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
     config = apply(defaults);
     if (says.model) noted = noted | Role::network;
     if (says.clips) noted = noted | Role::sampling | Role::picture;

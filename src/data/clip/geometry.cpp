@@ -72,7 +72,8 @@ ClipGeometry whole_frame(const TransformSettings& s, double wide, double high) {
 std::string size_text(PictureSize size) { return text(size.height, "x", size.width); }
 
 ShortSides short_sides(const TransformSettings& s) {
-  const int side = s.crop.short_side(), eight_sevenths = (side * 8 + 6) / 7, ten_sevenths = (side * 10 + 6) / 7;
+  const int side = s.crop.short_side(), eight_sevenths = (side * 8 + 6) / 7,
+            ten_sevenths = (side * 10 + 6) / 7;
   ShortSides sides{s.short_side_min, s.short_side_max};
   if (sides.min == 0) sides.min = sides.max > 0 ? std::min(sides.max, eight_sevenths) : eight_sevenths;
   if (sides.max == 0) sides.max = std::max(sides.min, ten_sevenths);
@@ -87,9 +88,10 @@ void validate(const TransformSettings& s) {
     throw UsageError(text("the scaled short side cannot be between ", sides.min, " and ", sides.max),
                      "The first must not exceed the second.");
   if (s.rule == ScaleRule::stretch && (s.stretch_width < s.crop.width || s.stretch_height < s.crop.height))
-    throw UsageError(text("a crop of ", size_text(s.crop), " pixels (height x width) does not fit a picture of ",
-                          s.stretch_width, "x", s.stretch_height, " (width x height)"),
-                     "Choose a smaller crop, or stretch pictures to a larger size.");
+    throw UsageError(
+        text("a crop of ", size_text(s.crop), " pixels (height x width) does not fit a picture of ",
+             s.stretch_width, "x", s.stretch_height, " (width x height)"),
+        "Choose a smaller crop, or stretch pictures to a larger size.");
   if (!(s.area[0] > 0 && s.area[0] <= s.area[1] && s.area[1] <= 1))
     throw UsageError(
         text("a crop cannot cover a fraction between ", s.area[0], " and ", s.area[1], " of a picture"),
@@ -98,8 +100,8 @@ void validate(const TransformSettings& s) {
     throw UsageError(text("an aspect ratio cannot be between ", s.aspect[0], " and ", s.aspect[1]),
                      "Choose two positive numbers, the smaller first.");
   if (s.rule != ScaleRule::stretch && sides.min < s.crop.short_side())
-    throw UsageError(text("a crop of ", size_text(s.crop), " pixels does not fit a picture scaled to a short side of ",
-                          sides.min),
+    throw UsageError(text("a crop of ", size_text(s.crop),
+                          " pixels does not fit a picture scaled to a short side of ", sides.min),
                      text("Choose a short side of at least ", s.crop.short_side(), ", or a smaller crop."));
   if (!(s.zoom >= 1) || !std::isfinite(s.zoom))
     throw UsageError(text("a picture cannot be enlarged ", s.zoom, " times"), "The zoom must be at least 1.");

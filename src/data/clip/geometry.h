@@ -38,8 +38,9 @@ struct TransformSettings {
   /// Integer, uniform, inclusive; evaluation uses the minimum (also with `area`). 0: short_sides()
   /// chooses.
   int short_side_min = 0, short_side_max = 0;
-  std::array<double, 2> area{0.08, 1};             // of the picture, least and largest
-  std::array<double, 2> aspect{3.0 / 4, 4.0 / 3};  // width to height of a square crop's box, least and largest
+  std::array<double, 2> area{0.08, 1};  // of the picture, least and largest
+  std::array<double, 2> aspect{3.0 / 4,
+                               4.0 / 3};  // width to height of a square crop's box, least and largest
   int stretch_width = 171, stretch_height = 128;
   double zoom = 1.2;  // frame: the most that training enlarges width and height, each on its own; at least 1
   PictureSize crop = 56;

@@ -104,8 +104,7 @@ int64_t frames_needed(const SamplerSettings& s, double video_fps) {
 }
 
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
-                                    double video_fps, Rng& rng, View view,
-                                    std::span<const double> times) {
+                                    double video_fps, Rng& rng, View view, std::span<const double> times) {
   validate(settings);
   require(frame_count > 0, "sample_indices: a video without frames");
   require(view.of >= 1 && view.number >= 0 && view.number < view.of, "sample_indices: no such view");

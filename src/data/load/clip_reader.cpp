@@ -28,7 +28,9 @@ const VideoIndex* ItemIndex::video() const {
 }
 double ItemIndex::fps() const { return video() ? video()->fps : cached() ? cached()->clip->fps : 0; }
 std::vector<double> ItemIndex::frame_times() const {
-  std::vector<double> times = video() ? laban::frame_times(*video()) : cached() ? cached()->clip->times : std::vector<double>{};
+  std::vector<double> times = video()    ? laban::frame_times(*video())
+                              : cached() ? cached()->clip->times
+                                         : std::vector<double>{};
   if (times.empty() || !video()) return times;
   return {times.begin() + first_, times.begin() + first_ + count_};
 }

@@ -15,8 +15,9 @@ void resolve_clip(Config::Clip& clip) {
   view.short_side_min = sides.min, view.short_side_max = sides.max;
   if (view.rule == ScaleRule::stretch &&
       (view.stretch_width < view.crop.width || view.stretch_height < view.crop.height))
-    throw UsageError(text("clips of clip.size ", size_text(view.crop), " (height x width) cannot be cut out of pictures of ",
-                          view.stretch_width, "x", view.stretch_height, " (width x height)"),
+    throw UsageError(text("clips of clip.size ", size_text(view.crop),
+                          " (height x width) cannot be cut out of pictures of ", view.stretch_width, "x",
+                          view.stretch_height, " (width x height)"),
                      "--stretch-width and --stretch-height must be at least --size.");
   if (view.area[0] > view.area[1] || view.aspect[0] > view.aspect[1])
     throw UsageError("clip.area and clip.aspect name the smaller number first");

@@ -128,11 +128,14 @@ void assign_numbers(const Setting::Numbers& to, std::vector<double> values, cons
 void assign_size(const Setting::Size& to, const std::string& value, const std::string& origin) {
   const size_t times = value.find('x');
   const auto height = parse<int64_t>(std::string_view(value).substr(0, times));
-  const auto width = times == std::string::npos ? height : parse<int64_t>(std::string_view(value).substr(times + 1));
+  const auto width =
+      times == std::string::npos ? height : parse<int64_t>(std::string_view(value).substr(times + 1));
   if (!height || !width)
     throw UsageError(text(origin, ": '", value, "' is not a size"),
                      "A size is one number for a square, or HEIGHTxWIDTH, for instance 72x96.");
-  const auto side = [&](int64_t pixels) { return static_cast<int>(in_range(origin, pixels, to.low, to.high)); };
+  const auto side = [&](int64_t pixels) {
+    return static_cast<int>(in_range(origin, pixels, to.low, to.high));
+  };
   *to.target = {side(*height), side(*width)};
 }
 
@@ -196,7 +199,8 @@ std::string Setting::toml() const {
                 from.target);
           },
           [](const Size& from) {
-            return from.target->square() ? std::to_string(from.target->height) : toml_string(size_text(*from.target));
+            return from.target->square() ? std::to_string(from.target->height)
+                                         : toml_string(size_text(*from.target));
           },
           [&](const Words& from) { return list_of(*from.target, toml_string); },
           [](const Scales& from) {

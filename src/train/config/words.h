@@ -27,10 +27,9 @@ template <>
 inline constexpr std::array kWords<Preset>{EnumWord{Preset::none, "none"}, EnumWord{Preset::deck, "deck"},
                                            EnumWord{Preset::torchvision, "torchvision"}};
 template <>
-inline constexpr std::array kWords<ScaleRule>{EnumWord{ScaleRule::short_side, "short-side"},
-                                              EnumWord{ScaleRule::area, "area"},
-                                              EnumWord{ScaleRule::stretch, "stretch"},
-                                              EnumWord{ScaleRule::frame, "frame"}};
+inline constexpr std::array kWords<ScaleRule>{
+    EnumWord{ScaleRule::short_side, "short-side"}, EnumWord{ScaleRule::area, "area"},
+    EnumWord{ScaleRule::stretch, "stretch"}, EnumWord{ScaleRule::frame, "frame"}};
 template <>
 inline constexpr std::array kWords<MidplanesRule>{EnumWord{MidplanesRule::torchvision, "torchvision"},
                                                   EnumWord{MidplanesRule::per_conv, "per-conv"}};

@@ -35,7 +35,8 @@ std::vector<int> some_of(const std::vector<int>& items, int64_t most) {
 
 /// What the classifiers see of the clips of a split.
 struct Look {
-  LabeledRows appearance{.columns = int64_t{3} * kThumbnail.height * kThumbnail.width, .values = {}, .labels = {}};
+  LabeledRows appearance{
+      .columns = int64_t{3} * kThumbnail.height * kThumbnail.width, .values = {}, .labels = {}};
   LabeledRows motion{.columns = int64_t{kThumbnail.height} * kThumbnail.width, .values = {}, .labels = {}};
   std::vector<int> items;
 };
@@ -53,8 +54,9 @@ void add_clip(Look& look, const Batch& batch, int64_t sample) {
         mean[static_cast<size_t>(3 * i + c)] += static_cast<double>(rgb[c]) / static_cast<double>(shape.t);
       gray[static_cast<size_t>(i)] = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
       if (t > 0)
-        moved[static_cast<size_t>(i)] += std::abs(gray[static_cast<size_t>(i)] - before[static_cast<size_t>(i)]) /
-                                         static_cast<double>(shape.t - 1);
+        moved[static_cast<size_t>(i)] +=
+            std::abs(gray[static_cast<size_t>(i)] - before[static_cast<size_t>(i)]) /
+            static_cast<double>(shape.t - 1);
     }
     before = gray;
   }
@@ -81,7 +83,8 @@ LoaderSettings how_to_look(const Config& config, const std::atomic<bool>* stop) 
 }
 
 /// Rows whose group's hash falls on `fold` of five, and the others.
-std::pair<LabeledRows, LabeledRows> split_rows(const LabeledRows& rows, const std::vector<std::string>& groups) {
+std::pair<LabeledRows, LabeledRows> split_rows(const LabeledRows& rows,
+                                               const std::vector<std::string>& groups) {
   LabeledRows fitted{.columns = rows.columns, .values = {}, .labels = {}}, held = fitted;
   for (int64_t i = 0; i < rows.rows(); ++i) {
     const std::string& group = groups[static_cast<size_t>(i)];
@@ -127,7 +130,8 @@ LogisticRegression fit(const LabeledRows& rows, const std::vector<std::string>& 
     for (const double penalty : kPenalties) {
       trial.penalty = penalty;
       LogisticRegression model(fitted, trial, warm ? &*warm : nullptr);
-      if (const double loss = loss_on(model, held, weight); loss < least) least = loss, settings.penalty = penalty;
+      if (const double loss = loss_on(model, held, weight); loss < least)
+        least = loss, settings.penalty = penalty;
       warm = std::move(model);
     }
   }
@@ -155,8 +159,8 @@ double by_which(const FloorScore& score, BestBy by) {
 
 }  // namespace
 
-std::optional<Floor> measure_floor(const Dataset& dataset, const Config& config, const FloorProgress& progress,
-                                   const std::atomic<bool>* stop) {
+std::optional<Floor> measure_floor(const Dataset& dataset, const Config& config,
+                                   const FloorProgress& progress, const std::atomic<bool>* stop) {
   const auto start = std::chrono::steady_clock::now();
   Floor floor;
   floor.dataset = fingerprint(dataset, {});
@@ -165,11 +169,12 @@ std::optional<Floor> measure_floor(const Dataset& dataset, const Config& config,
   int64_t all = 0, done = 0, left_out = 0;
   for (const Split split : {Split::train, Split::val, Split::test}) {
     const auto s = static_cast<size_t>(split);
-    items[s] = some_of(dataset.of(split), split == Split::train ? kMostFloorTrainClips : kMostFloorOtherClips);
+    items[s] =
+        some_of(dataset.of(split), split == Split::train ? kMostFloorTrainClips : kMostFloorOtherClips);
     all += static_cast<int64_t>(items[s].size());
     if (items[s].size() < dataset.of(split).size())
-      floor.notes.push_back(text("of ", dataset.of(split).size(), " clips in ", kSplitNames[s], ", ", items[s].size(),
-                                 " were looked at"));
+      floor.notes.push_back(text("of ", dataset.of(split).size(), " clips in ", kSplitNames[s], ", ",
+                                 items[s].size(), " were looked at"));
   }
   try {
     for (size_t s = 0; s < looks.size(); ++s) {
@@ -262,10 +267,11 @@ std::string below_floor(const Floor& floor, const std::string& split, BestBy by,
   const auto best = floor.best(split, by);
   if (!best || !std::isfinite(reached) || reached > by_which(*best->score, by)) return "";
   const char* const what = by == BestBy::macro_f1 ? "macro-F1" : "accuracy";
-  return text("The network is not better than the floor: ", what, " ", report::fixed(reached, 3), " on ", split, ", where ",
-              floor_words(best->method->name), " reaches ", report::fixed(by_which(*best->score, by), 3),
-              ". Try more --minutes, weights trained on other videos (--weights), or more clips; `laban preview` shows "
-              "whether the clips contain what tells the classes apart, `laban check` whether the files are in order.");
+  return text(
+      "The network is not better than the floor: ", what, " ", report::fixed(reached, 3), " on ", split,
+      ", where ", floor_words(best->method->name), " reaches ", report::fixed(by_which(*best->score, by), 3),
+      ". Try more --minutes, weights trained on other videos (--weights), or more clips; `laban preview` shows "
+      "whether the clips contain what tells the classes apart, `laban check` whether the files are in order.");
 }
 
 std::string to_json(const Floor& floor) {
@@ -281,8 +287,9 @@ std::string to_json(const Floor& floor) {
           {"macro_f1", score.macro_f1}};
     methods.push_back({{"method", method.name}, {"splits", scores}});
   }
-  const Json document{{"format", kFormat},           {"dataset", floor.dataset}, {"train_clips", floor.train_clips},
-                      {"seconds", floor.seconds},    {"methods", methods},       {"notes", floor.notes}};
+  const Json document{
+      {"format", kFormat},        {"dataset", floor.dataset}, {"train_clips", floor.train_clips},
+      {"seconds", floor.seconds}, {"methods", methods},       {"notes", floor.notes}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -304,8 +311,12 @@ Floor read_floor(const std::filesystem::path& file) {
     if (splits != row.end() && splits->is_object())
       for (const auto& [split, score] : splits->items()) {
         if (!score.is_object()) continue;
-        FloorScore to{split, fields::integer(score, "clips"), fields::number(score, "accuracy"),
-                      fields::number(score, "balanced_accuracy"), fields::number(score, "macro_f1"), {}};
+        FloorScore to{split,
+                      fields::integer(score, "clips"),
+                      fields::number(score, "accuracy"),
+                      fields::number(score, "balanced_accuracy"),
+                      fields::number(score, "macro_f1"),
+                      {}};
         const std::vector<double> ends = fields::numbers<double>(fields::list(score, "accuracy_ci95"));
         if (ends.size() == 2) to.ci95 = Interval{ends[0], ends[1]};
         method.scores.push_back(std::move(to));

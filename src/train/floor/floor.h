@@ -58,7 +58,8 @@ using FloorProgress = std::function<bool(int64_t done, int64_t of)>;
 /// Reads 16 frames of every clip, with the config's workers and index cache, and measures. Clips that cannot be read
 /// are left out, and counted in `notes`. Nothing where `progress` or `stop` said stop. Throws Error if there are no
 /// training clips that can be read.
-std::optional<Floor> measure_floor(const Dataset& dataset, const Config& config, const FloorProgress& progress = {},
+std::optional<Floor> measure_floor(const Dataset& dataset, const Config& config,
+                                   const FloorProgress& progress = {},
                                    const std::atomic<bool>* stop = nullptr);
 
 std::string to_json(const Floor& floor);

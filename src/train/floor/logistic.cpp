@@ -12,7 +12,9 @@ namespace {
 
 using Vector = std::vector<double>;
 
-double dot(const Vector& a, const Vector& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
+double dot(const Vector& a, const Vector& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
 
 /// softmax in place; returns log sum exp.
 double softmax(std::span<double> logits) {
@@ -26,7 +28,8 @@ double softmax(std::span<double> logits) {
 /// The objective and its gradient over centered, scaled rows.
 class Objective {
  public:
-  Objective(const LabeledRows& rows, const LogisticRegression::Settings& settings, const Vector& center, double scale)
+  Objective(const LabeledRows& rows, const LogisticRegression::Settings& settings, const Vector& center,
+            double scale)
       : labels_(rows.labels), settings_(settings), columns_(rows.columns), values_(rows.values) {
     for (size_t i = 0; i < values_.size(); ++i)
       values_[i] = (values_[i] - center[i % static_cast<size_t>(columns_)]) * scale;
@@ -113,7 +116,8 @@ double minimize(const Objective& f, Vector& x, int iterations) {
     }
     if (!descended) break;  // as low as rounding lets it go
     Step step{Vector(x.size()), Vector(x.size()), 0};
-    for (size_t i = 0; i < x.size(); ++i) step.s[i] = next[i] - x[i], step.y[i] = next_gradient[i] - gradient[i];
+    for (size_t i = 0; i < x.size(); ++i)
+      step.s[i] = next[i] - x[i], step.y[i] = next_gradient[i] - gradient[i];
     const double curvature = dot(step.s, step.y);
     if (curvature > 1e-12) {
       step.rho = 1 / curvature;

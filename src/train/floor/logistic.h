@@ -33,7 +33,8 @@ class LogisticRegression {
   };
   /// Fits; with `start`, from its weights. Rows are centered and scaled to a mean square of 1 first, all columns
   /// alike. Needs at least one row.
-  LogisticRegression(const LabeledRows& rows, const Settings& settings, const LogisticRegression* start = nullptr);
+  LogisticRegression(const LabeledRows& rows, const Settings& settings,
+                     const LogisticRegression* start = nullptr);
 
   std::vector<double> probabilities(std::span<const double> row) const;
   /// The objective at the end.
@@ -41,7 +42,7 @@ class LogisticRegression {
 
  private:
   Settings settings_;
-  std::vector<double> center_;   // columns
+  std::vector<double> center_;  // columns
   double scale_ = 1;
   std::vector<double> weights_;  // classes x (columns + 1); the last column is b
   double objective_ = 0;

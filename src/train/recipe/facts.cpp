@@ -89,9 +89,11 @@ DataFacts look_at(const Dataset& dataset, const LoaderSettings& settings, double
   // Evenly chosen in an order that visits the whole set early: time may end it after a few.
   size_t stride = samples > 0 ? std::max<size_t>(1, samples * 5 / 8) : 1;
   while (samples > 1 && std::gcd(stride, samples) != 1) ++stride;
-  for (size_t i = 0; i < samples; ++i) chosen.push_back(train[(i * stride % samples) * train.size() / samples]);
+  for (size_t i = 0; i < samples; ++i)
+    chosen.push_back(train[(i * stride % samples) * train.size() / samples]);
 
-  IndexCache indices(dataset.items.size(), Trust::long_tables, index_store_of(dataset, settings), dataset.root);
+  IndexCache indices(dataset.items.size(), Trust::long_tables, index_store_of(dataset, settings),
+                     dataset.root);
   std::vector<Sample> seen;
   std::mutex mutex;
   std::atomic<size_t> next{0};
@@ -120,9 +122,8 @@ DataFacts look_at(const Dataset& dataset, const LoaderSettings& settings, double
   if (told_to_stop()) throw Canceled{};
 
   facts.looked_at = static_cast<int64_t>(seen.size());
-  facts.videos = std::ranges::any_of(train, [&](int item) {
-    return dataset.items[static_cast<size_t>(item)].kind == ItemKind::video;
-  });
+  facts.videos = std::ranges::any_of(
+      train, [&](int item) { return dataset.items[static_cast<size_t>(item)].kind == ItemKind::video; });
   if (seen.empty()) return facts;
   const auto area = [](const Sample& s) { return int64_t{s.width} * s.height; };
   const int64_t middle = quantile(seen, 0.5, area);

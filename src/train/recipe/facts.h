@@ -20,14 +20,14 @@ struct DataFacts {
 
   // From a sample of the training clips.
   int64_t looked_at = 0, unreadable = 0;
-  int width = 0, height = 0;     // as shown: those of the clip of median area
-  double aspect = 0;             // width / height, the median
+  int width = 0, height = 0;  // as shown: those of the clip of median area
+  double aspect = 0;          // width / height, the median
   int64_t median_frames = 0;
-  double fps = 0;                // median; 0: pictures without a rate
-  double median_seconds = 0;     // 0 without a rate
-  double short_seconds = 0;      // a tenth of the clips are shorter
+  double fps = 0;             // median; 0: pictures without a rate
+  double median_seconds = 0;  // 0 without a rate
+  double short_seconds = 0;   // a tenth of the clips are shorter
   double mean_frames = 0;
-  bool videos = true;            // the files must be decoded (no cache, no folders of pictures)
+  bool videos = true;  // the files must be decoded (no cache, no folders of pictures)
   /// Seconds of one thread: indexing a file (decoding it once), and reading 16 frames spread over it.
   double index_seconds = 0, read_seconds = 0;
 

@@ -16,8 +16,8 @@
 namespace laban {
 namespace {
 
-using report::fixed;
 using fields::Json;
+using report::fixed;
 constexpr const char* kFormat = "laban.recipe.1";
 
 /// Sizes of clips, smallest first. The pixels are those of a frame.
@@ -26,8 +26,13 @@ struct ClipSize {
   double area;
   double volume() const { return frames * area; }
 };
-constexpr std::array<ClipSize, 7> kSizes{{{8, 48 * 48}, {16, 40 * 40}, {16, 56 * 56}, {16, 64 * 64},
-                                          {16, 72 * 96}, {16, 96 * 96}, {16, 112 * 112}}};
+constexpr std::array<ClipSize, 7> kSizes{{{8, 48 * 48},
+                                          {16, 40 * 40},
+                                          {16, 56 * 56},
+                                          {16, 64 * 64},
+                                          {16, 72 * 96},
+                                          {16, 96 * 96},
+                                          {16, 112 * 112}}};
 constexpr size_t kTrialSize = 3;  // 16 x 56 x 72 at 4:3
 /// Larger clips than that only with time to spare, as multiples of the wanted epochs.
 constexpr std::array<double, 7> kSpare{1, 1, 1, 1, 2, 3, 4};
@@ -43,10 +48,11 @@ constexpr double kForward = 1.0 / 3;
 constexpr double kBytesPerPixel = 0.5;
 
 /// The flags that a recipe may set.
-constexpr std::array kChosen{"size",         "scale",        "zoom",         "flip",      "sampler",       "frames",
-                             "fps",          "model",        "dropout",      "batch",     "epochs",        "optimizer",
-                             "lr",           "momentum",     "nesterov",     "weight-decay", "clip-norm",  "schedule",
-                             "warmup-epochs", "warmup-start", "label-smoothing", "cache"};
+constexpr std::array kChosen{
+    "size",     "scale",        "zoom",      "flip",     "sampler",       "frames",       "fps",
+    "model",    "dropout",      "batch",     "epochs",   "optimizer",     "lr",           "momentum",
+    "nesterov", "weight-decay", "clip-norm", "schedule", "warmup-epochs", "warmup-start", "label-smoothing",
+    "cache"};
 
 std::string plain(double value, int digits = 3) {
   std::string out = fixed(value, digits);
@@ -62,7 +68,7 @@ std::string digits(double value) {
 }
 
 std::string minutes_text(double seconds) {
-  return seconds < 3  ? text(plain(seconds, 1), " s")
+  return seconds < 3    ? text(plain(seconds, 1), " s")
          : seconds < 90 ? text(static_cast<int64_t>(std::lround(seconds)), " s")
                         : text(plain(seconds / 60, 1), " min");
 }
@@ -85,10 +91,12 @@ PictureSize rectangle(double aspect, double area) {
   return best;
 }
 
-GivenSettings::GivenSettings(std::vector<std::string> flags, Roles noted) : flags_(flags.begin(), flags.end()) {
+GivenSettings::GivenSettings(std::vector<std::string> flags, Roles noted)
+    : flags_(flags.begin(), flags.end()) {
   if (flags_.contains("preset"))
     for (const char* flag : {"size", "scale", "zoom", "flip"}) flags_.insert(flag);
-  for (const char* flag : {"short-side-min", "short-side-max", "area", "aspect", "stretch-width", "stretch-height"})
+  for (const char* flag :
+       {"short-side-min", "short-side-max", "area", "aspect", "stretch-width", "stretch-height"})
     if (flags_.contains(flag)) flags_.insert("scale");
   if (flags_.contains("stride") || flags_.contains("fps") || flags_.contains("frames-per-segment"))
     flags_.insert("sampler");
@@ -137,8 +145,9 @@ void RecipeMaker::decide_picture() {
                                  " times enlarged")
                           : text("scale ", word_of(config_.clip.transform.rule)),
                     config_.clip.transform.flip > 0 ? ", half of the clips mirrored" : ", nothing mirrored");
-  look.why = facts.sided_class.empty() ? "what tells classes apart may happen at the border"
-                                       : text("class '", facts.sided_class, "' would be another one mirrored");
+  look.why = facts.sided_class.empty()
+                 ? "what tells classes apart may happen at the border"
+                 : text("class '", facts.sided_class, "' would be another one mirrored");
   recipe_.decisions.push_back(std::move(look));
 }
 
@@ -163,8 +172,9 @@ void RecipeMaker::decide_sampler() {
     set(time, "sampler", "dense");
     set(time, "fps", plain(fps, 1));
     time.value = text(plain(config_.clip.sampler.fps, 1), " frames a second, in a row");
-    time.why = text("a clip lasts ", plain(facts.median_seconds, 1), " s (a tenth of them less than ",
-                    plain(facts.short_seconds, 1), "): most of it is seen at a rate that is the same for all");
+    time.why =
+        text("a clip lasts ", plain(facts.median_seconds, 1), " s (a tenth of them less than ",
+             plain(facts.short_seconds, 1), "): most of it is seen at a rate that is the same for all");
   }
   recipe_.decisions.push_back(std::move(time));
 }
@@ -200,7 +210,8 @@ void RecipeMaker::decide_training() {
     set(optimizer, "momentum", "0.9");
     set(optimizer, "nesterov", config_.optimizer.momentum > 0 ? "true" : "false");
   }
-  const double clips = static_cast<double>(config_.train.batch) * static_cast<double>(config_.train.accumulation);
+  const double clips =
+      static_cast<double>(config_.train.batch) * static_cast<double>(config_.train.accumulation);
   set(optimizer, "lr", digits((sgd ? 0.05 : 2e-3) * (tuned ? 0.2 : 1) * std::min(1.0, clips / 16)));
   set(optimizer, "weight-decay", sgd ? "0.001" : "0.01");
   set(optimizer, "clip-norm", "5");
@@ -284,9 +295,10 @@ CachePlan RecipeMaker::plan_cache(double free_bytes, int processors) {
   const double aspect = facts.aspect > 0 ? facts.aspect : 1;
   const double high = aspect >= 1 ? view.crop.height : view.crop.height * aspect,
                wide = aspect >= 1 ? view.crop.width / aspect : view.crop.width;
-  const double shown = view.rule == ScaleRule::frame     ? std::max(high, wide) * view.zoom
-                       : view.rule == ScaleRule::stretch ? std::max<double>(view.stretch_width, view.stretch_height)
-                                                         : short_sides(view).max;
+  const double shown = view.rule == ScaleRule::frame ? std::max(high, wide) * view.zoom
+                       : view.rule == ScaleRule::stretch
+                           ? std::max<double>(view.stretch_width, view.stretch_height)
+                           : short_sides(view).max;
   plan.short_side = std::max(8, static_cast<int>(std::ceil(shown / 2)) * 2);
   const int shorter = std::min(facts.width, facts.height);
   const double side = std::min(plan.short_side, std::max(1, shorter));
@@ -320,7 +332,8 @@ CachePlan RecipeMaker::plan_cache(double free_bytes, int processors) {
     return plan;
   }
   const double epochs = given_.has("epochs") ? static_cast<double>(config_.train.epochs) : wanted_epochs();
-  const double decoding = epochs * (static_cast<double>(facts.train_clips) + static_cast<double>(facts.val_clips)) *
+  const double decoding = epochs *
+                          (static_cast<double>(facts.train_clips) + static_cast<double>(facts.val_clips)) *
                           facts.read_seconds / std::max(1, processors);
   plan.use = decoding > 2 * plan.seconds && (recipe_.minutes == 0 || plan.seconds < 60 * recipe_.minutes / 4);
   plan.why = text("reading a clip takes ", plain(1000 * facts.read_seconds, 0), " ms of a processor, ",
@@ -335,8 +348,9 @@ void RecipeMaker::cached(double seconds, int64_t bytes, double read_seconds) {
   recipe_.measured.read_seconds = read_seconds;
   config_.recipe.cache = CacheUse::on;
   Decision decision{.topic = "cache", .settings = {{"cache", "on"}}, .value = {}, .why = {}};
-  decision.value = text("a shrunken copy of the clips in the run's folder, ", plain(static_cast<double>(bytes) / (1 << 20), 0),
-                        " MiB; it may be removed after training");
+  decision.value =
+      text("a shrunken copy of the clips in the run's folder, ",
+           plain(static_cast<double>(bytes) / (1 << 20), 0), " MiB; it may be removed after training");
   decision.why = text("reading a clip then takes ", plain(1000 * read_seconds, 1), " ms in place of ",
                       plain(1000 * recipe_.facts.read_seconds, 0));
   recipe_.decisions.push_back(std::move(decision));
@@ -353,12 +367,13 @@ namespace {
 
 std::string heading_of(const Recipe& recipe) {
   const DataFacts& f = recipe.facts;
-  return text("recipe for ", f.train_clips, " training clips of ", f.classes, " classes",
-              f.imbalance() >= 2 ? text(" (the largest ", plain(f.imbalance(), 1), " times the smallest)") : "",
-              f.width > 0 ? text(", ", f.width, "x", f.height) : "",
-              f.median_seconds > 0 ? text(", ", plain(f.median_seconds, 1), " s") : "",
-              recipe.minutes > 0 ? text(", in ", plain(recipe.minutes, 1), " minutes") : "",
-              recipe.planned_seconds > 0 ? text(" (planned: ", minutes_text(recipe.planned_seconds), ")") : "");
+  return text(
+      "recipe for ", f.train_clips, " training clips of ", f.classes, " classes",
+      f.imbalance() >= 2 ? text(" (the largest ", plain(f.imbalance(), 1), " times the smallest)") : "",
+      f.width > 0 ? text(", ", f.width, "x", f.height) : "",
+      f.median_seconds > 0 ? text(", ", plain(f.median_seconds, 1), " s") : "",
+      recipe.minutes > 0 ? text(", in ", plain(recipe.minutes, 1), " minutes") : "",
+      recipe.planned_seconds > 0 ? text(" (planned: ", minutes_text(recipe.planned_seconds), ")") : "");
 }
 
 }  // namespace
@@ -369,12 +384,14 @@ Recipe RecipeMaker::finish(double spent_seconds, double floor_seconds, int proce
   // What the trials decided.
   if (!given_.has("size") || !given_.has("frames")) {
     Decision clips{.topic = "clips", .settings = {}, .value = clip_text(config_), .why = {}};
-    const std::string size = config_.clip.transform.crop.square() ? std::to_string(config_.clip.transform.crop.height)
-                                                                  : size_text(config_.clip.transform.crop);
+    const std::string size = config_.clip.transform.crop.square()
+                                 ? std::to_string(config_.clip.transform.crop.height)
+                                 : size_text(config_.clip.transform.crop);
     set(clips, "size", size);
     set(clips, "frames", std::to_string(config_.clip.sampler.frames));
-    clips.why = text("the aspect of the data", facts.width > 0 ? text(" (", facts.width, "x", facts.height, ")") : "",
-                     rate_ > 0 ? text("; ", plain(rate_, 1), " clips a second are trained here") : "");
+    clips.why =
+        text("the aspect of the data", facts.width > 0 ? text(" (", facts.width, "x", facts.height, ")") : "",
+             rate_ > 0 ? text("; ", plain(rate_, 1), " clips a second are trained here") : "");
     recipe_.decisions.insert(recipe_.decisions.begin(), std::move(clips));
   }
 
@@ -385,18 +402,21 @@ Recipe RecipeMaker::finish(double spent_seconds, double floor_seconds, int proce
     const double one = epoch_seconds(processors, rate_);
     const double left = 60 * recipe_.minutes * kUsable - spent_seconds - floor_seconds;
     fits = std::max(1.0, std::floor(left / one));
-    why = text("what fits into ", plain(recipe_.minutes, 1), " min: an epoch takes about ", minutes_text(one));
+    why =
+        text("what fits into ", plain(recipe_.minutes, 1), " min: an epoch takes about ", minutes_text(one));
     if (fits > kMostTimes * wanted) {
       fits = kMostTimes * wanted;
       why = text("more than that has not been seen to help ", facts.train_clips, " clips");
     }
     if (left < one)
-      recipe_.notes.push_back(text("One epoch takes about ", minutes_text(one), ", so the run will take longer than the ",
+      recipe_.notes.push_back(text("One epoch takes about ", minutes_text(one),
+                                   ", so the run will take longer than the ",
                                    minutes_text(60 * recipe_.minutes), " of --minutes."));
     else if (fits < wanted / 2)
-      recipe_.notes.push_back(text("There is time for ", plain(fits, 0), " epochs, where about ", plain(wanted, 0),
-                                   " would suit this dataset: expect better results with --minutes ",
-                                   plain(std::ceil((spent_seconds + floor_seconds + one * wanted) / 60 / kUsable), 0), "."));
+      recipe_.notes.push_back(
+          text("There is time for ", plain(fits, 0), " epochs, where about ", plain(wanted, 0),
+               " would suit this dataset: expect better results with --minutes ",
+               plain(std::ceil((spent_seconds + floor_seconds + one * wanted) / 60 / kUsable), 0), "."));
   }
   Decision length{.topic = "length", .settings = {}, .value = {}, .why = std::move(why)};
   set(length, "epochs", std::to_string(std::max<int64_t>(1, std::llround(std::floor(fits)))));
@@ -407,18 +427,20 @@ Recipe RecipeMaker::finish(double spent_seconds, double floor_seconds, int proce
     set(length, "warmup-start", "0.04");
   }
   if (given_.has("epochs")) length.why = "as given";
-  length.value = text(config_.train.epochs, config_.train.epochs == 1 ? " epoch" : " epochs",
-                      config_.schedule.kind == ScheduleKind::cosine
-                          ? text("; the rate rises for ", plain(config_.schedule.warmup_epochs, 1), " and falls to zero")
-                          : "");
+  length.value =
+      text(config_.train.epochs, config_.train.epochs == 1 ? " epoch" : " epochs",
+           config_.schedule.kind == ScheduleKind::cosine
+               ? text("; the rate rises for ", plain(config_.schedule.warmup_epochs, 1), " and falls to zero")
+               : "");
   recipe_.decisions.push_back(std::move(length));
   if (rate_ > 0)
     recipe_.planned_seconds = spent_seconds + floor_seconds + epochs * epoch_seconds(processors, rate_);
 
   const int64_t few = facts.smallest_class;
   if (few > 0 && few < 5)
-    recipe_.notes.push_back(text("A class has only ", few, few == 1 ? " training clip" : " training clips",
-                                 ": expect little of it; weights trained on other videos (--weights) help most."));
+    recipe_.notes.push_back(
+        text("A class has only ", few, few == 1 ? " training clip" : " training clips",
+             ": expect little of it; weights trained on other videos (--weights) help most."));
   if (facts.unreadable > 0)
     recipe_.notes.push_back(text(facts.unreadable, " of ", facts.unreadable + facts.looked_at,
                                  " clips that were looked at cannot be read; `laban check` says why."));
@@ -445,38 +467,37 @@ std::string to_json(const Recipe& recipe) {
     for (const auto& [flag, value] : d.settings) settings[flag] = value;
     decisions.push_back({{"topic", d.topic}, {"value", d.value}, {"why", d.why}, {"settings", settings}});
   }
-  const Json document{
-      {"format", kFormat},
-      {"heading", recipe.heading},
-      {"minutes", recipe.minutes},
-      {"planned_seconds", recipe.planned_seconds},
-      {"decisions", decisions},
-      {"notes", recipe.notes},
-      {"facts",
-       {{"classes", f.classes},
-        {"train_clips", f.train_clips},
-        {"val_clips", f.val_clips},
-        {"test_clips", f.test_clips},
-        {"sources", f.sources},
-        {"imbalance", f.imbalance()},
-        {"looked_at", f.looked_at},
-        {"unreadable", f.unreadable},
-        {"width", f.width},
-        {"height", f.height},
-        {"aspect", f.aspect},
-        {"median_frames", f.median_frames},
-        {"fps", f.fps},
-        {"median_seconds", f.median_seconds},
-        {"short_seconds", f.short_seconds},
-        {"index_seconds", f.index_seconds},
-        {"read_seconds", f.read_seconds}}},
-      {"measured",
-       {{"clips_per_second", m.clips_per_second},
-        {"read_seconds", m.read_seconds},
-        {"cache_seconds", m.cache_seconds},
-        {"cache_bytes", m.cache_bytes},
-        {"spent_seconds", m.spent_seconds},
-        {"memory", m.memory}}}};
+  const Json document{{"format", kFormat},
+                      {"heading", recipe.heading},
+                      {"minutes", recipe.minutes},
+                      {"planned_seconds", recipe.planned_seconds},
+                      {"decisions", decisions},
+                      {"notes", recipe.notes},
+                      {"facts",
+                       {{"classes", f.classes},
+                        {"train_clips", f.train_clips},
+                        {"val_clips", f.val_clips},
+                        {"test_clips", f.test_clips},
+                        {"sources", f.sources},
+                        {"imbalance", f.imbalance()},
+                        {"looked_at", f.looked_at},
+                        {"unreadable", f.unreadable},
+                        {"width", f.width},
+                        {"height", f.height},
+                        {"aspect", f.aspect},
+                        {"median_frames", f.median_frames},
+                        {"fps", f.fps},
+                        {"median_seconds", f.median_seconds},
+                        {"short_seconds", f.short_seconds},
+                        {"index_seconds", f.index_seconds},
+                        {"read_seconds", f.read_seconds}}},
+                      {"measured",
+                       {{"clips_per_second", m.clips_per_second},
+                        {"read_seconds", m.read_seconds},
+                        {"cache_seconds", m.cache_seconds},
+                        {"cache_bytes", m.cache_bytes},
+                        {"spent_seconds", m.spent_seconds},
+                        {"memory", m.memory}}}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -22,7 +22,8 @@ namespace laban {
 /// Some settings that belong together, and why they are what they are.
 struct Decision {
   std::string topic;  // "clips", "model", "optimizer"
-  std::vector<std::pair<std::string, std::string>> settings;  // flags and their values; those not given by the user
+  std::vector<std::pair<std::string, std::string>>
+      settings;       // flags and their values; those not given by the user
   std::string value;  // in words: "16 frames of 72x96, spread over the video"
   std::string why;
 };
@@ -33,16 +34,16 @@ struct Measured {
   double read_seconds = 0;      // one thread, a clip of the dataset as it is read in training
   double cache_seconds = 0;     // making the cache; 0: none was made
   int64_t cache_bytes = 0;
-  double spent_seconds = 0;     // before training: looking, caching, trying
-  size_t memory = 0;            // of the backend, while training
+  double spent_seconds = 0;  // before training: looking, caching, trying
+  size_t memory = 0;         // of the backend, while training
 };
 
 struct Recipe {
   DataFacts facts;
   Measured measured;
-  double minutes = 0;              // 0: no limit (a GPU)
-  double planned_seconds = 0;      // of the whole run; 0: not measured
-  std::string heading;             // what it is for, in a line
+  double minutes = 0;          // 0: no limit (a GPU)
+  double planned_seconds = 0;  // of the whole run; 0: not measured
+  std::string heading;         // what it is for, in a line
   std::vector<Decision> decisions;
   std::vector<std::string> notes;  // what the user should know
 };

@@ -134,7 +134,8 @@ std::string classes_section(const ReportInput& input) {
   html += chart.empty() ? note("The evaluation contains no per-class results.") : chart;
   html += "</figure>";
   if (std::isfinite(e->macro_f1))
-    html += "<div class=\"card wide\"><h3>Recall and precision, with 95% intervals</h3>" + class_table(*e) + "</div>";
+    html += "<div class=\"card wide\"><h3>Recall and precision, with 95% intervals</h3>" + class_table(*e) +
+            "</div>";
   if (!matrix.empty())
     html += "<div class=\"card\"><h3>Commonest confusions</h3>" + confusions_table(*e) + "</div>";
   return html + "</div></div></section>";
@@ -235,13 +236,14 @@ std::string data_section(const ReportInput& input) {
 std::string config_section(const RunRecord& run) {
   std::string html = "<section id=\"config\"><h2>Configuration</h2>";
   if (run.recipe) {
-    html += text("<div class=\"card wide\"><h3>The recipe</h3><p class=\"sub\">What was not given was chosen: ",
-                 escape(run.recipe->heading),
-                 ".</p><table><thead><tr><th></th><th class=\"words\">choice</th><th class=\"words\">reason</th></tr></thead>"
-                 "<tbody>");
+    html += text(
+        "<div class=\"card wide\"><h3>The recipe</h3><p class=\"sub\">What was not given was chosen: ",
+        escape(run.recipe->heading),
+        ".</p><table><thead><tr><th></th><th class=\"words\">choice</th><th class=\"words\">reason</th></tr></thead>"
+        "<tbody>");
     for (const Decision& d : run.recipe->decisions)
-      html += text("<tr><td>", escape(d.topic), "</td><td class=\"words\">", escape(d.value), "</td><td class=\"words\">",
-                   escape(d.why), "</td></tr>");
+      html += text("<tr><td>", escape(d.topic), "</td><td class=\"words\">", escape(d.value),
+                   "</td><td class=\"words\">", escape(d.why), "</td></tr>");
     html += "</tbody></table></div>";
     for (const std::string& sentence : run.recipe->notes) html += note(sentence);
   }

@@ -76,8 +76,8 @@ std::string floor_html(const RunRecord& run, const Evaluation& e, const std::str
       "<th>balanced accuracy</th><th>macro-F1</th></tr></thead><tbody>";
   const auto number = [](double value) { return std::isfinite(value) ? fixed(value, 3) : std::string("–"); };
   const auto row = [&](const std::string& name, double accuracy, double balanced, double f1) {
-    html += text("<tr><td>", escape(name), "</td><td>", percent(accuracy), "</td><td>", percent(balanced), "</td><td>",
-                 number(f1), "</td></tr>");
+    html += text("<tr><td>", escape(name), "</td><td>", percent(accuracy), "</td><td>", percent(balanced),
+                 "</td><td>", number(f1), "</td></tr>");
   };
   row("the network", e.accuracy, e.mean_class_accuracy, e.macro_f1);
   for (const FloorMethod& method : run.floor->methods)
@@ -88,7 +88,8 @@ std::string floor_html(const RunRecord& run, const Evaluation& e, const std::str
   std::vector<int64_t> clips;
   for (const ClassResult& c : e.per_class) clips.push_back(c.count);
   const BestBy by = floor_criterion(clips);
-  const std::string below = below_floor(*run.floor, split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
+  const std::string below =
+      below_floor(*run.floor, split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
   return below.empty() ? html : html + note(below);
 }
 
@@ -124,19 +125,22 @@ std::string figure(const std::string& caption, const std::string& keys, const st
 
 /// Which epoch was kept, and by what.
 std::string best_epoch(const RunRecord& run) {
-  const auto last = std::find_if(run.epochs.rbegin(), run.epochs.rend(), [](const EpochRow& e) { return e.best; });
+  const auto last =
+      std::find_if(run.epochs.rbegin(), run.epochs.rend(), [](const EpochRow& e) { return e.best; });
   if (last == run.epochs.rend()) return "";
   std::string by;
   try {
     Config config;
     apply_toml(config, run.config, "config.toml");
-    if (config.train.best_by != BestBy::automatic) by = std::string(" by validation ") + word_of(config.train.best_by);
+    if (config.train.best_by != BestBy::automatic)
+      by = std::string(" by validation ") + word_of(config.train.best_by);
   } catch (const Error&) {
     // The config of another version.
   }
   return text("<p class=\"sub\">Best epoch", by, ": ", last->epoch, " of ", run.epochs.back().epoch,
               " (validation loss ", brief(last->val_loss, 4), ", accuracy ", percent(last->val_accuracy),
-              std::isfinite(last->val_macro_f1) ? ", macro-F1 " + fixed(last->val_macro_f1, 3) : "", ").</p>");
+              std::isfinite(last->val_macro_f1) ? ", macro-F1 " + fixed(last->val_macro_f1, 3) : "",
+              ").</p>");
 }
 
 double mean_of(const std::vector<StepRow>& rows, double StepRow::*member) {
@@ -239,7 +243,8 @@ std::string result_section(const ReportInput& input) {
     for (const FloorMethod& method : input.run.floor->methods)
       for (const FloorScore& score : method.scores)
         if (score.split == (is_test ? "test" : "val"))
-          rows.push_back({"floor: " + method.name, percent(score.accuracy), score.accuracy, score.ci95, "control",
+          rows.push_back({"floor: " + method.name, percent(score.accuracy), score.accuracy, score.ci95,
+                          "control",
                           text(floor_words(method.name), ": ", percent(score.accuracy),
                                score.ci95 ? " (95% interval " + range(score.ci95) + ")" : "")});
   html += figure("Accuracy with 95% intervals", "",

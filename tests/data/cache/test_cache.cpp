@@ -123,7 +123,8 @@ TEST_CASE("a video of variable rate is sampled by the clock, from the file and f
       CHECK(index->frame_times().empty() == constant);
       // 1.38, 1.58, 1.78, 1.98 seconds; frame 30 comes at 1.20 and every one lasts 0.24. At a constant 25 frames a
       // second, every fifth in the middle.
-      CHECK(frames == (constant ? std::vector<int64_t>{12, 17, 22, 27} : std::vector<int64_t>{30, 31, 32, 33}));
+      CHECK(frames ==
+            (constant ? std::vector<int64_t>{12, 17, 22, 27} : std::vector<int64_t>{30, 31, 32, 33}));
     }
 }
 

@@ -282,8 +282,9 @@ TEST_CASE("rectangular crops fit, whichever way the picture lies, and keep the a
   }
   CHECK(center_geometry(s, 320, 240).scaled_height == 80);
   CHECK(short_sides({.crop = {56, 300}}).min == 64);
-  CHECK_THROWS_AS(validate(TransformSettings{.rule = ScaleRule::stretch, .stretch_height = 100, .crop = {112, 64}}),
-                  UsageError);
+  CHECK_THROWS_AS(
+      validate(TransformSettings{.rule = ScaleRule::stretch, .stretch_height = 100, .crop = {112, 64}}),
+      UsageError);
   CHECK_THROWS_AS(validate(TransformSettings{.zoom = 0.5}), UsageError);
   CHECK_THROWS_AS(validate(TransformSettings{.crop = {0, 64}}), UsageError);
 }

@@ -34,8 +34,10 @@ TEST_CASE("evaluation: the table of the definition") {
   }
 }
 
-TEST_CASE("evaluation: where d*k + d/2 is nearly whole, the published arithmetic in double decides, on every machine") {
-  const Indices got = sample(30, 7, 9, SampleMode::test);  // d = 24/9: 1.333... + 18.666... rounds to 19.999...
+TEST_CASE(
+    "evaluation: where d*k + d/2 is nearly whole, the published arithmetic in double decides, on every machine") {
+  const Indices got =
+      sample(30, 7, 9, SampleMode::test);  // d = 24/9: 1.333... + 18.666... rounds to 19.999...
   Indices starts;
   const double d = 24 / 9.0;
   for (int k = 0; k < 9; ++k) {

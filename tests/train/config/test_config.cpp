@@ -272,7 +272,9 @@ TEST_CASE("a preset sets a whole pipeline, and single settings go beyond it wher
 }
 
 TEST_CASE("a size is one number or two") {
-  const auto size = [](const std::string& toml) { return from_toml(text("[clip]\nsize = ", toml, "\n")).clip.transform.crop; };
+  const auto size = [](const std::string& toml) {
+    return from_toml(text("[clip]\nsize = ", toml, "\n")).clip.transform.crop;
+  };
   CHECK(size("64") == PictureSize{64, 64});
   CHECK(size("\"72x96\"") == PictureSize{72, 96});
   CHECK(size("\"64\"") == PictureSize{64});
@@ -283,7 +285,8 @@ TEST_CASE("a size is one number or two") {
   CHECK(to_toml(config).find("size = \"72x96\"") != std::string::npos);
   apply_flag(config, "size", "112");
   CHECK(to_toml(config).find("size = 112 ") != std::string::npos);
-  for (const char* wrong : {"", "x", "72x", "x96", "72x96x3", "72 x 96", "7x96", "72x5000", "72*96", "-72x96", "7e1"}) {
+  for (const char* wrong :
+       {"", "x", "72x", "x96", "72x96x3", "72 x 96", "7x96", "72x5000", "72*96", "-72x96", "7e1"}) {
     CAPTURE(wrong);
     CHECK_THROWS_AS(apply_flag(config, "size", wrong), UsageError);
     CHECK_THROWS_AS(size(text('"', wrong, '"')), UsageError);

@@ -65,7 +65,7 @@ TEST_CASE("precision, recall and F1, by hand") {
   CHECK(e.per_class[0].precision_ci95->low == doctest::Approx(wilson_interval(2, 3).low));
   CHECK(e.per_class[1].precision == 1);
   CHECK(e.per_class[1].f1 == doctest::Approx(2 * 1 * 0.5 / 1.5));
-  CHECK(e.per_class[2].precision == 0);  // one clip was put there, wrongly
+  CHECK(e.per_class[2].precision == 0);                           // one clip was put there, wrongly
   CHECK(e.macro_f1 == doctest::Approx((2.0 / 3 + 2.0 / 3) / 2));  // class c has no clips
 }
 

@@ -22,9 +22,11 @@ TEST_CASE("rows are JSON lines with the fields that the report reads") {
   log.add(EpochReport{
       .epoch = 2, .step = 7, .train_loss = 1.25, .train_accuracy = 0.5, .val_loss = 2, .val_accuracy = 0.75});
   log.add(EpochReport{.epoch = 3, .step = 8});
-  EpochReport judged{.epoch = 4, .val_loss = 1, .val_accuracy = 0.5, .val_macro_f1 = 0.4, .val_balanced_accuracy = 0.3};
-  judged.val_classes = {{.name = "a", .count = 4, .accuracy = 0.5, .ci95 = Interval{0.1, 0.9}, .precision = 0.25},
-                        {.name = "b"}};
+  EpochReport judged{
+      .epoch = 4, .val_loss = 1, .val_accuracy = 0.5, .val_macro_f1 = 0.4, .val_balanced_accuracy = 0.3};
+  judged.val_classes = {
+      {.name = "a", .count = 4, .accuracy = 0.5, .ci95 = Interval{0.1, 0.9}, .precision = 0.25},
+      {.name = "b"}};
   judged.best = true;
   log.add(judged);
   CHECK(log.flush() == std::filesystem::file_size(path));

@@ -41,7 +41,8 @@ struct Case {
     while (maker.wants_trial()) {
       REQUIRE(++trials <= 2);
       const TransformSettings& view = maker.trial_config().clip.transform;
-      const double volume = maker.trial_config().clip.sampler.frames * view.crop.height * double(view.crop.width);
+      const double volume =
+          maker.trial_config().clip.sampler.frames * view.crop.height * double(view.crop.width);
       maker.tried({.clips_per_second = rate * 16 * 72 * 96 / volume, .steps = 3, .memory = 1 << 20});
     }
     const CachePlan cache = maker.plan_cache(free_bytes, 2);
@@ -68,7 +69,8 @@ const Decision& decision(const Recipe& recipe, const std::string& topic) {
 }
 
 bool notes_say(const Recipe& recipe, const std::string& part) {
-  return std::ranges::any_of(recipe.notes, [&](const std::string& n) { return n.find(part) != std::string::npos; });
+  return std::ranges::any_of(recipe.notes,
+                             [&](const std::string& n) { return n.find(part) != std::string::npos; });
 }
 
 }  // namespace
@@ -96,7 +98,8 @@ TEST_CASE("a recipe keeps to the time, and says what it chose") {
   CHECK(recipe.planned_seconds <= 15 * 60);
   CHECK(recipe.planned_seconds > 15 * 60 * 0.9);
   CHECK(decision(recipe, "clips").value.find("16 frames") != std::string::npos);
-  CHECK(it.config.schedule.warmup_epochs == doctest::Approx(0.3 * static_cast<double>(it.config.train.epochs)));
+  CHECK(it.config.schedule.warmup_epochs ==
+        doctest::Approx(0.3 * static_cast<double>(it.config.train.epochs)));
 }
 
 TEST_CASE("every setting that is given is kept") {
