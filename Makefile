@@ -54,10 +54,8 @@ asan:
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
 	  $(MAKE) --no-print-directory test PRESET=asan BUILD=build-asan
 
-# ThreadSanitizer cannot see the barriers of OpenMP's runtime: the ops run on one thread here (src/cpu/parallel.h), the loader on many.
 tsan:
-	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp OMP_NUM_THREADS=1 \
-	  $(MAKE) --no-print-directory test PRESET=tsan BUILD=build-tsan
+	@TSAN_OPTIONS=ignore_noninstrumented_modules=1 $(MAKE) --no-print-directory test PRESET=tsan BUILD=build-tsan
 
 # What a run finds interesting stays in build-fuzz/corpus, for the next one. A crash leaves its input in build-fuzz.
 FUZZ_SECONDS ?= 60

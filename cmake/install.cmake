@@ -7,9 +7,9 @@ install(TARGETS laban RUNTIME)
 install(TARGETS laban_static laban_shared EXPORT laban LIBRARY ARCHIVE)
 
 # Headers keep their places below include/laban, which is itself on the search path: they include each other as
-# "core/tensor.h". Two modules have one door each; elsewhere a header is public unless it needs another library's, directly or
+# "core/tensor.h". Two modules show little of themselves; elsewhere a header is public unless it needs another library's, directly or
 # by way of a header that does.
-set(headers cpu/cpu_backend.h cuda/make_backend.h)
+set(headers cpu/cpu_backend.h cpu/isa.h cuda/make_backend.h)
 foreach(module IN LISTS LABAN_MODULES)
   if(NOT module MATCHES "^(cpu|cuda)$")
     file(GLOB_RECURSE found RELATIVE ${PROJECT_SOURCE_DIR}/src CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${module}/*.h)

@@ -6,15 +6,17 @@ foreach(module IN LISTS LABAN_MODULES)
     list(APPEND objects $<TARGET_OBJECTS:laban_${module}>)
   endif()
 endforeach()
+list(APPEND objects ${LABAN_KERNEL_OBJECTS})
 add_library(laban_static STATIC ${objects})
 add_library(laban_shared SHARED ${objects})
 foreach(library laban_static laban_shared)
+  add_dependencies(${library} laban_kernel_objects)
   set_target_properties(${library} PROPERTIES OUTPUT_NAME laban LINKER_LANGUAGE CXX)
   target_compile_features(${library} INTERFACE cxx_std_20)
   target_include_directories(${library} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
                              $<INSTALL_INTERFACE:include/laban>)
-  target_link_libraries(${library} PRIVATE OpenMP::OpenMP_CXX Threads::Threads PkgConfig::LIBAV PkgConfig::TURBOJPEG
-    tomlplusplus::tomlplusplus $<BUILD_INTERFACE:${DNNL_LIBRARY}> $<INSTALL_INTERFACE:dnnl>)
+  target_link_libraries(${library} PRIVATE Threads::Threads PkgConfig::LIBAV PkgConfig::TURBOJPEG
+    tomlplusplus::tomlplusplus)
   if(LABAN_WITH_CUDA)
     target_link_libraries(${library} PRIVATE CUDA::cudart CUDA::cublas $<BUILD_INTERFACE:${CUDNN_LIBRARY}>
       $<INSTALL_INTERFACE:cudnn>)

@@ -17,8 +17,6 @@ function(laban_tests module)
   target_link_libraries(laban_test_${module} PRIVATE laban_test_support ${ARGN})
   laban_precompile(laban_test_${module} <doctest/doctest.h>)
   add_test(NAME ${module} COMMAND laban_test_${module})
-  # Threads that spin while they wait take the processor from those they wait for wherever more run than there are cores.
-  set_tests_properties(${module} PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
 endfunction()
 
 # Files that the program's tests have made by the tests of other modules.
@@ -26,10 +24,9 @@ set(LABAN_MADE_BY_OTHER_TESTS data/made_clips.cpp train/train_fixture.cpp weight
 laban_tests(core laban_core)
 laban_tests(reference laban_reference)
 laban_tests(cpu laban_cpu laban_reference)
-# Each way in which the environment gives fewer threads than are asked for.
-foreach(limit OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true OMP_MAX_ACTIVE_LEVELS=0 OMP_NUM_THREADS=1)
-  add_test(NAME cpu_${limit} COMMAND laban_test_cpu "--test-case=threads granted by the environment*")
-  set_tests_properties(cpu_${limit} PROPERTIES ENVIRONMENT "OMP_WAIT_POLICY=passive;${limit}" TIMEOUT 300)
+foreach(isa IN LISTS LABAN_ISAS)
+  add_test(NAME kernel_symbols_${isa} COMMAND sh ${PROJECT_SOURCE_DIR}/tests/cpu/check_kernel_symbols.sh ${isa}
+           ${PROJECT_BINARY_DIR}/kernels_${isa}.o)
 endforeach()
 laban_tests(layers laban_layers laban_reference laban_cpu)
 laban_tests(models laban_models laban_reference laban_cpu)

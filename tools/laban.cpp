@@ -1,9 +1,6 @@
 // laban: the program. Parses the command line, runs one subcommand, and turns errors into sentences.
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -14,16 +11,6 @@
 #include "data/video/watch.h"
 
 namespace {
-
-/// OpenMP's threads spin while they wait, and so take the processor from decoding threads and from each other
-/// wherever more threads run than there are cores: training on two busy cores then takes several times as
-/// long. Its library reads the policy before main(), hence the program starts itself anew with it, unless
-/// someone has chosen one.
-void wait_without_spinning(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
-  ::setenv("OMP_WAIT_POLICY", "passive", 1);
-  ::execv("/proc/self/exe", argv);  // returns only where that fails, and then all works as well, only slower
-}
 
 int run(int argc, char** argv) {
   using namespace laban::tools;
@@ -66,6 +53,5 @@ int main(int argc, char** argv) {
   laban::tools::open_standard_streams();
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file beyond the limit (ulimit -f) is an error with its name, not the end
-  wait_without_spinning(argv);
   return laban::tools::finish_output(run(argc, argv));
 }

@@ -121,7 +121,7 @@ class Backend : public Chain<RunsOp, BackendServices, AllOps> {
   size_t scratch_bytes(const Op& op) {
     return scratch_for(op);
   }
-  /// Called once per op in the dry run: build and cache what run() needs (oneDNN primitives, cuDNN plans).
+  /// Called once per op in the dry run: build and cache what run() needs (a choice of algorithm, cuDNN plans).
   template <class Op>
   void prepare(const Op& op) {
     prepare_for(op);

@@ -43,7 +43,7 @@ struct ConvGeometry {
 ///   k x 1 x 1    places are independent: an image of t rows, h*w columns (t -> h, h*w -> w, t = 1)
 ///   1 x 1 x 1    both: one long row of places
 ///
-/// 2-D convolutions have better kernels, in oneDNN (docs/measurements/cpu-step.md) and in cuDNN.
+/// 2-D convolutions have better kernels in cuDNN, and more algorithms on the CPU.
 inline ConvGeometry folded(const ConvGeometry& g) {
   const auto& [kernel, stride, padding] = g.window;
   const auto looks_at_one = [&](int axis) {

@@ -1,7 +1,7 @@
 // Errors that a person can act on.
 //
 // Every error says WHAT was wrong (with the values), WHERE (file, layer, flag), and WHAT TO DO.
-// Library exceptions (oneDNN, libav, JSON, TOML, ...) are caught where they arise and turned into
+// Library exceptions (libav, JSON, TOML, ...) are caught where they arise and turned into
 // one of these; none reaches a user bare.
 #pragma once
 

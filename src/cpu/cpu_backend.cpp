@@ -1,17 +1,25 @@
 #include "cpu/cpu_backend.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "core/processors.h"
 #include "cpu/convolution.h"
-#include "cpu/parallel.h"
+#include "cpu/kernels.h"
+#include "cpu/thread_pool.h"
 
 namespace laban {
 namespace {
 
-bool computes_natively(Bf16Compute bf16) {
-  return bf16 == Bf16Compute::native || (bf16 == Bf16Compute::automatic && cpu::has_native_bf16());
+const cpu::Kernels& kernels_of(const CpuSettings& settings) {
+  if (!settings.isa) return cpu::kernels_for(cpu::best_isa());
+  cpu::require_isa(*settings.isa);
+  return cpu::kernels_for(*settings.isa);
 }
+
+/// Each thread has scratch of its own, and results do not depend on their number: a thousand would cost memory
+/// and time and give nothing.
+int most_threads() { return std::max(16, 4 * available_processors()); }
 
 /// The class that declares a member function of an op, of several that bear its name.
 template <class Op, class Class>
@@ -33,23 +41,29 @@ void CpuBackend::check_scratch() {
   });
 }
 
-CpuBackend::CpuBackend(int threads, Bf16Compute bf16)
-    : threads_(threads > 0 ? threads : default_threads()),
-      convolutions_(std::make_unique<cpu::Convolutions>(threads_, computes_natively(bf16))) {}
+CpuBackend::CpuBackend(const CpuSettings& settings)
+    : asked_(settings.threads > 0 ? settings.threads : default_threads()),
+      threads_(std::min(asked_, most_threads())),
+      kernels_(kernels_of(settings)),
+      pool_(std::make_unique<cpu::ThreadPool>(threads_)),
+      convolutions_(
+          std::make_unique<cpu::Convolutions>(kernels_, *pool_, settings.bf16 == Bf16Compute::native)) {}
 
 CpuBackend::~CpuBackend() = default;
 
-int CpuBackend::default_threads() { return cpu::default_threads(); }
+cpu::Isa CpuBackend::isa() const { return kernels_.isa; }
+
+int CpuBackend::default_threads() { return available_processors(); }
 
 std::string CpuBackend::note() const {
-  const int team = convolutions_->team(), processors = available_processors();
-  if (team < threads_)
-    return text("OpenMP grants ", team, " of the ", threads_,
-                " threads asked for (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS): slower, and some gradients of "
-                "weights round differently than with all of them");
+  const int processors = available_processors();
+  if (!pool_->note().empty()) return pool_->note();
+  const std::string these = text(processors, processors == 1 ? " processor" : " processors");
+  if (threads_ < asked_)
+    return text(asked_, " threads asked for, ", threads_, " used: this process may use ", these,
+                ", for which more threads would only wait; the results are the same");
   if (processors < threads_)
-    return text(threads_, " threads share ", processors, processors == 1 ? " processor" : " processors",
-                ": slower, to the same bits as on as many processors");
+    return text(threads_, " threads share ", these, ": slower than a thread for each, with the same results");
   return {};
 }
 
@@ -94,5 +108,47 @@ void CpuBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
   if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
   convolutions_->run(op, scratch);
 }
+
+template <class Op>
+void CpuBackend::compute(const Op& op, DType type, Scratch scratch) {
+  if (type == DType::f64) return ReferenceBackend::run(op, scratch);
+  kernels_.of<Op>().run(op, scratch, *pool_);
+}
+template <class Op>
+size_t CpuBackend::kernel_scratch(const Op& op, DType type) {
+  return type == DType::f64 ? ReferenceBackend::scratch_for(op)
+                            : kernels_.of<Op>().scratch_bytes(op, pool_->threads());
+}
+
+void CpuBackend::run(const BatchNormTrain& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const BatchNormTrain& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const BatchNormInfer& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const BatchNormInfer& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const BatchNormBackward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const BatchNormBackward& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const ReluForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const ReluBackward& op, Scratch scratch) { compute(op, op.y.dtype, scratch); }
+void CpuBackend::run(const Accumulate& op, Scratch scratch) { compute(op, op.into.dtype, scratch); }
+void CpuBackend::run(const Cast& op, Scratch scratch) {
+  // This backend pads no channels: that case is for the tests.
+  const bool plain = op.from.shape.c == op.to.shape.c && op.from.dtype != DType::f64;
+  compute(op, plain ? op.to.dtype : DType::f64, scratch);
+}
+void CpuBackend::run(const MaxPoolForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const MaxPoolBackward& op, Scratch scratch) { compute(op, op.dx.dtype, scratch); }
+size_t CpuBackend::scratch_for(const MaxPoolBackward& op) { return kernel_scratch(op, op.dx.dtype); }
+void CpuBackend::run(const GlobalAvgPoolForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const GlobalAvgPoolBackward& op, Scratch scratch) { compute(op, op.dx.dtype, scratch); }
+void CpuBackend::run(const Dropout& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const MixClips& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const LinearForward& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const LinearBackwardData& op, Scratch scratch) { compute(op, op.dx.dtype, scratch); }
+void CpuBackend::run(const LinearBackwardWeights& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+void CpuBackend::run(const SgdStep& op, Scratch scratch) { compute(op, op.common.weights.dtype, scratch); }
+void CpuBackend::run(const AdamStep& op, Scratch scratch) { compute(op, op.common.weights.dtype, scratch); }
+void CpuBackend::run(const MovingAverage& op, Scratch scratch) { compute(op, op.average.dtype, scratch); }
+void CpuBackend::run(const SumOfSquares& op, Scratch scratch) { compute(op, op.x.dtype, scratch); }
+size_t CpuBackend::scratch_for(const SumOfSquares& op) { return kernel_scratch(op, op.x.dtype); }
+void CpuBackend::run(const SetZero& op, Scratch scratch) { kernels_.of<SetZero>().run(op, scratch, *pool_); }
 
 }  // namespace laban

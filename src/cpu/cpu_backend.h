@@ -1,44 +1,54 @@
 // CpuBackend: the fast ops on host memory.
 //
-// Convolutions go to oneDNN (and to our own kernel for the gradient of the weights); everything else that
-// touches whole activations or all parameters is a loop over places x contiguous channels, shared among
-// OpenMP threads. f64 falls through to the reference, as do the ops that cost nothing. How it works, and why:
-// docs/cpu-backend.md.
+// Whatever touches whole activations or all parameters runs in kernels (kernels.h) that are compiled for several
+// instruction sets, and is cut into tiles that threads share (thread_pool.h). f64 falls through to the
+// reference, as do the ops that cost nothing. How it works, and why: docs/cpu-backend.md.
 //
-// One thread uses a backend at a time. Results are bit for bit the same for a given number of threads; where
-// OpenMP grants fewer of them, oneDNN's gradients of weights alone may round differently.
+// One thread uses a backend at a time. Results are bit for bit the same for any number of threads.
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "cpu/isa.h"
 #include "reference/reference_backend.h"
 
 namespace laban {
 
 namespace cpu {
 class Convolutions;
-}
+class ThreadPool;
+struct Kernels;
+}  // namespace cpu
 
 /// How convolutions in bf16 are computed.
 enum class Bf16Compute {
-  automatic,  // native where the processor has bf16 instructions, else widened
-  native,     // by oneDNN's bf16 kernels (emulated, slowly, where the processor lacks them)
-  widened,    // as f32, rounded to bf16 at the end: bf16 is storage only
+  native,   // by the processor's bf16 instructions where it has them and they are quicker; else widened
+  widened,  // as f32, rounded to bf16 at the end: bf16 is storage only
+};
+
+struct CpuSettings {
+  int threads = 0;                   // 0: CpuBackend::default_threads()
+  std::optional<cpu::Isa> isa = {};  // of the kernels; empty: the best that this machine has
+  Bf16Compute bf16 = Bf16Compute::native;
 };
 
 class CpuBackend : public ReferenceBackend {
  public:
-  /// `threads`: 0 takes default_threads().
-  explicit CpuBackend(int threads = 0, Bf16Compute bf16 = Bf16Compute::automatic);
+  /// Throws UsageError where this machine lacks settings.isa.
+  explicit CpuBackend(const CpuSettings& settings);
+  explicit CpuBackend(int threads = 0) : CpuBackend(CpuSettings{.threads = threads}) {}
   ~CpuBackend() override;
 
-  /// One for each processor that this process may use (affinity mask, cgroups), fewer where OpenMP is told so
-  /// by OMP_NUM_THREADS, OMP_THREAD_LIMIT or OMP_MAX_ACTIVE_LEVELS.
+  /// One for each processor that this process may use (affinity mask, cgroups).
   static int default_threads();
 
   std::string_view name() const override { return "cpu"; }
+  /// Those that compute: fewer than settings.threads where these are many times the processors (16 or four
+  /// times as many are the most), which note() then says.
   int threads() const { return threads_; }
-  /// Where OpenMP grants fewer threads than asked for, or there are fewer processors.
+  cpu::Isa isa() const;
+  /// Where there are fewer threads than asked for, or fewer processors than threads.
   std::string note() const override;
 
   std::unique_ptr<Memory> allocate(size_t bytes) override;
@@ -79,8 +89,6 @@ class CpuBackend : public ReferenceBackend {
   size_t scratch_for(const BatchNormInfer& op) override;
   size_t scratch_for(const BatchNormBackward& op) override;
   size_t scratch_for(const MaxPoolBackward& op) override;
-  size_t scratch_for(const GlobalAvgPoolForward& op) override;
-  size_t scratch_for(const LinearBackwardData& op) override;
   size_t scratch_for(const SumOfSquares& op) override;
 
   using ReferenceBackend::prepare_for;
@@ -90,11 +98,20 @@ class CpuBackend : public ReferenceBackend {
 
  private:
   using WithoutScratch =
-      OpList<ReluForward, ReluBackward, Accumulate, Cast, MaxPoolForward, GlobalAvgPoolBackward, Dropout,
-             MixClips, LinearForward, LinearBackwardWeights, SgdStep, AdamStep, MovingAverage, SetZero>;
+      OpList<ReluForward, ReluBackward, Accumulate, Cast, MaxPoolForward, GlobalAvgPoolForward,
+             GlobalAvgPoolBackward, Dropout, MixClips, LinearForward, LinearBackwardData,
+             LinearBackwardWeights, SgdStep, AdamStep, MovingAverage, SetZero>;
   static void check_scratch();  // static_asserts, never called
 
-  int threads_;
+  /// The op by its kernel or, where its activations are of type f64, by the reference.
+  template <class Op>
+  void compute(const Op& op, DType type, Scratch scratch);
+  template <class Op>
+  size_t kernel_scratch(const Op& op, DType type);
+
+  int asked_, threads_;
+  const cpu::Kernels& kernels_;
+  std::unique_ptr<cpu::ThreadPool> pool_;
   std::unique_ptr<cpu::Convolutions> convolutions_;
 };
 

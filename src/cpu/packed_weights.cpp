@@ -2,25 +2,25 @@
 
 namespace laban::cpu {
 
-PackedWeights::Copy& PackedWeights::find_or_make(const void* weights,
-                                                 const std::shared_ptr<WeightLayout>& layout) {
-  auto& copies = copies_[weights];
+PackedWeights::Copy& PackedWeights::find_or_make(const Tensor& weights, const ConvTransform& kernel) {
+  auto& copies = copies_[weights.data];
+  const auto key = kernel.packing_key();
+  const size_t bytes = kernel.packed_bytes();
   for (Copy& copy : copies)
-    if (copy.layout == layout || copy.layout->same_as(*layout)) return copy;
-  void* memory = ::operator new(layout->bytes(), kAlignment);
-  copies.push_back({layout, std::unique_ptr<std::byte, Deleter>(static_cast<std::byte*>(memory))});
+    if (copy.key == key && copy.memory.bytes() == bytes && copy.dtype == weights.dtype) return copy;
+  copies.push_back({.key = key, .dtype = weights.dtype, .memory = HostBlock(bytes)});
   return copies.back();
 }
 
-const void* PackedWeights::get(const void* weights, uint64_t version,
-                               const std::shared_ptr<WeightLayout>& layout) {
-  Copy& copy = find_or_make(weights, layout);
+const void* PackedWeights::get(const Tensor& weights, uint64_t version, const ConvTransform& kernel,
+                               ThreadPool& pool) {
+  Copy& copy = find_or_make(weights, kernel);
   if (copy.epoch != epoch_ || copy.version != version) {
-    copy.layout->pack(weights, copy.memory.get());
+    kernel.pack(weights.data, weights.dtype, copy.memory.data(), pool);
     copy.version = version;
     copy.epoch = epoch_;
   }
-  return copy.memory.get();
+  return copy.memory.data();
 }
 
 }  // namespace laban::cpu

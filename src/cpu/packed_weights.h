@@ -1,24 +1,14 @@
 // Copies of convolution weights in the layouts that fast kernels want.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <new>
 #include <vector>
 
-namespace laban::cpu {
+#include "core/host_block.h"
+#include "cpu/conv_kernel.h"
 
-/// A layout of weights, and the way there from O,kT,kH,kW,I.
-class WeightLayout {
- public:
-  virtual ~WeightLayout() = default;
-  virtual size_t bytes() const = 0;
-  virtual void pack(const void* weights, void* packed) = 0;
-  /// Whether `other` makes the same of the same weights.
-  virtual bool same_as(const WeightLayout& other) const = 0;
-};
+namespace laban::cpu {
 
 /// Packs each weight tensor once per version and layout: an evaluation never repacks, training repacks once a
 /// step. Plans that want the same layout of the same weights share the copy.
@@ -27,25 +17,20 @@ class WeightLayout {
 /// backend hands out new memory it calls distrust(), and every copy is made anew before its next use.
 class PackedWeights {
  public:
-  /// The copy of `weights` in `layout`, made now if there is none of this version.
-  const void* get(const void* weights, uint64_t version, const std::shared_ptr<WeightLayout>& layout);
+  /// The copy of `weights` that `kernel` wants, made now if there is none of this version.
+  const void* get(const Tensor& weights, uint64_t version, const ConvTransform& kernel, ThreadPool& pool);
   /// Takes the memory of that copy, so that get() will not have to.
-  void reserve(const void* weights, const std::shared_ptr<WeightLayout>& layout) {
-    find_or_make(weights, layout);
-  }
+  void reserve(const Tensor& weights, const ConvTransform& kernel) { find_or_make(weights, kernel); }
   void distrust() { ++epoch_; }
 
  private:
-  struct Deleter {
-    void operator()(std::byte* bytes) const { ::operator delete(bytes, kAlignment); }
-  };
-  static constexpr std::align_val_t kAlignment{64};
   struct Copy {
-    std::shared_ptr<WeightLayout> layout;
-    std::unique_ptr<std::byte, Deleter> memory;
+    ConvTransform::PackingKey key;
+    DType dtype;
+    HostBlock memory;
     uint64_t version = 0, epoch = 0;
   };
-  Copy& find_or_make(const void* weights, const std::shared_ptr<WeightLayout>& layout);
+  Copy& find_or_make(const Tensor& weights, const ConvTransform& kernel);
 
   std::map<const void*, std::vector<Copy>> copies_;
   uint64_t epoch_ = 1;  // a copy of epoch 0 has never been made

@@ -8,7 +8,7 @@
 //                               overwrite dy if dy.unique().
 //
 // A layer is not a template: the same code runs in f64 on the reference backend for gradient checks, in f32
-// or bf16 on oneDNN, in bf16 on CUDA. It uses only Backend's ops, takes its memory from ctx.arena, and never
+// or bf16 on a CPU, in bf16 on CUDA. It uses only Backend's ops, takes its memory from ctx.arena, and never
 // asks whether this is a dry run: ctx.run() knows.
 #pragma once
 

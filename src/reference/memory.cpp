@@ -1,27 +1,21 @@
 // Host memory, and copies from and to it.
 #include <cstring>
-#include <new>
 
+#include "core/host_block.h"
 #include "reference/reference_backend.h"
 
 namespace laban::reference {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
-
 class HostMemory : public Memory {
  public:
-  explicit HostMemory(size_t bytes) : bytes_(bytes), data_(::operator new(bytes, kAlignment)) {}
-  ~HostMemory() override { ::operator delete(data_, kAlignment); }
-  HostMemory(const HostMemory&) = delete;
-  HostMemory& operator=(const HostMemory&) = delete;
+  explicit HostMemory(size_t bytes) : block_(bytes) {}
 
-  void* data() override { return data_; }
-  size_t bytes() const override { return bytes_; }
+  void* data() override { return block_.data(); }
+  size_t bytes() const override { return block_.bytes(); }
 
  private:
-  size_t bytes_;
-  void* data_;
+  HostBlock block_;
 };
 
 }  // namespace

@@ -236,6 +236,12 @@ TEST_CASE("the device is chosen and said, and the run keeps what was chosen") {
   CHECK(plain.code == 0);
   CHECK(plain.said.find("device:") == std::string::npos);
   refused("bench step --precision f64", "--precision f64 needs --device reference");
+  refused("bench step --isa avx3", "auto, baseline, avx2");
+#if defined(__x86_64__)
+  refused("bench step --device cpu --isa neon", "this machine lacks kernels for neon");
+#else
+  refused("bench step --device cpu --isa avx2", "this machine lacks kernels for avx2");
+#endif
   refused("bench step --precision f64 --device cpu", "f64, which cpu does not offer");
   if (device == "cpu") refused("bench step --precision tf32", "--precision tf32 needs a GPU: ");
   refused("bench step --precision tf32 --device cpu", "tf32");

@@ -14,7 +14,7 @@
 namespace laban::tools {
 
 struct BenchSettings {
-  std::string model = "r2plus1d_18", device = "auto", precision = "f32";
+  std::string model = "r2plus1d_18", device = "auto", precision = "f32", isa = "auto";
   int64_t frames = 8, size = 112, batch = 2, classes = 400, threads = 0;
   int64_t steps = 0;  // 0: as many as fit into `seconds`
   double seconds = 10;
@@ -62,6 +62,8 @@ inline std::string row_name(std::string_view op, const OpCost& cost, bool by_sha
 std::map<std::string, OpTime> bench_ops(const BenchSettings& settings, bool by_shape, StepResult& step,
                                         Peaks& peaks);
 
+/// Adds `bench convs`: every algorithm of the cpu device for each convolution of a model.
+void add_bench_convs(Command& bench);
 /// Adds `bench load` (bench_load.h).
 void add_bench_load(Command& bench);
 /// Adds `bench roofline`: the least time that a step can take, from its ops' bytes and arithmetic alone.

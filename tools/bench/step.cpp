@@ -75,6 +75,7 @@ StepResult bench_step(const BenchSettings& settings,
   Config config;
   apply_flag(config, "device", settings.device);
   apply_flag(config, "precision", settings.precision);
+  apply_flag(config, "isa", settings.isa);
   config.machine.threads = static_cast<int>(settings.threads);
   config.machine.deterministic = settings.deterministic;
   config.machine.exact_weights = settings.exact_weights;

@@ -121,7 +121,9 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
     print_note(*backend);
     return backend;
   }
-  auto backend = std::make_unique<CpuBackend>(config.machine.threads);
+  CpuSettings settings{.threads = config.machine.threads};
+  if (config.machine.isa != CpuKernels::automatic) settings.isa = cpu::isa_named(word_of(config.machine.isa));
+  auto backend = std::make_unique<CpuBackend>(settings);
   print_note(*backend);
   return backend;
 }

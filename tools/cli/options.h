@@ -40,7 +40,7 @@ std::unique_ptr<Backend> make_backend(const Config& config);
 void keep_index_apart(Config& config);
 
 /// Writes the number of processors that this process may use where the config leaves the number of threads or
-/// workers open, so that the saved config says what was used. OpenMP's limits count for threads.
+/// workers open, so that the saved config says what was used.
 void choose_threads(Config& config);
 
 /// "cuda" or "cpu" in place of "auto", whichever works here, saying which and why in a line on stderr. The saved

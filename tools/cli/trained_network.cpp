@@ -21,7 +21,9 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 }
 
 Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
-  config.machine.threads = config.data.workers = 0;  // of this machine, not of the one that trained
+  // Of this machine, not of the one that trained.
+  config.machine.threads = config.data.workers = 0;
+  config.machine.isa = CpuKernels::automatic;
   flags.apply(config);
   if (use == NetworkUse::weights) {  // f64 holds all of them unrounded
     config.machine.device = DeviceKind::reference;

@@ -1,9 +1,11 @@
 // laban bench: how fast a training step is on this machine, and where its time goes.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "bench/bench.h"
+#include "bench/competitors.h"
 #include "cli/options.h"
 #include "commands/commands.h"
 #include "train/config/words.h"
@@ -19,6 +21,7 @@ struct Options {
   BenchSettings bench;
   bool json = false;
   bool by_shape = false;
+  bool busy = false;
 };
 
 void add_flags(Command& command, Options& options) {
@@ -43,6 +46,8 @@ void add_flags(Command& command, Options& options) {
   command.add("--freeze", b.freeze.layers, "frozen layers: stem,layer1; backbone: all but fc");
   command.add("--freeze-norms", b.freeze.norms, "batch norms use their running statistics");
   command.add("--threads", b.threads, "threads of the cpu device; 0: one per processor").range(0, 1 << 12);
+  command.add("--isa", b.isa, "instruction set of the cpu device's kernels; auto: the best that there is")
+      .choices({"auto", "baseline", "avx2", "avx512", "avx512bf16", "neon"});
   command.add("--steps", b.steps, "number of steps to time").range(1, 1 << 20).shown_default("");
   command.add("--seconds", b.seconds, "time steps for this long, at least one")
       .range(0.0, 1e9)
@@ -96,8 +101,51 @@ void print_step(const BenchSettings& b, const StepResult& result) {
   std::printf("  process, at most %8.1f MiB\n", static_cast<double>(result.peak_process_bytes) / kMiB);
 }
 
+/// Steps alone and beside competing processes, by turns of a second: the machine changes, too.
+void run_busy_step(Options& options) {
+  using Clock = std::chrono::steady_clock;
+  Competitors competitors;  // before the backend has threads
+  StepResult alone, beside;
+  bool competing = false;
+  Clock::time_point turn;
+  std::vector<bool> with_competitors;
+  StepResult all = bench_step(options.bench, {}, [&](int64_t step) {
+    if (step < 0) return;
+    const Clock::time_point now = Clock::now();
+    if (step == 0) {
+      turn = now;
+    } else if (now - turn >= std::chrono::seconds(1)) {
+      turn = now;
+      competing = !competing;
+      competitors.compete(competing);
+    }
+    with_competitors.push_back(competing);
+  });
+  for (size_t i = 0; i < all.seconds.size(); ++i)
+    (with_competitors[i] ? beside : alone).seconds.push_back(all.seconds[i]);
+  if (beside.seconds.empty())
+    throw UsageError("--busy needs more steps: these ended before their first second did",
+                     "Let it run for longer: --seconds 20.");
+  const double ratio = beside.median() / alone.median();
+  if (options.json) {
+    Json out = describe(options.bench, all);
+    out["competitors"] = competitors.count();
+    out["alone_median_seconds"] = alone.median();
+    out["busy_median_seconds"] = beside.median();
+    out["busy_ratio"] = ratio;
+    std::printf("%s\n", out.dump().c_str());
+    return;
+  }
+  print_step(options.bench, all);
+  std::printf("  alone            %8.3f s   (median of %zu)\n", alone.median(), alone.seconds.size());
+  std::printf("  busy             %8.3f s   (median of %zu; %d competing process(es), ten steps nicer)\n",
+              beside.median(), beside.seconds.size(), competitors.count());
+  std::printf("  busy / alone     %8.2f\n", ratio);
+}
+
 void run_step(Options& options) {
   choose_device(options.bench);
+  if (options.busy) return run_busy_step(options);
   const StepResult result = bench_step(options.bench);
   if (options.json)
     std::printf("%s\n", describe(options.bench, result).dump().c_str());
@@ -154,6 +202,8 @@ void add_bench(Command& program) {
   auto options = std::make_shared<Options>();
   Command& step = bench.subcommand("step", "time full training steps: forward, loss, backward, update");
   add_flags(step, *options);
+  step.add("--busy", options->busy,
+           "also beside a competing process on every processor, by turns; prints the ratio");
   step.example("laban bench step --model r3d_18 --batch 8")
       .example("laban bench step --precision bf16 --steps 20 --json");
   step.action([options] { run_step(*options); });
@@ -165,6 +215,7 @@ void add_bench(Command& program) {
   ops.example("laban bench ops --model r3d_18").example("laban bench ops --by-shape --steps 5");
   ops.action([op_options] { run_ops(*op_options); });
 
+  add_bench_convs(bench);
   add_bench_roofline(bench);
   add_bench_load(bench);
   add_bench_ladder(bench);

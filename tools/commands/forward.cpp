@@ -294,9 +294,9 @@ void add_forward(Command& program) {
       .shown_default("");
   options->flags.add_to(
       command,
-      {"model",        "midplanes",   "shortcut",  "norm-eps",  "dropout", "seed",      "label-smoothing",
-       "optimizer",    "lr",          "momentum",  "nesterov",  "beta1",   "beta2",     "eps",
-       "weight-decay", "decay-norms", "clip-norm", "lr-scales", "device",  "precision", "threads"});
+      {"model",     "midplanes", "shortcut", "norm-eps",  "dropout", "seed", "label-smoothing", "optimizer",
+       "lr",        "momentum",  "nesterov", "beta1",     "beta2",   "eps",  "weight-decay",    "decay-norms",
+       "clip-norm", "lr-scales", "device",   "precision", "threads", "isa"});
   command.example("laban forward --weights w.safetensors --input x.safetensors -o y.safetensors");
   command.action([options] { run(*options); });
 }

@@ -71,7 +71,6 @@ only_in() {  # pattern of headers, the one module where they may appear
   grep -rnE "^#include [<\"]$1" src tools examples --include='*.h' --include='*.cpp' --include='*.cu' | grep -v "^src/$2/" |
     sed "s|\$|   <- only src/$2 may include this|" >>"$violations" || true
 }
-only_in 'oneapi/|dnnl' cpu
 only_in 'libav|libsw' data
 only_in 'turbojpeg|jpeglib' data
 only_in 'cuda_runtime|cudnn|cublas' cuda

@@ -42,7 +42,7 @@ for program in "$laban" "$tests"; do
 done
 mkdir -p "$out"
 out=$(realpath "$out")
-export LABAN_GPU_REQUIRED=1 OMP_WAIT_POLICY=passive XDG_CACHE_HOME=$out
+export LABAN_GPU_REQUIRED=1 XDG_CACHE_HOME=$out
 text=$out/gpu-check.txt json=$out/gpu-check.json log=$out/gpu-check.log work=$out/work
 rm -rf "$work" && mkdir -p "$work"
 : >"$text" >"$log"

@@ -11,7 +11,7 @@
 # Debian and Ubuntu: through apt-get, with sudo only when not root. Elsewhere it says what is missing.
 set -eu
 
-packages="g++ cmake ninja-build pkg-config libdnnl-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+packages="g++ cmake ninja-build pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
 libturbojpeg0-dev libstb-dev libtomlplusplus-dev nlohmann-json3-dev"
 more="doctest-dev libboost-context-dev"
 case "${1:-}" in
@@ -37,7 +37,6 @@ if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>
     command -v c++ >/dev/null 2>&1 && echo "#include <$1>" | c++ -std=c++20 -I/usr/include/stb -fsyntax-only -x c++ - 2>/dev/null ||
       missing="$missing $2"
   }
-  probe oneapi/dnnl/dnnl.h oneDNN
   probe libavformat/avformat.h FFmpeg
   probe turbojpeg.h libjpeg-turbo
   probe stb_image.h stb
@@ -52,10 +51,10 @@ if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>
 laban cannot install packages here (no apt-get). Missing:$missing
 Please install, with the headers, through your system's package manager:
   a C++20 compiler (GCC 12 or later), CMake 3.25, Ninja, pkg-config,
-  oneDNN 2.6 or 3.x, FFmpeg 5.1 to 7 (libavformat, libavcodec, libavutil, libswscale, with libx264 for 'laban synth'),
+  FFmpeg 5.1 to 7 (libavformat, libavcodec, libavutil, libswscale, with libx264 for 'laban synth'),
   libjpeg-turbo (with the TurboJPEG API), stb, toml++ 3, nlohmann-json 3; for the tests doctest 2.4, Boost.Context
-  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf onednn-devel ffmpeg-devel turbojpeg-devel stb-devel tomlplusplus-devel json-devel doctest-devel boost-devel
-  Arch:   pacman -S gcc cmake ninja pkgconf onednn ffmpeg libjpeg-turbo stb tomlplusplus nlohmann-json doctest boost
+  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf ffmpeg-devel turbojpeg-devel stb-devel tomlplusplus-devel json-devel doctest-devel boost-devel
+  Arch:   pacman -S gcc cmake ninja pkgconf ffmpeg libjpeg-turbo stb tomlplusplus nlohmann-json doctest boost
 Then run the same command again.
 EOT
   exit 1

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/cloned.h"
 #include "core/error.h"
 #include "data/clip/frame_view.h"
 
@@ -144,8 +145,8 @@ void ClipWriter::make_tables(const Frame& frame) {
   ready_ = true;
 }
 
-void ClipWriter::resize(const uint8_t* plane, int stride, int channels, const PlaneTables& tables,
-                        float* out) {
+LABAN_CLONED void ClipWriter::resize(const uint8_t* plane, int stride, int channels,
+                                     const PlaneTables& tables, float* out) {
   const Axis &rows = tables.rows, &columns = tables.columns;
   const int width = columns.count * channels;
   // Windows at the right edge read up to `taps` samples too far, with weight zero: these must not be NaN.
@@ -162,7 +163,7 @@ void ClipWriter::resize(const uint8_t* plane, int stride, int channels, const Pl
   }
 }
 
-void ClipWriter::emit(const Frame& frame, float* out) const {
+LABAN_CLONED void ClipWriter::emit(const Frame& frame, float* out) const {
   const ClipGeometry& g = geometry_;
   const Walk walk = walk_of(frame, g, columns_);
   const Normalize n = normalize_of(settings_);

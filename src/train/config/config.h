@@ -29,6 +29,7 @@ enum class CacheUse { automatic, on, off };
 
 enum class Preset { none, deck, torchvision };
 enum class DeviceKind { automatic, cpu, cuda, reference };
+enum class CpuKernels { automatic, baseline, avx2, avx512, avx512bf16, neon };
 enum class Precision { f32, tf32, bf16, f64 };
 
 struct Config {
@@ -94,6 +95,7 @@ struct Config {
     DeviceKind device = DeviceKind::automatic;
     Precision precision = Precision::f32;
     int threads = 0, gpu = 0;
+    CpuKernels isa = CpuKernels::automatic;
     bool deterministic = true, exact_weights = false, autotune = false, graph = true;
     bool operator==(const Machine&) const = default;
   } machine;

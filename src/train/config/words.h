@@ -59,6 +59,13 @@ inline constexpr std::array kWords<DeviceKind>{
     EnumWord{DeviceKind::automatic, "auto"}, EnumWord{DeviceKind::cpu, "cpu"},
     EnumWord{DeviceKind::cuda, "cuda"}, EnumWord{DeviceKind::reference, "reference"}};
 template <>
+inline constexpr std::array kWords<CpuKernels>{EnumWord{CpuKernels::automatic, "auto"},
+                                               EnumWord{CpuKernels::baseline, "baseline"},
+                                               EnumWord{CpuKernels::avx2, "avx2"},
+                                               EnumWord{CpuKernels::avx512, "avx512"},
+                                               EnumWord{CpuKernels::avx512bf16, "avx512bf16"},
+                                               EnumWord{CpuKernels::neon, "neon"}};
+template <>
 inline constexpr std::array kWords<Precision>{
     EnumWord{Precision::f32, "f32"}, EnumWord{Precision::tf32, "tf32"}, EnumWord{Precision::bf16, "bf16"},
     EnumWord{Precision::f64, "f64"}};

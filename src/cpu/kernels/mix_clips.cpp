@@ -1,23 +1,22 @@
-// Mixup and cutmix: rows of pixels, shared among threads. Formulas: math/mix.h.
+// Mixup and cutmix: rows of pixels, in tiles. Formulas: math/mix.h.
 #include <algorithm>
 
-#include "cpu/cpu_backend.h"
 #include "cpu/elements.h"
-#include "cpu/parallel.h"
+#include "cpu/kernels/ops.h"
+#include "cpu/tiles.h"
 #include "math/mix.h"
 
-namespace laban {
-using namespace cpu;
+namespace laban::cpu::LABAN_ISA {
 
-void CpuBackend::run(const MixClips& op, Scratch scratch) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+void run(const MixClips& op, Scratch, ThreadPool& pool) {
   with_type(op.x.dtype, [&]<class T>() {
     const Shape& s = op.x.shape;
     const T* x = op.x.as<T>();
     T* y = op.y.as<T>();
     const int64_t length = s.w * s.c;
-    for_each_range(threads_, s.n * s.t * s.h, [&](Range rows) {
-      for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const Tiles rows = Tiles::of(s.n * s.t * s.h, length);
+    pool.for_each_tile(rows.tiles(), [&](int64_t tile, int) {
+      for (int64_t row = rows.begin(tile); row < rows.end(tile); ++row) {
         const int64_t h = row % s.h, n = row / (s.h * s.t);
         const int64_t partner_row = op.partner.as<int32_t>()[n] * s.t * s.h + row % (s.h * s.t);
         const float fraction = op.fraction.as<float>()[n];
@@ -35,4 +34,4 @@ void CpuBackend::run(const MixClips& op, Scratch scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::cpu::LABAN_ISA

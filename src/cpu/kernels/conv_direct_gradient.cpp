@@ -1,15 +1,47 @@
-#include "cpu/weight_gradient.h"
+// The gradient of convolution weights, accumulated straight into the master layout.
+//
+//   dw[o,k,i] += sum_p dy[p,o] * x[p*s - pad + k, i]
+//
+// In NDHWC both factors are contiguous in their channels, so for one tap k this is a matrix product that
+// needs no transposition: a tile of outputs x inputs is kept in registers while places go by, each adding the
+// outer product of a few dy and a few x values.
+//
+// The places fall into groups, by shape alone; each has its own sums, which are added up in the order of the
+// groups.
+#include "cpu/kernels/conv_algorithms.h"
+#include "cpu/kernels/vectors.h"
+#include "cpu/kernels/wide_taps.h"
+#include "cpu/thread_pool.h"
 
-#include "cpu/parallel.h"
-#include "cpu/vectors.h"
-#include "math/window.h"
-
-namespace laban::cpu {
+namespace laban::cpu::LABAN_ISA {
 namespace {
 
 constexpr int64_t kBlockPlaces = 256;
 
 constexpr int outputs_of_tile(int input_vectors) { return kAccumulators / input_vectors; }
+
+struct Range {
+  int64_t begin = 0, end = 0;
+  constexpr int64_t size() const { return end - begin; }
+};
+/// Part `part` of [0, count) cut into `parts`.
+constexpr Range part_of(int64_t count, int64_t parts, int64_t part) {
+  return {count * part / parts, count * (part + 1) / parts};
+}
+
+/// How the work is cut.
+struct GradientPlan {
+  ConvGeometry geometry;
+  int64_t place = 0, line = 0;  // elements of x from a place to the next along w, along h
+  int64_t groups = 1;           // of boxes, each with its own sums
+  int64_t shares = 1;           // tasks that share a group's tiles of dw
+  int input_vectors = 1;        // of a register tile
+  int64_t input_tiles = 1, output_tiles = 1;
+  std::array<int64_t, 4> block{1, 1, 1, 1};  // outputs (n, t, h, w) that are taken together
+  int64_t panel_x = 0, panel_dy = 0;         // floats of the packed blocks, per worker
+
+  int64_t units() const { return input_tiles * geometry.window.volume() * output_tiles; }
+};
 
 /// A run of outputs along w: where it begins in the packed x, and in an output tile of the packed dy.
 struct Run {
@@ -78,7 +110,6 @@ int64_t place_in(const std::array<Range, 4>& box, const std::array<int64_t, 4>& 
 template <int width, class T>
 void copy_padded(const T* from, int64_t real, float* panel) {
   if (real >= width) {
-#pragma omp simd
     for (int i = 0; i < width; ++i) panel[i] = widen(from[i]);
   } else {
     for (int64_t i = 0; i < width; ++i) panel[i] = i < real ? widen(from[i]) : 0.0f;
@@ -95,10 +126,11 @@ void for_each_row(const std::array<Range, 4>& box, Body&& body) {
 
 /// Input channels from `first` on: [place][width].
 template <int width, class T>
-void pack_x(const T* x, const Shape& shape, const Box& box, int64_t first, float* panel) {
+void pack_x(const GradientPlan& plan, const T* x, const Box& box, int64_t first, float* panel) {
+  const Shape& shape = plan.geometry.x;
   for_each_row(box.x, [&](int64_t n, int64_t t, int64_t h) {
-    const T* from = x + shape.index(n, t, h, box.x[3].begin, first);
-    for (int64_t w = 0; w < box.x[3].size(); ++w, from += shape.c, panel += width)
+    const T* from = x + ((n * shape.t + t) * shape.h + h) * plan.line + box.x[3].begin * plan.place + first;
+    for (int64_t w = 0; w < box.x[3].size(); ++w, from += plan.place, panel += width)
       copy_padded<width>(from, shape.c - first, panel);
   });
 }
@@ -121,7 +153,7 @@ class Worker {
   static constexpr int kOutputs = outputs_of_tile(input_vectors), kWidth = input_vectors * kLanes;
 
  public:
-  Worker(const WeightGradientPlan& plan, const T* x, const T* dy, float* dw, float* panels)
+  Worker(const GradientPlan& plan, const T* x, const T* dy, float* dw, float* panels)
       : plan_(plan),
         g_(plan.geometry),
         x_(x),
@@ -129,6 +161,16 @@ class Worker {
         dw_(dw),
         panel_x_(panels),
         panel_dy_(panels + plan.panel_x) {}
+
+  /// Sets the sums of these units to zero.
+  void clear(Range units) {
+    const int64_t taps = g_.window.volume();
+    for (int64_t unit = units.begin; unit < units.end; ++unit) {
+      const Target to = target(unit % plan_.output_tiles, unit / plan_.output_tiles % taps,
+                               unit / plan_.output_tiles / taps);
+      for (int64_t o = 0; o < to.outputs; ++o) std::fill_n(to.first + o * to.stride, to.inputs, 0.0f);
+    }
+  }
 
   /// units: (input tile, tap, output tile) in this order; boxes: of the outputs, n outermost.
   void run(Range boxes, Range units) {
@@ -142,7 +184,7 @@ class Worker {
       const Box box = box_at(b);
       pack_dy<kOutputs>(dy_, g_.y, box, output_tiles, places_in(box.y), panel_dy_);
       for (int64_t tile = input_tiles.begin; tile < input_tiles.end; ++tile) {
-        pack_x<kWidth>(x_, g_.x, box, tile * kWidth, panel_x_);
+        pack_x<kWidth>(plan_, x_, box, tile * kWidth, panel_x_);
         const Range mine{std::max(units.begin, tile * per_input_tile),
                          std::min(units.end, (tile + 1) * per_input_tile)};
         multiply_box(box, tile, {mine.begin - tile * per_input_tile, mine.end - tile * per_input_tile},
@@ -218,7 +260,7 @@ class Worker {
             std::min<int64_t>(kOutputs, g_.y.c - first_out), std::min<int64_t>(kWidth, g_.x.c - first_in)};
   }
 
-  const WeightGradientPlan& plan_;
+  const GradientPlan& plan_;
   const ConvGeometry& g_;
   const T *x_, *dy_;
   float *dw_, *panel_x_, *panel_dy_;
@@ -226,37 +268,19 @@ class Worker {
 
 int64_t weights_of(const ConvGeometry& g) { return g.y.c * g.window.volume() * g.x.c; }
 
-int64_t boxes_of(const WeightGradientPlan& plan) {
+int64_t boxes_of(const GradientPlan& plan) {
   int64_t boxes = 1;
   for (int axis = 0; axis < 4; ++axis) boxes *= div_up(places_of(plan.geometry.y)[axis], plan.block[axis]);
   return boxes;
 }
 
-/// How many groups of threads share the places. Each thread reads its places' x and dy; each group beyond the
-/// first writes a dw of its own, which is read again to add it up. The least traffic per thread wins.
-int choose_pixel_groups(const WeightGradientPlan& plan) {
-  const ConvGeometry& g = plan.geometry;
-  int best = 1;
-  int64_t best_traffic = INT64_MAX;
-  for (int groups = 1; groups <= plan.threads && groups <= boxes_of(plan); ++groups) {
-    if (plan.threads % groups != 0) continue;
-    const int64_t reads = g.y.pixels() / groups * (g.x.c + g.y.c);
-    const int64_t partials = 3 * weights_of(g) * (groups - 1) / plan.threads;
-    if (reads + partials >= best_traffic) continue;
-    best_traffic = reads + partials;
-    best = groups;
-  }
-  return best;
-}
+constexpr int64_t kPlacesOfGroup = 1024, kMaxGroups = 16, kWantedTasks = 8;
 
-}  // namespace
-
-bool suits_weight_gradient(const ConvGeometry& geometry) { return geometry.x.c >= kLanes; }
-
-WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int threads) {
-  WeightGradientPlan plan;
+GradientPlan plan_gradient(const ConvGeometry& geometry) {
+  GradientPlan plan;
   plan.geometry = geometry;
-  plan.threads = threads;
+  plan.place = geometry.x.c;
+  plan.line = geometry.x.w * geometry.x.c;
   const ChannelTiles tiles = ChannelTiles::of(geometry.x.c);
   plan.input_tiles = tiles.count;
   plan.input_vectors = tiles.vectors;
@@ -282,49 +306,102 @@ WeightGradientPlan plan_weight_gradient(const ConvGeometry& geometry, int thread
   }
   plan.panel_x = inputs * plan.input_vectors * kLanes;
   plan.panel_dy = round_up(places * plan.output_tiles * outputs, kLanes);
-  plan.pixel_groups = choose_pixel_groups(plan);
+
+  // A group has enough places for its sums to be worth clearing and adding up; groups and shares together
+  // keep many threads busy. Each share packs its places anew, whole input tiles where there are enough.
+  plan.groups =
+      std::min(std::clamp<int64_t>(geometry.y.pixels() / kPlacesOfGroup, 1, kMaxGroups), boxes_of(plan));
+  plan.shares = std::clamp<int64_t>(kWantedTasks / plan.groups, 1, plan.units());
   return plan;
 }
 
-size_t WeightGradientPlan::scratch_bytes() const {
-  return ScratchCutter::bytes_for({bytes_of<float>((panel_x + panel_dy) * threads),
-                                   bytes_of<float>(weights_of(geometry) * (pixel_groups - 1))});
-}
+class DirectGradient : public ConvGradient {
+ public:
+  DirectGradient(const ConvGeometry& geometry, DType dtype)
+      : wide_(widened(geometry)), dtype_(dtype), plan_(plan_gradient(wide_ ? wide_.geometry : geometry)) {
+    if (!wide_) return;
+    plan_.place = wide_.place;
+    plan_.line = wide_.line;
+  }
 
-void add_weight_gradient(const WeightGradientPlan& plan, const Tensor& x, const Tensor& dy, float* dw,
-                         Scratch memory) {
-  ScratchCutter scratch(memory);
-  const int64_t weights = weights_of(plan.geometry), panel = plan.panel_x + plan.panel_dy;
-  const int64_t units = plan.input_tiles * plan.geometry.window.volume() * plan.output_tiles;
-  const int per_group = plan.threads / plan.pixel_groups;
-  float* panels = scratch.take_array<float>(panel * plan.threads);
-  float* partials = scratch.take_array<float>(weights * (plan.pixel_groups - 1));
+  double cost() const override {
+    const ConvGeometry& g = plan_.geometry;
+    // Products with padding are not made.
+    double places = static_cast<double>(g.y.pixels());
+    for (int axis = 0; axis < 3; ++axis) places *= useful_fraction(axis);
+    const double tile_products = static_cast<double>(plan_.units()) * outputs_of_tile(plan_.input_vectors) *
+                                 static_cast<double>(plan_.input_vectors);
+    const double packed = static_cast<double>(plan_.panel_x + plan_.panel_dy) / kLanes *
+                          static_cast<double>(boxes_of(plan_) * std::min(plan_.shares, plan_.input_tiles));
+    const double sums = 3 * static_cast<double>(weights_of(g) * (plan_.groups - 1)) / kLanes;
+    return machine_cost({.products = places * tile_products, .moved = packed + sums, .sum_length = 256});
+  }
+  const char* algorithm() const override { return wide_ ? "direct, wide taps" : "direct"; }
 
-  for_each_range(plan.threads, weights * (plan.pixel_groups - 1),
-                 [&](Range range) { std::fill(partials + range.begin, partials + range.end, 0.0f); });
-  const auto work = [&]<int input_vectors, class T>() {
-    const T *x_data = x.as<T>(), *dy_data = dy.as<T>();
-    for_each_part(plan.threads, [&](int part) {
-      const int group = part / per_group, member = part % per_group;
-      float* mine = group == 0 ? dw : partials + weights * (group - 1);
-      const Range my_units = part_of(units, per_group, member);
-      if (my_units.size() == 0) return;
-      Worker<input_vectors, T>(plan, x_data, dy_data, mine, panels + panel * part)
-          .run(part_of(boxes_of(plan), plan.pixel_groups, group), my_units);
+  size_t scratch_bytes(int workers) const override {
+    return ScratchCutter::bytes_for({wide_.copy_bytes(dtype_), bytes_of<float>(panels() * workers),
+                                     bytes_of<float>(weights_of(plan_.geometry) * (plan_.groups - 1))});
+  }
+  void run(const void* x, const void* dy, float* dw, Scratch memory, ThreadPool& pool) const override {
+    ScratchCutter scratch(memory);
+    const int64_t weights = weights_of(plan_.geometry);
+    with_type(dtype_, [&]<class T>() {
+      T* copy = static_cast<T*>(scratch.take(wide_.copy_bytes(dtype_)));
+      float* panels_of_workers = scratch.take_array<float>(panels() * pool.threads());
+      float* partials = scratch.take_array<float>(weights * (plan_.groups - 1));
+      const T* from = static_cast<const T*>(x);
+      if (wide_) {
+        write_padding(wide_, from, copy, pool);
+        from = copy;
+      }
+      with_vectors(plan_.input_vectors, [&]<int input_vectors>() {
+        pool.for_each_tile(plan_.groups * plan_.shares, [&](int64_t task, int worker) {
+          const int64_t group = task / plan_.shares;
+          float* sums = group == 0 ? dw : partials + weights * (group - 1);
+          const Range units = part_of(plan_.units(), plan_.shares, task % plan_.shares);
+          Worker<input_vectors, T> work(plan_, from, static_cast<const T*>(dy), sums,
+                                        panels_of_workers + panels() * worker);
+          if (group > 0) work.clear(units);
+          work.run(part_of(boxes_of(plan_), plan_.groups, group), units);
+        });
+      });
+      if (plan_.groups == 1) return;
+      constexpr int64_t kPiece = 4096;
+      pool.for_each_tile(div_up(weights, kPiece), [&](int64_t task, int) {
+        const int64_t end = std::min(weights, (task + 1) * kPiece);
+        for (int64_t group = 1; group < plan_.groups; ++group) {
+          const float* partial = partials + weights * (group - 1);
+          for (int64_t i = task * kPiece; i < end; ++i) dw[i] += partial[i];
+        }
+      });
     });
-  };
-  with_type(x.dtype, [&]<class T>() {
-    with_vectors(plan.input_vectors,
-                 [&]<int input_vectors>() { work.template operator()<input_vectors, T>(); });
-  });
-  if (plan.pixel_groups == 1) return;
-  for_each_range(plan.threads, weights, [&](Range range) {
-    for (int group = 1; group < plan.pixel_groups; ++group) {
-      const float* partial = partials + weights * (group - 1);
-#pragma omp simd
-      for (int64_t i = range.begin; i < range.end; ++i) dw[i] += partial[i];
-    }
-  });
+  }
+
+ private:
+  /// Of the products along an axis, how many are not with padding.
+  double useful_fraction(int axis) const {
+    const auto& [kernel, stride, padding] = plan_.geometry.window;
+    const int64_t outputs = places_of(plan_.geometry.y)[axis + 1],
+                  inputs = places_of(plan_.geometry.x)[axis + 1];
+    int64_t seen = 0;
+    for (int64_t o = 0; o < outputs; ++o)
+      for (int64_t k = 0; k < kernel[axis]; ++k) {
+        const int64_t at = o * stride[axis] - padding[axis] + k;
+        seen += at >= 0 && at < inputs;
+      }
+    return static_cast<double>(seen) / static_cast<double>(outputs * kernel[axis]);
+  }
+  int64_t panels() const { return plan_.panel_x + plan_.panel_dy; }
+
+  WideTaps wide_;
+  DType dtype_;
+  GradientPlan plan_;
+};
+
+}  // namespace
+
+std::unique_ptr<ConvGradient> make_direct_gradient(const ConvGeometry& geometry, DType dtype) {
+  return std::make_unique<DirectGradient>(geometry, dtype);
 }
 
-}  // namespace laban::cpu
+}  // namespace laban::cpu::LABAN_ISA

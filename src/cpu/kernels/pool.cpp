@@ -1,13 +1,12 @@
 // Max pooling over a window, and the mean over all of t, h, w.
 #include "math/pool.h"
-#include "cpu/cpu_backend.h"
 #include "cpu/elements.h"
-#include "cpu/parallel.h"
+#include "cpu/kernels/ops.h"
+#include "cpu/tiles.h"
 #include "math/window.h"
 
-namespace laban {
+namespace laban::cpu::LABAN_ISA {
 namespace {
-using namespace cpu;
 
 /// Channels of the input place that a tap looks at, against the best so far.
 template <class T>
@@ -82,86 +81,83 @@ void max_backward_row(const MaxPoolBackward& op, const T* dy, T* dx, float* sums
   }
 }
 
-/// Calls body(n, t, h) for every row of a shape in the range.
+/// Calls body(n, t, h, worker) for every row of a shape, each of which touches `elements` elements.
 template <class Body>
-void for_each_row(const Shape& shape, Range range, Body&& body) {
-  for (int64_t row = range.begin; row < range.end; ++row)
-    body(row / (shape.t * shape.h), row / shape.h % shape.t, row % shape.h);
+void for_each_row(ThreadPool& pool, const Shape& shape, int64_t elements, Body&& body) {
+  const Tiles rows = Tiles::of(shape.n * shape.t * shape.h, elements);
+  pool.for_each_tile(rows.tiles(), [&](int64_t tile, int worker) {
+    for (int64_t row = rows.begin(tile); row < rows.end(tile); ++row)
+      body(row / (shape.t * shape.h), row / shape.h % shape.t, row % shape.h, worker);
+  });
 }
 
 }  // namespace
 
-void CpuBackend::run(const MaxPoolForward& op, Scratch scratch) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+void run(const MaxPoolForward& op, Scratch, ThreadPool& pool) {
   with_type(op.x.dtype, [&]<class T>() {
     const Shape& ys = op.y.shape;
     const T* x = op.x.as<T>();
     T* y = op.y.as<T>();
     uint8_t* taps = op.taps.as_or_null<uint8_t>();
-    for_each_range(threads_, ys.n * ys.t * ys.h, [&](Range range) {
-      for_each_row(ys, range, [&](int64_t n, int64_t to, int64_t ho) { max_row(op, x, y, taps, n, to, ho); });
-    });
+    for_each_row(pool, ys, ys.w * ys.c * op.window.volume(),
+                 [&](int64_t n, int64_t to, int64_t ho, int) { max_row(op, x, y, taps, n, to, ho); });
   });
 }
 
-size_t CpuBackend::scratch_for(const MaxPoolBackward& op) {
-  if (op.dx.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for({bytes_of<float>(op.dx.shape.c)}) * static_cast<size_t>(threads_);
+/// Floats from one worker's sums to the next one's: whole cache lines.
+int64_t sums_apart(const MaxPoolBackward& op) {
+  return static_cast<int64_t>(ScratchCutter::bytes_for({bytes_of<float>(op.dx.shape.c)}) / sizeof(float));
 }
-void CpuBackend::run(const MaxPoolBackward& op, Scratch memory) {
-  if (op.dx.dtype == DType::f64) return ReferenceBackend::run(op, memory);
+size_t scratch_bytes(const MaxPoolBackward& op, int threads) {
+  return ScratchCutter::bytes_for({bytes_of<float>(sums_apart(op) * threads)});
+}
+void run(const MaxPoolBackward& op, Scratch memory, ThreadPool& pool) {
   with_type(op.dx.dtype, [&]<class T>() {
     const Shape& xs = op.dx.shape;
     const T* dy = op.dy.as<T>();
     T* dx = op.dx.as<T>();
-    const int64_t stretch =
-        static_cast<int64_t>(ScratchCutter::bytes_for({bytes_of<float>(xs.c)}) / sizeof(float));
-    float* sums = ScratchCutter(memory).take_array<float>(stretch * threads_);
-    for_each_part(threads_, [&](int part) {
-      for_each_row(xs, part_of(xs.n * xs.t * xs.h, threads_, part), [&](int64_t n, int64_t t, int64_t h) {
-        max_backward_row(op, dy, dx, sums + stretch * part, n, t, h);
-      });
-    });
+    const int64_t apart = sums_apart(op);
+    float* sums = ScratchCutter(memory).take_array<float>(apart * pool.threads());
+    for_each_row(pool, xs, xs.w * xs.c * op.window.volume(),
+                 [&](int64_t n, int64_t t, int64_t h, int worker) {
+                   max_backward_row(op, dy, dx, sums + apart * worker, n, t, h);
+                 });
   });
 }
 
-size_t CpuBackend::scratch_for(const GlobalAvgPoolForward& op) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
-  return ScratchCutter::bytes_for({bytes_of<double>(op.x.shape.c)});
-}
-void CpuBackend::run(const GlobalAvgPoolForward& op, Scratch memory) {
-  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, memory);
+void run(const GlobalAvgPoolForward& op, Scratch, ThreadPool& pool) {
   with_type(op.x.dtype, [&]<class T>() {
     const Shape& xs = op.x.shape;
     const int64_t places = xs.t * xs.h * xs.w;
     const T* x = op.x.as<T>();
     T* y = op.y.as<T>();
-    double* sums = ScratchCutter(memory).take_array<double>(xs.c);  // each thread uses its own stretch of it
-    for_each_range(threads_, xs.c, [&](Range channels) {
-      for (int64_t n = 0; n < xs.n; ++n) {
-        std::fill(sums + channels.begin, sums + channels.end, 0.0);
-        for (int64_t p = 0; p < places; ++p) {
-          const T* row = x + (n * places + p) * xs.c;
+    constexpr int64_t kChannels = 128;
+    const Tiles channels{xs.c, kChannels};
+    pool.for_each_tile(xs.n * channels.tiles(), [&](int64_t tile, int) {
+      const int64_t n = tile / channels.tiles(), begin = channels.begin(tile % channels.tiles());
+      const int64_t count = channels.end(tile % channels.tiles()) - begin;
+      double sums[kChannels] = {};
+      for (int64_t p = 0; p < places; ++p) {
+        const T* row = x + (n * places + p) * xs.c + begin;
 #pragma omp simd
-          for (int64_t c = channels.begin; c < channels.end; ++c) sums[c] += widen(row[c]);
-        }
-        for (int64_t c = channels.begin; c < channels.end; ++c)
-          y[n * xs.c + c] = narrow<T>(static_cast<float>(sums[c] / static_cast<double>(places)));
+        for (int64_t c = 0; c < count; ++c) sums[c] += widen(row[c]);
       }
+      for (int64_t c = 0; c < count; ++c)
+        y[n * xs.c + begin + c] = narrow<T>(static_cast<float>(sums[c] / static_cast<double>(places)));
     });
   });
 }
 
-void CpuBackend::run(const GlobalAvgPoolBackward& op, Scratch scratch) {
-  if (op.dx.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+void run(const GlobalAvgPoolBackward& op, Scratch, ThreadPool& pool) {
   with_type(op.dx.dtype, [&]<class T>() {
     const Shape& xs = op.dx.shape;
     const int64_t places = xs.t * xs.h * xs.w;
     const float weight = 1.0f / static_cast<float>(places);
     const T* dy = op.dy.as<T>();
     T* dx = op.dx.as<T>();
-    for_each_range(threads_, xs.n * places, [&](Range pixels) {
-      for (int64_t p = pixels.begin; p < pixels.end; ++p) {
+    const Tiles pixels = Tiles::of(xs.n * places, xs.c);
+    pool.for_each_tile(pixels.tiles(), [&](int64_t tile, int) {
+      for (int64_t p = pixels.begin(tile); p < pixels.end(tile); ++p) {
         const T* row = dy + p / places * xs.c;
 #pragma omp simd
         for (int64_t c = 0; c < xs.c; ++c) dx[p * xs.c + c] = narrow<T>(widen(row[c]) * weight);
@@ -170,4 +166,4 @@ void CpuBackend::run(const GlobalAvgPoolBackward& op, Scratch scratch) {
   });
 }
 
-}  // namespace laban
+}  // namespace laban::cpu::LABAN_ISA

@@ -1,4 +1,4 @@
-// Vector registers as the compiler sees them, for the few kernels that are written in terms of them.
+// Vector registers as the compiler sees them, as wide as the instruction set that is compiled for has them.
 #pragma once
 
 #if defined(__AVX512F__)
@@ -10,8 +10,9 @@
 #include <type_traits>
 
 #include "cpu/elements.h"
+#include "cpu/kernels/isa_namespace.h"
 
-namespace laban::cpu {
+namespace laban::cpu::LABAN_ISA {
 
 // A kernel keeps kAccumulators vectors of sums in registers; the rest of the registers hold its operands.
 // More would spill, fewer would leave the multiply-add units waiting for each other.
@@ -19,6 +20,8 @@ namespace laban::cpu {
 constexpr int kLanes = 16, kAccumulators = 24;
 #elif defined(__AVX__)
 constexpr int kLanes = 8, kAccumulators = 12;
+#elif defined(__aarch64__)
+constexpr int kLanes = 4, kAccumulators = 24;
 #else
 constexpr int kLanes = 4, kAccumulators = 12;
 #endif
@@ -98,4 +101,4 @@ void with_vectors(int vectors, Body&& body) {
   }
 }
 
-}  // namespace laban::cpu
+}  // namespace laban::cpu::LABAN_ISA

@@ -2,61 +2,59 @@
 // reference does (in float, 1 - beta2 alone would be off by 1e-5): memory is what these loops wait for.
 #include "math/optimizer.h"
 
-#include "cpu/cpu_backend.h"
 #include "cpu/elements.h"
-#include "cpu/parallel.h"
+#include "cpu/kernels/ops.h"
+#include "cpu/tiles.h"
 #include "math/moving_average.h"
 
-namespace laban {
+namespace laban::cpu::LABAN_ISA {
 namespace {
-using namespace cpu;
 
 /// False: a NaN or infinite gradient, which must not reach the weights.
 bool may_update(const OptimizerCommon& common) {
   return !common.norm_squared || is_finite(*common.norm_squared.as<double>());
 }
 
-/// Walks all segments, each thread its own stretch of the arena. make_update(lr, weight_decay) gives a
+/// Walks all segments, cut into tiles. make_update(lr, weight_decay) gives a
 /// segment's formula; apply(formula, i, w, g) the new weight.
 template <class MakeUpdate, class Apply>
-void for_each_weight(const OptimizerCommon& common, int threads, MakeUpdate&& make_update, Apply&& apply) {
+void for_each_weight(const OptimizerCommon& common, ThreadPool& pool, MakeUpdate&& make_update,
+                     Apply&& apply) {
   const double lr = common.control.as<double>()[0];
   const bool clips = common.max_norm > 0 && common.norm_squared;
   const double scale = clips ? clip_scale(*common.norm_squared.as<double>(), common.max_norm) : 1.0;
   float* weights = common.weights.as<float>();
   const float* grads = common.grads.as<float>();
   BFloat16* working = common.working.as_or_null<BFloat16>();
-  constexpr int64_t kCacheLine = 32;  // elements of the narrowest array, bf16
-  constexpr int64_t kBlock = 4096;    // new weights are still in L1 when the bf16 copy is made
-  for_each_range(
-      threads, common.weights.count(),
-      [&](Range mine) {
-        for (const ParameterSegment& segment : common.segments) {
-          const int64_t begin = std::max(mine.begin, segment.begin), end = std::min(mine.end, segment.end);
-          const auto update = make_update(lr * segment.lr_scale, segment.weight_decay);
-          for (int64_t at = begin; at < end; at += kBlock) {
-            const int64_t stop = std::min(end, at + kBlock);
+  constexpr int64_t kBlock = 4096;  // new weights are still in L1 when the bf16 copy is made
+  const Tiles tiles = Tiles::of(common.weights.count(), 1);
+  pool.for_each_tile(tiles.tiles(), [&](int64_t tile, int) {
+    for (const ParameterSegment& segment : common.segments) {
+      const int64_t begin = std::max(tiles.begin(tile), segment.begin),
+                    end = std::min(tiles.end(tile), segment.end);
+      if (begin >= end) continue;
+      const auto update = make_update(lr * segment.lr_scale, segment.weight_decay);
+      for (int64_t at = begin; at < end; at += kBlock) {
+        const int64_t stop = std::min(end, at + kBlock);
 #pragma omp simd
-            for (int64_t i = at; i < stop; ++i)
-              weights[i] = static_cast<float>(apply(update, i, weights[i], grads[i] * scale));
-            if (!working) continue;
+        for (int64_t i = at; i < stop; ++i)
+          weights[i] = static_cast<float>(apply(update, i, weights[i], grads[i] * scale));
+        if (!working) continue;
 #pragma omp simd
-            for (int64_t i = at; i < stop; ++i) working[i] = narrow<BFloat16>(weights[i]);
-          }
-        }
-      },
-      kCacheLine);
+        for (int64_t i = at; i < stop; ++i) working[i] = narrow<BFloat16>(weights[i]);
+      }
+    }
+  });
 }
 
 }  // namespace
 
-void CpuBackend::run(const SgdStep& op, Scratch scratch) {
-  if (op.common.weights.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+void run(const SgdStep& op, Scratch, ThreadPool& pool) {
   if (!may_update(op.common)) return;
   const bool first_step = op.common.control.as<double>()[1] == 1;
   float* velocity = op.velocity.as<float>();
   for_each_weight(
-      op.common, threads_,
+      op.common, pool,
       [&](double lr, double decay) {
         return SgdUpdate<double>{lr, decay, op.momentum, op.nesterov, first_step};
       },
@@ -68,13 +66,12 @@ void CpuBackend::run(const SgdStep& op, Scratch scratch) {
       });
 }
 
-void CpuBackend::run(const AdamStep& op, Scratch scratch) {
-  if (op.common.weights.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+void run(const AdamStep& op, Scratch, ThreadPool& pool) {
   if (!may_update(op.common)) return;
   const double step = op.common.control.as<double>()[1];
   float *m = op.m.as<float>(), *v = op.v.as<float>();
   for_each_weight(
-      op.common, threads_,
+      op.common, pool,
       [&](double lr, double decay) {
         return AdamUpdate<double>(lr, decay, op.beta1, op.beta2, op.eps, op.decoupled, step);
       },
@@ -87,16 +84,17 @@ void CpuBackend::run(const AdamStep& op, Scratch scratch) {
       });
 }
 
-void CpuBackend::run(const MovingAverage& op, Scratch scratch) {
-  if (op.average.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+void run(const MovingAverage& op, Scratch, ThreadPool& pool) {
   float* average = op.average.as<float>();
   const float* values = op.values.as<float>();
   const double rest = 1 - op.decay;
-  for_each_range(threads_, op.average.count(), [&](Range mine) {
+  const Tiles tiles = Tiles::of(op.average.count(), 1);
+  pool.for_each_tile(tiles.tiles(), [&](int64_t tile, int) {
+    const int64_t end = tiles.end(tile);
 #pragma omp simd
-    for (int64_t i = mine.begin; i < mine.end; ++i)
+    for (int64_t i = tiles.begin(tile); i < end; ++i)
       average[i] = static_cast<float>(moving_average<double>(average[i], values[i], rest));
   });
 }
 
-}  // namespace laban
+}  // namespace laban::cpu::LABAN_ISA
