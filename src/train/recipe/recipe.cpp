@@ -52,7 +52,7 @@ constexpr std::array kChosen{
     "size",     "scale",        "zoom",      "flip",     "sampler",       "frames",       "fps",
     "model",    "dropout",      "batch",     "epochs",   "optimizer",     "lr",           "momentum",
     "nesterov", "weight-decay", "clip-norm", "schedule", "warmup-epochs", "warmup-start", "label-smoothing",
-    "cache"};
+    "balance",  "cache"};
 
 std::string plain(double value, int digits = 3) {
   std::string out = fixed(value, digits);
@@ -201,6 +201,14 @@ void RecipeMaker::decide_training() {
     step.why = batch < 16 ? text("there are only ", facts.train_clips, " training clips")
                           : std::string("small batches are as fast here, and give more steps");
     recipe_.decisions.push_back(std::move(step));
+  }
+
+  if (facts.imbalance() >= static_cast<double>(kUneven) && !given_.has("balance")) {
+    Decision classes{.topic = "classes", .settings = {}, .value = {}, .why = {}};
+    set(classes, "balance", "true");
+    classes.value = "every class equally often, clips of small ones repeatedly";
+    classes.why = text("the largest has ", plain(facts.imbalance(), 1), " times the clips of the smallest");
+    recipe_.decisions.push_back(std::move(classes));
   }
 
   Decision optimizer{.topic = "optimizer", .settings = {}, .value = {}, .why = {}};

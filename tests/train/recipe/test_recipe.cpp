@@ -93,6 +93,11 @@ TEST_CASE("a recipe keeps to the time, and says what it chose") {
   CHECK(it.config.clip.sampler.kind == SamplerKind::tsn);
   CHECK(it.config.recipe.cache == CacheUse::on);
   CHECK(it.config.train.batch == 16);
+  CHECK(it.config.train.balance);  // 185 clips of one class, 39 of another
+  Case even;
+  even.facts.largest_class = 77;
+  even.make();
+  CHECK(!even.config.train.balance);
   CHECK(it.config.train.epochs > 10);
   // Within the time, and at most a tenth below it.
   CHECK(recipe.planned_seconds <= 15 * 60);
