@@ -140,6 +140,15 @@ TEST_CASE("a bad test clip keeps nobody from training; the floor leaves it out a
   const ProgramResult result = dances.train(kQuick, dances.run);
   CHECK_MESSAGE(result.code == 0, result.said);
   CHECK(result.says("could not be read and were left out"));
+  // The same with a cache: the clip is left out there, and counted as it would be without one.
+  const RunFolder other{dances.folder.path() / "other"};
+  const ProgramResult cached = dances.train(std::string(kQuick) + "--cache on --on-bad-file exclude", other);
+  CHECK_MESSAGE(cached.code == 0, cached.said);
+  CHECK(cached.says("left out"));
+  CHECK(dances.train(std::string(kQuick) + "--cache on", {dances.folder.path() / "third"}).code == 1);
+  const ProgramResult evaluated = laban_with({"eval", "--run", other.path.string()});
+  CHECK_MESSAGE(evaluated.code == 0, evaluated.said);
+  CHECK(evaluated.says("floor on test"));
   const ProgramResult floor = laban_with({"floor", dances.data.string(), "--json"});
   REQUIRE_MESSAGE(floor.code == 0, floor.said);
   CHECK(nlohmann::json::parse(floor.out).at("methods").size() == 3);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <sstream>
 
 #include "cli/interrupt.h"
@@ -78,7 +79,19 @@ Dataset open_run_cache(const Config& config, const Dataset& dataset, const RunFo
   progress.finish();
   if (!made) throw Canceled{};
   for (const BadFile& bad : result.bad_files) std::fprintf(stderr, "left out: %s\n", bad.reason.c_str());
-  return open_dataset(folder.cache(), {});
+  // The dataset itself, its clips read from the copy. Those that were left out stay what they are: the loader leaves
+  // them out, too, and says so where it does.
+  std::map<std::string, DatasetItem> copies;
+  for (DatasetItem& item : open_dataset(folder.cache(), {}).items) copies.emplace(item.name, std::move(item));
+  Dataset shrunken = dataset;
+  for (DatasetItem& item : shrunken.items)
+    if (const auto copy = copies.find(item.name); copy != copies.end()) {
+      item.path = copy->second.path;
+      item.kind = copy->second.kind;
+      item.filename_pattern.clear();
+      item.range.reset();
+    }
+  return shrunken;
 }
 
 Recipe make_recipe(Config& config, const Dataset& dataset, const RunFolder& folder, Backend& backend,
