@@ -15,6 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "laban.checkpoint.1";
+constexpr const char* kBestMacroF1 = "best_macro_f1";
 constexpr const char* kTraining = "training.";  // prefix of the names of weights that have an average
 
 /// Visits the state's fields by their JSON names; used for both saving and loading.
@@ -30,6 +31,7 @@ void for_each_field(State& state, Visit visit) {
   visit("seconds", state.seconds);
   visit("best_accuracy", state.best_accuracy);
   visit("best_loss", state.best_loss);
+  visit(kBestMacroF1, state.best_macro_f1);
   visit("best_epoch", state.best_epoch);
   visit("metrics_bytes", state.metrics_bytes);
 }
@@ -180,7 +182,12 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
   if (has_head && head->second.shape[0] != static_cast<int64_t>(info_.classes.size()))
     damaged(
         text("it names ", info_.classes.size(), " classes, but its last layer has ", head->second.shape[0]));
-  const Json state = fields::parse(text_of("state"));
+  Json state = fields::parse(text_of("state"));
+  // Before there was a choice, epochs were judged by accuracy; a resumed run goes on so.
+  if (state.is_object() && !state.contains(kBestMacroF1)) {
+    state[kBestMacroF1] = -1;
+    info_.config.train.best_by = BestBy::accuracy;
+  }
   for_each_field(info_.state, [&](const char* name, auto& value) {
     using Value = std::remove_reference_t<decltype(value)>;
     if (!state.is_object() || !state.contains(name) || !state[name].is_number())

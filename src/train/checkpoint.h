@@ -40,8 +40,9 @@ struct TrainingState {
   double loss_sum = 0;
   int64_t clips = 0, correct = 0;
 
-  double seconds = 0;                        // of training so far, including before interruptions
-  double best_accuracy = -1, best_loss = 0;  // on the validation clips; -1: not measured yet
+  double seconds = 0;  // of training so far, including before interruptions
+  // What the best epoch so far reached on the validation clips; before there is one, best_epoch is 0.
+  double best_accuracy = -1, best_loss = 0, best_macro_f1 = -1;
   int64_t best_epoch = 0;
   uint64_t metrics_bytes =
       0;  // length of metrics.jsonl when this was saved; what follows is from a later, lost time

@@ -62,7 +62,8 @@ void RunFolder::create(bool overwrite) const {
                     text("cannot create the folder: ", code ? code.message() : "a file of that name exists"),
                     "Choose another folder with --run.");
   const FolderUse replacing(path, FolderUse::Kind::replace);
-  for (const fs::path& file : {config(), metrics(), data(), last(), best()}) fs::remove(file, code);
+  for (const fs::path& file : {config(), metrics(), data(), last(), best(), floor(), recipe()})
+    fs::remove(file, code);
   for (const char* split : {"train", "val", "test"})
     for (const bool single_frame : {false, true}) fs::remove(evaluation(split, single_frame), code);
 }

@@ -17,6 +17,9 @@ struct RunFolder {
   std::filesystem::path data() const { return path / "data.json"; }         // the clips, and those left out
   std::filesystem::path last() const { return path / "last.safetensors"; }  // the latest state
   std::filesystem::path best() const { return path / "best.safetensors"; }  // best on the validation clips
+  std::filesystem::path recipe() const { return path / "recipe.json"; }     // what laban chose, and why
+  std::filesystem::path cache() const { return path / "cache"; }            // shrunken copy of the clips
+  std::filesystem::path floor() const { return path / "floor.json"; }       // what needs no network
   std::filesystem::path evaluation(const std::string& split, bool single_frame) const {
     return path / ("evaluation_" + split + (single_frame ? "_single_frame" : "") + ".json");
   }

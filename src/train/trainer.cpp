@@ -123,8 +123,8 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
       batches_per_epoch_(loader_->batches_per_epoch()),
       steps_per_epoch_((batches_per_epoch_ + config_.train.accumulation - 1) / config_.train.accumulation),
       schedule_(config_.schedule, config_.train.epochs, steps_per_epoch_) {
-  const int size = config_.clip.transform.crop;
-  network_.output_shape({config_.train.batch, 3, config_.clip.sampler.frames, size, size});
+  const PictureSize size = config_.clip.transform.crop;
+  network_.output_shape({config_.train.batch, 3, config_.clip.sampler.frames, size.height, size.width});
   if (batches_per_epoch_ == 0)
     throw UsageError(text("a batch has ", config_.train.batch, " clips, but only ", loader_->clips(),
                           " training clips can be read"),
@@ -133,6 +133,7 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
   if (!val_items.empty())
     val_ = make_source(features_, dataset, std::move(val_items),
                        watched(config_, Split::val, staging_, observer, stop, clips_));
+  choose_best_by(config_, dataset);
   if (features_) network_.begin_at_features();
   network_.store().initialize(config_.train.seed);
   if (config_.train.patience > 0 && !val_)
@@ -276,6 +277,13 @@ TrainingResult Trainer::run() {
   }
   const bool ended_early = out_of_patience(config_, state_);
   return {state_.epoch < config_.train.epochs && !ended_early, state_, ended_early};
+}
+
+void choose_best_by(Config& config, const Dataset& dataset) {
+  std::vector<int64_t> clips(dataset.classes.size(), 0);
+  const std::vector<int> items = dataset.of(Split::val);
+  for (const int item : items) ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
+  if (!items.empty() && config.train.best_by == BestBy::automatic) config.train.best_by = best_by_for(clips);
 }
 
 bool out_of_patience(const Config& config, const TrainingState& state) {
@@ -433,12 +441,17 @@ bool Trainer::finish_epoch() {
     require_finite(evaluation);
     report.val_loss = evaluation.loss;
     report.val_accuracy = evaluation.accuracy;
-    // With few validation clips, ties are likely; the lower loss decides.
+    report.val_macro_f1 = evaluation.macro_f1;
+    report.val_balanced_accuracy = evaluation.mean_class_accuracy;
+    report.val_classes = evaluation.per_class;
+    const ValidationScore score{evaluation.loss, evaluation.accuracy, evaluation.macro_f1};
     report.best =
-        std::pair(evaluation.accuracy, -evaluation.loss) > std::pair(state_.best_accuracy, -state_.best_loss);
+        state_.best_epoch == 0 || is_better(config_.train.best_by, score,
+                                            {state_.best_loss, state_.best_accuracy, state_.best_macro_f1});
     if (report.best) {
-      state_.best_accuracy = evaluation.accuracy;
-      state_.best_loss = evaluation.loss;
+      state_.best_accuracy = score.accuracy;
+      state_.best_loss = score.loss;
+      state_.best_macro_f1 = score.macro_f1;
       state_.best_epoch = state_.epoch + 1;
     }
   }

@@ -61,8 +61,11 @@ struct TrainingResult {
   bool ended_early = false;  // out of patience
 };
 
-/// True if train.patience epochs have passed since the best one, and there would be more to come. An epoch is
-/// better than another if its validation accuracy is higher, or equal with a lower loss.
+/// Writes what train.best_by = auto stands for on the validation clips of `dataset`, so that the saved config says it.
+/// Without any, nothing changes.
+void choose_best_by(Config& config, const Dataset& dataset);
+
+/// True if train.patience epochs have passed since the best one (train.best_by), and there would be more to come.
 bool out_of_patience(const Config& config, const TrainingState& state);
 
 class Trainer {

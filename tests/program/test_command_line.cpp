@@ -46,8 +46,9 @@ fs::path make_dataset(const fs::path& root) {
 }
 
 std::vector<std::string> quick_train(const fs::path& data, const fs::path& run) {
-  return {"train",  data.string(), "-o",      run.string(), "--epochs",  "1", "--frames",  "4",
-          "--size", "16",          "--batch", "2",          "--threads", "1", "--workers", "1"};
+  return {"train",     data.string(), "-o",       run.string(), "--epochs",  "1",         "--frames",
+          "4",         "--size",      "16",       "--batch",    "2",         "--threads", "1",
+          "--workers", "1",           "--recipe", "none",       "--no-floor"};
 }
 
 }  // namespace

@@ -196,7 +196,8 @@ TEST_CASE("frames, check, cache, preview, train: SIGTERM is heard in the middle 
         {"cache", data.string(), "-o", made("copy")},
         {"preview", data.string(), "-o", made("page")},
         {"preview", data.string(), "-o", made("page"), "--on-bad-file", "exclude"},
-        {"train", "--data", data.string(), "--run", made("run"), "--batch", "2", "--epochs", "1"}}) {
+        {"train", "--data", data.string(), "--run", made("run"), "--batch", "2", "--epochs", "1", "--recipe",
+         "none"}}) {
     CAPTURE(command[0]);
     const fs::path said = folder.path() / "said";
     fs::remove(said);

@@ -43,8 +43,8 @@ std::vector<std::string> train(const fs::path& data, const fs::path& run, int ep
                                const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments{"train",      "--data",   data.string(),         "--run",
                                      run.string(), "--epochs", std::to_string(epochs)};
-  for (const char* word :
-       {"--frames", "4", "--size", "16", "--batch", "2", "--threads", "2", "--workers", "2"})
+  for (const char* word : {"--frames", "4", "--size", "16", "--batch", "2", "--threads", "2", "--workers",
+                           "2", "--recipe", "none", "--no-floor"})
     arguments.emplace_back(word);
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;

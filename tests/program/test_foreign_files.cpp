@@ -33,7 +33,8 @@ struct Studio {
   }
   Result train(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> command{"train", "--data", data.string(), "--run", run.string()};
-    for (const std::string& word : words("--frames 4 --size 16 --batch 4 --epochs 1 --threads 1 --workers 1"))
+    for (const std::string& word : words("--frames 4 --size 16 --batch 4 --epochs 1 --threads 1 --workers 1 "
+                                         "--recipe none --no-floor"))
       command.push_back(word);
     command.insert(command.end(), more.begin(), more.end());
     return laban_with(command);

@@ -43,9 +43,26 @@ struct Bench {
 
   RunFolder run(const char* name) const { return {folder.path() / name}; }
   ProgramResult train(const char* name, const std::string& threads, const std::string& epochs = "1") const {
-    return laban_with({"train", "--data", (folder.path() / "data").string(), "--run", run(name).path.string(),
-                       "--frames", "8", "--size", "16", "--batch", "3", "--epochs", epochs, "--lr", "0.01",
-                       "--threads", threads});
+    return laban_with({"train",
+                       "--data",
+                       (folder.path() / "data").string(),
+                       "--run",
+                       run(name).path.string(),
+                       "--frames",
+                       "8",
+                       "--size",
+                       "16",
+                       "--batch",
+                       "3",
+                       "--epochs",
+                       epochs,
+                       "--lr",
+                       "0.01",
+                       "--threads",
+                       threads,
+                       "--recipe",
+                       "none",
+                       "--no-floor"});
   }
 };
 

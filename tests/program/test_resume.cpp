@@ -218,7 +218,7 @@ TEST_CASE("kill -9 and --resume end with the weights of an undisturbed run, bit 
         "8",     "--size",    "16",          "--batch",   "2",          "--epochs",
         "3",     "--lr",      "0.01",        "--flip",    "0.5",        "--checkpoint-every",
         "3",     "--threads", "2",           "--dropout", "0.2",        "--optimizer",
-        "sgd"};
+        "sgd",   "--recipe",  "none",        "--no-floor"};
   };
   const RunFolder whole{folder.path() / "whole"}, killed{folder.path() / "killed"};
   REQUIRE_MESSAGE(wait_for(start(command(whole.path), log)) == 0, read_file(log));

@@ -48,8 +48,8 @@ struct Files {
                              {"mean", "0.1,0.2,0.3"}});
   }
   Result train(const std::vector<std::string>& more) const {
-    std::vector<std::string> line =
-        test::words("train --epochs 1 --frames 2 --size 16 --batch 8 --threads 1 --model r3d_tiny");
+    std::vector<std::string> line = test::words(
+        "train --epochs 1 --frames 2 --size 16 --batch 8 --threads 1 --model r3d_tiny --recipe none --no-floor");
     line.insert(line.end(), {"--data", data, "--run", run});
     line.insert(line.end(), more.begin(), more.end());
     return laban_with(line);

@@ -31,7 +31,8 @@ struct Dances {
   std::vector<std::string> train(const fs::path& run) const {
     std::vector<std::string> command{"train", "--data", data.string(), "--run", run.string()};
     for (const std::string& word :
-         words("--frames 4 --size 16 --batch 4 --epochs 2 --threads 1 --workers 1 --checkpoint-every 1"))
+         words("--frames 4 --size 16 --batch 4 --epochs 2 --threads 1 --workers 1 --checkpoint-every 1 "
+               "--recipe none --no-floor"))
       command.push_back(word);
     return command;
   }

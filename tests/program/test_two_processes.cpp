@@ -41,8 +41,9 @@ struct Bench {
   Bench() { test::write_moving_blobs(data, 8); }
   std::vector<std::string> train(const RunFolder& into, const std::vector<std::string>& more = {}) const {
     std::vector<std::string> command{"train", "--data", data.string(), "--run", into.path.string()};
-    for (const std::string& word : test::words("--frames 8 --size 16 --batch 4 --epochs 4 --threads 1 "
-                                               "--workers 1 --checkpoint-every 1 --optimizer sgd"))
+    for (const std::string& word :
+         test::words("--frames 8 --size 16 --batch 4 --epochs 4 --threads 1 "
+                     "--workers 1 --checkpoint-every 1 --optimizer sgd --recipe none --no-floor"))
       command.push_back(word);
     command.insert(command.end(), more.begin(), more.end());
     return command;

@@ -110,9 +110,9 @@ void run(const Options& options) {
     return;
   }
   constexpr double kMiB = 1024.0 * 1024.0;
-  std::printf("%s: clips of %d x %d frames, %d pixels square, %d worker(s)\n", options.data.c_str(),
-              settings.sampler.segments(), settings.sampler.frames_per_segment, config.clip.transform.crop,
-              settings.workers);
+  std::printf("%s: clips of %d x %d frames of %s pixels, %d worker(s)\n", options.data.c_str(),
+              settings.sampler.segments(), settings.sampler.frames_per_segment,
+              size_text(config.clip.transform.crop).c_str(), settings.workers);
   std::printf("  looked through   %10zu files in %.2f s", items.size(), result.index_seconds);
   std::printf(result.bad_files ? ", %zu of them bad and left out\n" : "\n", result.bad_files);
   std::printf("  clips            %10lld in %.2f s\n", static_cast<long long>(result.clips), result.seconds);

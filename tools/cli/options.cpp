@@ -40,6 +40,7 @@ void describe(Argument& argument, const Setting& setting) {
   else
     argument.allowed(setting.range());
   if (std::holds_alternative<Setting::Whole>(setting.value)) argument.value("N");
+  if (std::holds_alternative<Setting::Size>(setting.value)) argument.value("SIZE");
   if (std::holds_alternative<Setting::Number>(setting.value)) argument.value("X");
   if (std::holds_alternative<Setting::Numbers>(setting.value)) argument.value("X,...");
   if (std::holds_alternative<Setting::Words>(setting.value)) argument.value("NAME,...");

@@ -21,6 +21,7 @@ void add_sample(Command& program);
 void add_check(Command& program);
 void add_frames(Command& program);
 void add_bench(Command& program);
+void add_floor(Command& program);
 void add_cache(Command& program);
 void add_preview(Command& program);
 void add_forward(Command& program);

@@ -1,18 +1,22 @@
 // laban eval: measures a trained network on one split of a dataset.
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "cli/floor_text.h"
 #include "cli/interrupt.h"
 #include "cli/printable.h"
 #include "cli/progress.h"
+#include "cli/table.h"
 #include "cli/trained_network.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/folder_lock.h"
 #include "core/text.h"
+#include "train/config/words.h"
 #include "train/evaluate/evaluation.h"
 #include "train/evaluate/evaluation_json.h"
 #include "train/run_folder.h"
@@ -33,30 +37,71 @@ Split split_by_name(const std::string& name) {
   throw UsageError(text("--split ", name, " is none of train, val, test"));
 }
 
+/// "0.902"; a dash for what nobody knows.
+std::string fraction_text(double value, int digits = 3) {
+  return std::isfinite(value) ? fixed(value, digits) : "–";
+}
+
+/// A row a class. A class without clips has no recall, and one that was never predicted no precision.
+std::string class_results(const Evaluation& e) {
+  const auto cell = [](double fraction, const std::optional<Interval>& ci) {
+    return ci ? text(percent(fraction), " (", percent(ci->low, 0), " to ", percent(ci->high, 0), ")")
+              : std::string("–");
+  };
+  Table table(
+      {"class", "clips", "right", "recall (95 % interval)", "predicted", "precision (95 % interval)", "F1"},
+      "lrrlrlr");
+  for (const ClassResult& c : e.per_class)
+    table.add({visible(c.name), std::to_string(c.count), std::to_string(c.correct),
+               c.count > 0 ? cell(c.accuracy, c.ci95) : "no clips", std::to_string(c.predicted),
+               cell(c.precision, c.precision_ci95), fraction_text(c.f1)});
+  return table.str();
+}
+
 void print(const Evaluation& e) {
   const auto interval = [](const std::optional<Interval>& i) {
-    return i ? percent(i->low) + " to " + percent(i->high) : std::string("?");
+    return i ? percent(i->low) + " to " + percent(i->high) : std::string("none");
   };
   std::printf("%s: %lld clips%s\n", e.split.c_str(), static_cast<long long>(e.clips),
               e.single_frame ? ", each showing one of its frames throughout" : "");
   std::printf("  accuracy             %s  (95 %% interval %s)\n", percent(e.accuracy).c_str(),
               interval(e.ci95).c_str());
-  std::printf("  mean class accuracy  %s\n  top-5 accuracy       %s\n  loss                 %.4f\n",
-              percent(e.mean_class_accuracy).c_str(), percent(e.top5_accuracy).c_str(), e.loss);
+  std::printf(
+      "  macro-F1             %s\n  balanced accuracy    %s  (mean recall of the classes)\n  top-5 accuracy       "
+      "%s\n  loss                 %s\n",
+      fraction_text(e.macro_f1).c_str(), percent(e.mean_class_accuracy).c_str(),
+      percent(e.top5_accuracy).c_str(), fraction_text(e.loss, 4).c_str());
   if (e.views.count() > 1)
     std::printf("  %d clips x %d crops of each; single views: accuracy %s, top-5 accuracy %s\n",
                 e.views.clips, e.views.crops, percent(e.view_accuracy).c_str(),
                 percent(e.view_top5_accuracy).c_str());
-  size_t width = 5;
-  for (const std::string& name : e.classes) width = std::max(width, characters(visible(name)));
-  const auto padded = [width](const std::string& name) {
-    const std::string shown = visible(name);
-    return shown + std::string(width - characters(shown), ' ');
-  };
-  std::printf("  %s  clips  right  accuracy  95 %% interval\n", padded("class").c_str());
-  for (const ClassResult& c : e.per_class)
-    std::printf("  %s  %5lld  %5lld  %8s  %s\n", padded(c.name).c_str(), static_cast<long long>(c.count),
-                static_cast<long long>(c.correct), percent(c.accuracy).c_str(), interval(c.ci95).c_str());
+  std::fputs(class_results(e).c_str(), stdout);
+}
+
+/// What needs no network, beside it; nothing where the run has no floor, or one for other clips.
+void print_floor(const std::string& run, const Evaluation& e, const std::string& dataset) {
+  const std::optional<Floor> floor = floor_of(run);
+  if (!floor || floor->dataset != dataset) return;
+  std::vector<int64_t> clips;
+  for (const ClassResult& c : e.per_class) clips.push_back(c.count);
+  const BestBy by = floor_criterion(clips);
+  if (const std::string line = floor_line(*floor, e.split, by); !line.empty())
+    std::printf("%s\n", line.c_str());
+  const std::string below =
+      below_floor(*floor, e.split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
+  if (!below.empty()) std::printf("%s\n", below.c_str());
+}
+
+/// Which epoch of the run the weights are from; empty where nobody knows.
+std::string which_epoch(const NetworkSource& source, const CheckpointInfo& info) {
+  const TrainingState& state = info.state;
+  if (!source.weights.empty() || state.epoch == 0) return "";
+  std::string which = text("network: epoch ", state.epoch, " of ", info.config.train.epochs);
+  if (state.batch == 0 && state.best_epoch == state.epoch)
+    which += text(", the best so far by validation ", word_of(info.config.train.best_by), " (loss ",
+                  fixed(state.best_loss, 3), ", accuracy ", percent(state.best_accuracy), ", macro-F1 ",
+                  fraction_text(state.best_macro_f1), ")");
+  return which;
 }
 
 void evaluate(const Options& options) {
@@ -76,6 +121,7 @@ void evaluate(const Options& options) {
   // Weights whose classes have no names mean the dataset's, in order, if these are as many.
   if (!trained.classes_named && trained.info.classes.size() == dataset.classes.size())
     trained.info.classes = dataset.classes;
+  const std::string floor_key = fingerprint(dataset, {});  // of the classes as they are there
   relabel(dataset, trained.info.classes);
   const std::vector<int> items = dataset.of(split);
   if (items.empty())
@@ -112,10 +158,14 @@ void evaluate(const Options& options) {
   evaluation.single_frame = config.clip.single_frame;
   const std::string document = to_json(evaluation);
   if (!output.empty()) write_file(output, document);
-  if (options.json)
+  if (options.json) {
     std::fputs(document.c_str(), stdout);
-  else
+  } else {
     print(evaluation);
+    if (const std::string which = which_epoch(options.source, trained.info); !which.empty())
+      std::printf("%s\n", which.c_str());
+    if (!options.source.run.empty()) print_floor(options.source.run, evaluation, floor_key);
+  }
   if (!output.empty()) std::fprintf(stderr, "written to %s\n", output.c_str());
   for (const BadFile& bad : evaluation.bad_files)
     std::fprintf(stderr, "left out: %s\n", printable(bad.reason).c_str());

@@ -37,16 +37,17 @@ std::string sheet_name(int64_t clip) {
 
 /// A clip's frames side by side, kColumns in a row, as they come out of the loader.
 report::Picture contact_sheet(const Batch& batch, int sample, const TransformSettings& transform) {
-  const auto frames = static_cast<int>(batch.shape.t), size = static_cast<int>(batch.shape.h);
+  const auto frames = static_cast<int>(batch.shape.t), height = static_cast<int>(batch.shape.h),
+             width = static_cast<int>(batch.shape.w);
   const int columns = std::min(frames, kColumns), rows = (frames + columns - 1) / columns;
-  report::Picture sheet{columns * size, rows * size, {}};
+  report::Picture sheet{columns * width, rows * height, {}};
   sheet.rgb.assign(size_t{3} * static_cast<size_t>(sheet.width) * static_cast<size_t>(sheet.height), 255);
   for (int t = 0; t < frames; ++t) {
     const std::vector<uint8_t> rgb = to_rgb(batch, sample, t, transform);
-    for (int y = 0; y < size; ++y) {
-      const int64_t row = int64_t{t / columns} * size + y;
-      std::copy_n(rgb.begin() + int64_t{y} * size * 3, size * 3,
-                  sheet.rgb.begin() + (row * sheet.width + int64_t{t % columns} * size) * 3);
+    for (int y = 0; y < height; ++y) {
+      const int64_t row = int64_t{t / columns} * height + y;
+      std::copy_n(rgb.begin() + int64_t{y} * width * 3, width * 3,
+                  sheet.rgb.begin() + (row * sheet.width + int64_t{t % columns} * width) * 3);
     }
   }
   return sheet;
@@ -54,22 +55,22 @@ report::Picture contact_sheet(const Batch& batch, int sample, const TransformSet
 
 /// The sheet's frames, each over its number in the file.
 std::string clip_html(const Dataset& dataset, const Batch& batch, int sample, const std::string& sheet) {
-  const auto size = static_cast<int>(batch.shape.h);
+  const auto height = static_cast<int>(batch.shape.h), width = static_cast<int>(batch.shape.w);
   const DatasetItem& item = dataset.items[static_cast<size_t>(batch.items[static_cast<size_t>(sample)])];
   std::string html = text("<article><h2>", report::escape(dataset.classes[static_cast<size_t>(item.label)]),
                           " <small>", report::escape(item.name), " · <a href=\"", sheet, "\">", sheet,
                           "</a></small></h2><div class=\"strip\">");
   const auto& numbers = batch.frame_indices[static_cast<size_t>(sample)];
   for (size_t t = 0; t < numbers.size(); ++t)
-    html += text("<figure><i style=\"background:url(", sheet, ") -", static_cast<int>(t % kColumns) * size,
-                 "px -", static_cast<int>(t / kColumns) * size, "px\"></i><figcaption>", numbers[t],
+    html += text("<figure><i style=\"background:url(", sheet, ") -", static_cast<int>(t % kColumns) * width,
+                 "px -", static_cast<int>(t / kColumns) * height, "px\"></i><figcaption>", numbers[t],
                  "</figcaption></figure>");
   return html + "</div></article>\n";
 }
 
 std::string page(const Options& options, const Config& config, const Dataset& dataset,
                  const std::string& clips) {
-  const int size = config.clip.transform.crop;
+  const PictureSize size = config.clip.transform.crop;
   std::string settings;
   Config copy = config;
   for (const Setting& setting : laban::settings(copy))
@@ -84,7 +85,7 @@ std::string page(const Options& options, const Config& config, const Dataset& da
       ":root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:78rem;margin:2rem "
       "auto;padding:0 1rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}small{font-weight:400;opacity:.7}"
       ".strip{display:flex;flex-wrap:wrap;gap:4px}figure{margin:0}figure i{display:block;width:",
-      size, "px;height:", size,
+      size.width, "px;height:", size.height,
       "px}figcaption{text-align:center;font-size:.75rem;opacity:.7}table{border-collapse:collapse}"
       "td{padding:.15rem .8rem .15rem 0;vertical-align:top}td:last-child{opacity:.7}</style>"
       "<h1>What the network sees</h1><p>",
@@ -92,8 +93,8 @@ std::string page(const Options& options, const Config& config, const Dataset& da
       options.mode == "train" ? text(" as training makes them, augmentation included (epoch ", options.epoch,
                                      ", seed ", config.train.seed, ").")
                               : std::string(" as evaluation makes them, without any augmentation."),
-      " Every frame is ", size,
-      " pixels square, with its colors normalized and turned back; below it stands "
+      " Every frame is ", size.height, " pixels high and ", size.width,
+      " wide, with its colors normalized and turned back; below it stands "
       "its number in the file, counted from 0. ",
       split_sizes(dataset), ".</p>\n", clips, "<h2>Settings</h2><table>", settings, "</table></html>\n");
 }

@@ -1,12 +1,15 @@
 // laban train: trains a network on a folder of labeled videos, or goes on with a run.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "cli/floor_text.h"
 #include "cli/held_folder.h"
 #include "cli/interrupt.h"
+#include "cli/make_recipe.h"
 #include "cli/options.h"
 #include "cli/printable.h"
 #include "cli/progress.h"
@@ -16,6 +19,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/text.h"
+#include "data/video/watch.h"
 #include "reference/check_backend.h"
 #include "train/config/words.h"
 #include "train/trainer.h"
@@ -26,7 +30,7 @@ namespace {
 
 struct Options {
   std::string config, run, resume;
-  bool overwrite = false;
+  bool overwrite = false, plan = false;
   int64_t check = 0;  // steps
   ConfigFlags flags;
 };
@@ -64,22 +68,27 @@ class Display : public TrainingObserver {
     progress_->update(steps_, {text("validating ", done, "/", total)});
   }
   void on_epoch(const EpochReport& epoch) override {
-    char line[200];
+    char line[240];
     const int length = std::snprintf(
         line, sizeof(line), "epoch %lld/%lld: loss %.3f, accuracy %s", static_cast<long long>(epoch.epoch),
         static_cast<long long>(epoch.epochs), epoch.train_loss, percent(epoch.train_accuracy).c_str());
     if (epoch.val_accuracy)
       std::snprintf(line + length, sizeof(line) - static_cast<size_t>(length),
-                    "; validation: loss %.3f, accuracy %s%s", *epoch.val_loss,
-                    percent(*epoch.val_accuracy).c_str(), epoch.best ? " (best)" : "");
-    progress_->line(text(line, " [", duration_text(epoch.seconds), "]"));
+                    "; validation: loss %.3f, accuracy %s, macro-F1 %.3f%s", *epoch.val_loss,
+                    percent(*epoch.val_accuracy).c_str(), *epoch.val_macro_f1, epoch.best ? " (best)" : "");
+    progress_->line(text(line, epoch.val_accuracy ? floor_ : "", " [", duration_text(epoch.seconds), "]"));
   }
   void on_note(const std::string& sentence) override { progress_->line("note: " + sentence); }
   void finish() { progress_->finish(notes_); }
+  /// What a network must exceed on the validation clips, for every epoch's line.
+  void show_floor(const Floor& floor) {
+    const auto best = floor.best("val", BestBy::macro_f1);
+    if (best) floor_ = text(", floor ", fixed(best->score->macro_f1, 3));
+  }
 
  private:
   std::optional<Progress> progress_;
-  std::string checked_split_;
+  std::string checked_split_, floor_;
   int64_t steps_ = 0;
   double loss_ = 0, accuracy_ = 0, rate_ = 0, waiting_ = 0;
   std::vector<std::string> notes_;
@@ -94,10 +103,34 @@ Dataset open(const Config& config) {
   return dataset;
 }
 
+/// Measures what needs no network, says it, and keeps it in the run's folder; what the folder has is not measured again.
+/// A floor that cannot be measured is only a note.
+void measure_run_floor(const Config& config, const Dataset& dataset, const RunFolder& folder,
+                       Display& display) {
+  std::optional<Floor> floor = floor_of(folder.path);
+  if (!floor && config.recipe.floor && config.finetune.features.empty() &&
+      !(dataset.of(Split::val).empty() && dataset.of(Split::test).empty())) {
+    try {
+      floor = measure_floor_with_progress(dataset, config);
+    } catch (const Error& error) {
+      std::fprintf(stderr, "note: there is no floor to compare with: %s\n", error.on_one_line().c_str());
+      return;
+    }
+    if (!floor) throw Canceled{};
+    write_file(folder.floor(), to_json(*floor));
+  }
+  if (!floor) return;
+  for (const char* split : {"val", "test"})
+    if (const std::string line = floor_line(*floor, split, BestBy::macro_f1); !line.empty())
+      std::fprintf(stderr, "%s\n", line.c_str());
+  display.show_floor(*floor);
+}
+
 /// Runs a trainer to its end and says what came of it.
 void train(Trainer& trainer, Display& display, const Config& config, const Dataset& dataset,
            const RunFolder& folder) {
   install_interrupt_handler();
+  measure_run_floor(config, dataset, folder, display);
   const TrainingResult result = trainer.run();
   display.finish();
   const std::string run = shell_word(folder.path.string());
@@ -114,8 +147,19 @@ void train(Trainer& trainer, Display& display, const Config& config, const Datas
   std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
               duration_text(result.state.seconds).c_str());
   if (validated)
-    std::printf("; best validation accuracy %s, in epoch %lld", percent(result.state.best_accuracy).c_str(),
-                static_cast<long long>(result.state.best_epoch));
+    std::printf("\nbest by validation %s: epoch %lld of %lld, loss %.3f, accuracy %s, macro-F1 %.3f",
+                word_of(config.train.best_by), static_cast<long long>(result.state.best_epoch),
+                static_cast<long long>(config.train.epochs), result.state.best_loss,
+                percent(result.state.best_accuracy).c_str(), result.state.best_macro_f1);
+  if (const auto floor = floor_of(folder.path); floor && validated) {
+    std::vector<int64_t> clips(dataset.classes.size(), 0);
+    for (const int item : dataset.of(Split::val))
+      ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
+    const BestBy by = floor_criterion(clips);
+    const std::string below = below_floor(
+        *floor, "val", by, by == BestBy::macro_f1 ? result.state.best_macro_f1 : result.state.best_accuracy);
+    if (!below.empty()) std::printf("\n%s", below.c_str());
+  }
   const Split next = !dataset.of(Split::test).empty() ? Split::test : validated ? Split::val : Split::train;
   std::printf("\nnext: laban eval --run %s --data %s --split %s\n", run.c_str(),
               shell_word(config.data.path).c_str(), kSplitNames[static_cast<size_t>(next)]);
@@ -128,6 +172,8 @@ class Observed {
     if (steps > 0) check_.emplace(*backend_, steps, /*tf32=*/config.machine.precision == Precision::tf32);
   }
   Backend& backend() { return check_ ? static_cast<Backend&>(*check_) : *backend_; }
+  /// Without observation.
+  Backend& device() { return *backend_; }
   /// What was compared, a line for each kind of op.
   void report() const {
     if (!check_) return;
@@ -146,13 +192,12 @@ class Observed {
 };
 
 void describe(const Config& config, const Dataset& dataset, Trainer& trainer, const RunFolder& folder) {
-  const int size = config.clip.transform.crop;
-  std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %lld x %lld x %lld; %s, %s -> %s\n",
+  const PictureSize size = config.clip.transform.crop;
+  std::fprintf(stderr, "%s, %lld parameters; %zu classes; %s of %d x %d x %d; %s, %s -> %s\n",
                config.model.name.c_str(), static_cast<long long>(trainer.network().store().parameter_count()),
-               dataset.classes.size(), split_sizes(dataset).c_str(),
-               static_cast<long long>(config.clip.sampler.frames), static_cast<long long>(size),
-               static_cast<long long>(size), word_of(config.machine.device),
-               word_of(config.machine.precision), folder.path.c_str());
+               dataset.classes.size(), split_sizes(dataset).c_str(), config.clip.sampler.frames, size.height,
+               size.width, word_of(config.machine.device), word_of(config.machine.precision),
+               folder.path.c_str());
   if (config.clip.transform.flip == 0) return;
   for (const std::string& name : dataset.classes)
     if (name.find("left") != std::string::npos || name.find("right") != std::string::npos ||
@@ -176,16 +221,86 @@ void start_from(const std::string& weights, Network& network) {
     std::fprintf(stderr, "note: it has no last layer; that one is initialized at random\n");
 }
 
+void require_training_clips(const Dataset& dataset) {
+  if (dataset.of(Split::train).empty())
+    throw UsageError(text(dataset.root.string(), " has no training clips"),
+                     "Add some to its split.csv (or its folder `train`).");
+}
+
+/// The run's shrunken copy of the clips, where its settings say that there is one and the recipe has not opened it yet.
+void prepare_cache(Config& config, const Dataset& dataset, const RunFolder& folder,
+                   std::optional<Dataset>& clips) {
+  if (config.recipe.cache == CacheUse::automatic) config.recipe.cache = CacheUse::off;
+  if (config.recipe.cache == CacheUse::off || clips || !config.finetune.features.empty()) return;
+  if (config.recipe.cache_side == 0) {
+    const TransformSettings& view = config.clip.transform;
+    const int longer = std::max(view.crop.height, view.crop.width);
+    config.recipe.cache_side = view.rule == ScaleRule::frame ? static_cast<int>(longer * view.zoom) + 1
+                               : view.rule == ScaleRule::stretch
+                                   ? std::max(view.stretch_width, view.stretch_height)
+                                   : std::max(longer, short_sides(view).max);
+  }
+  clips = open_run_cache(config, dataset, folder);
+}
+
+/// What a run would be, without any of it.
+void plan(Config config, const Dataset& dataset, const RecipeRequest& request, bool choose) {
+  require_training_clips(dataset);
+  install_interrupt_handler();
+  const std::unique_ptr<Backend> backend = make_backend(config);
+  std::optional<Recipe> recipe;
+  std::optional<Dataset> unused;
+  const RunFolder nowhere{"runs"};
+  if (choose) recipe = make_recipe(config, dataset, nowhere, *backend, request, unused);
+  choose_best_by(config, dataset);
+  resolve(config);
+  if (recipe)
+    std::printf("%s:\n%s", recipe->heading.c_str(), recipe_lines(*recipe).c_str());
+  else
+    std::printf("no recipe: every setting is given, or --recipe none\n");
+  size_t memory = recipe ? recipe->measured.memory : 0, weights = 0;
+  {
+    Network network(*backend, compute_type(config),
+                    model_spec(config, static_cast<int64_t>(dataset.classes.size())));
+    const PictureSize size = config.clip.transform.crop;
+    const Shape shape{config.train.batch, 3, config.clip.sampler.frames, size.height, size.width};
+    network.output_shape(shape);
+    weights = network.parameter_bytes();
+    if (memory == 0) memory = network.planned_bytes(shape, Mode::train) + weights * 3 / 2;
+  }
+  const double cache = recipe ? static_cast<double>(recipe->measured.cache_bytes) : 0;
+  std::printf("%s; best epoch by %s\n", split_sizes(dataset).c_str(),
+              dataset.of(Split::val).empty() ? "nothing: there are no validation clips"
+                                             : word_of(config.train.best_by));
+  if (recipe && recipe->planned_seconds > 0)
+    std::printf("time    about %s, of it %s before the first epoch\n",
+                duration_text(recipe->planned_seconds).c_str(),
+                duration_text(recipe->measured.spent_seconds).c_str());
+  std::printf("memory  about %s for the network\ndisk    about %s: checkpoints%s\n",
+              mebibytes(static_cast<double>(memory)).c_str(),
+              mebibytes(cache + 3.0 * static_cast<double>(weights)).c_str(),
+              cache > 0 ? ", and the shrunken clips" : "");
+  if (recipe)
+    for (const std::string& note : recipe->notes) std::printf("note: %s\n", note.c_str());
+  if (!config.recipe.floor || (dataset.of(Split::val).empty() && dataset.of(Split::test).empty())) return;
+  const auto floor = measure_floor_with_progress(dataset, config);
+  if (!floor) throw Canceled{};
+  std::printf("the floor, which needs no network:\n%s", floor_table(*floor).c_str());
+}
+
 void train_anew(const Options& options) {
-  std::vector<std::string> notes;
+  const auto begun = std::chrono::steady_clock::now();
+  std::vector<std::string> notes, in_file;
   const auto apply = [&](Config config) {
     notes.clear();
-    if (!options.config.empty()) apply_config_file(config, options.config, &notes);
+    in_file.clear();
+    if (!options.config.empty()) apply_config_file(config, options.config, &notes, &in_file);
     options.flags.apply(config);
     return config;
   };
   Config config = apply({});
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", printable(note).c_str());
+  Roles noted;                              // what weights or features say of themselves
   if (!config.finetune.features.empty()) {  // whose clips and model are the defaults then
     const Config made = read_features(config.finetune.features).config;
     Config defaults;
@@ -198,13 +313,30 @@ void train_anew(const Options& options) {
     std::vector<std::string> given = options.flags.given();
     if (config.clip.transform.crop != defaults.clip.transform.crop)
       given.emplace_back("size");  // in a config file, perhaps
-    apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
+    const Notes says =
+        apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
     config = apply(defaults);
+    if (says.model) noted = noted | Role::network;
+    if (says.clips) noted = noted | Role::sampling | Role::picture;
   }
   choose_threads(config);
   choose_device(config);
-  resolve(config);
+  {  // what is wrong already, before any work
+    Config tested = config;
+    resolve(tested);
+  }
   const Dataset dataset = open(config);
+  const auto flags = options.flags.given();
+  in_file.insert(in_file.end(), flags.begin(), flags.end());
+  RecipeRequest request{.given = GivenSettings(in_file, noted), .begun = begun};
+  request.minutes_given = std::ranges::find(in_file, "minutes") != in_file.end();
+  request.plan = options.plan;
+  const bool choose = config.recipe.kind == RecipeKind::automatic && config.finetune.features.empty() &&
+                      request.given.leaves_something();
+  if (options.plan) {
+    plan(config, dataset, request, choose);
+    return;
+  }
   const std::string name = std::filesystem::weakly_canonical(config.data.path).filename().string();
   const HeldRun held = options.run.empty()
                            ? hold_unused_folder(std::filesystem::path("runs") / name, kActivity)
@@ -213,13 +345,26 @@ void train_anew(const Options& options) {
   const RunFolder& folder = held.folder;
   folder.require_free(options.overwrite);  // before files are looked through, which may take long
   Observed observed(config, options.check);
+  std::optional<Recipe> recipe;
+  std::optional<Dataset> shrunken;
+  install_interrupt_handler();
+  require_training_clips(dataset);
+  if (choose) {
+    recipe = make_recipe(config, dataset, folder, observed.device(), request, shrunken);
+    print_recipe(*recipe);
+  }
+  prepare_cache(config, dataset, folder, shrunken);
+  const Dataset& clips = shrunken ? *shrunken : dataset;
+  choose_best_by(config, clips);
+  resolve(config);
   Display display;
-  Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());
+  Trainer trainer(observed.backend(), config, clips, folder, display, interrupt_flag());
   if (!config.model.weights.empty()) start_from(config.model.weights, trainer.network());
   folder.create(options.overwrite);
-  write_file(folder.config(), to_toml(config));
-  describe(config, dataset, trainer, folder);
-  train(trainer, display, config, dataset, folder);
+  write_file(folder.config(), config_text(config, recipe));
+  if (recipe) write_file(folder.recipe(), to_json(*recipe));
+  describe(config, clips, trainer, folder);
+  train(trainer, display, config, clips, folder);
   observed.report();
 }
 
@@ -231,8 +376,8 @@ void go_on(const Options& options) {
                        text("A resumed run keeps its settings, but for --",
                             join(flags_with(Role::resume), ", --"), ". For other settings start a new run."));
     }
-  if (!options.config.empty() || !options.run.empty() || options.overwrite)
-    throw UsageError("--resume excludes --config, --output and --overwrite",
+  if (!options.config.empty() || !options.run.empty() || options.overwrite || options.plan)
+    throw UsageError("--resume excludes --config, --output, --overwrite and --plan",
                      "A resumed run keeps its folder and its settings.");
   if (!std::filesystem::is_directory(folder.path))
     throw UsageError(text("there is no run folder \"", options.resume, "\""),
@@ -263,13 +408,18 @@ void go_on(const Options& options) {
               HeadPolicy::must_fit);
   const Dataset dataset = open(config);
   Observed observed(config, options.check);
+  std::optional<Dataset> shrunken;
+  install_interrupt_handler();
+  prepare_cache(config, dataset, folder, shrunken);
+  const Dataset& clips = shrunken ? *shrunken : dataset;
+  choose_best_by(config, clips);
   Display display;
-  Trainer trainer(observed.backend(), config, dataset, folder, display, interrupt_flag());
+  Trainer trainer(observed.backend(), config, clips, folder, display, interrupt_flag());
   trainer.resume(checkpoint);
-  write_file(folder.config(), to_toml(config));
+  write_file(folder.config(), config_text(config, recipe_of(folder.path)));
   std::fprintf(stderr, "resuming %s after step %lld\n", folder.path.c_str(),
                static_cast<long long>(trainer.state().step));
-  train(trainer, display, config, dataset, folder);
+  train(trainer, display, config, clips, folder);
   observed.report();
 }
 
@@ -284,13 +434,17 @@ void add_train(Command& program) {
   command.add("--config", options->config, "TOML file of settings; flags override it").path(PathKind::file);
   command.add("--resume", options->resume, "continue the run in this folder").path(PathKind::folder);
   command.add("--overwrite", options->overwrite, "replace an existing run");
+  command.add("--plan", options->plan,
+              "only print the recipe, the floor, and what time, memory and disk the run would take");
   command
       .add("--check", options->check,
            "compare every op of the first N steps with the reference; stop at the first that disagrees; slow")
       .range(int64_t{0}, int64_t{1} << 40)
       .shown_default("");
   options->flags.add_to(command);
-  command.example("laban train clips --epochs 30")
+  command.example("laban train clips")
+      .example("laban train clips --minutes 60")
+      .example("laban train clips --plan")
       .example("laban train clips --weights r3d_18.pt --model r3d_18 --preset torchvision")
       .example("laban train --resume runs/clips --epochs 60");
   command.action([options] {

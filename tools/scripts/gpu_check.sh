@@ -93,7 +93,7 @@ bench() {  # arguments of laban bench: one JSON object each
 
 # Training through the program: two whole runs, and one that is stopped after its first epoch and resumed. What they end with
 # is compared as exported weights: checkpoints also tell how long they took.
-train() { exec "$laban" train --data "$work/dances" --device cuda --precision bf16 --epochs 8 --batch 8 --seed 1 --run "$1"; }
+train() { exec "$laban" train --data "$work/dances" --recipe none --no-floor --device cuda --precision bf16 --epochs 8 --batch 8 --seed 1 --run "$1"; }
 same_weights() {
   "$laban" export --checkpoint "$1/last.safetensors" --output "$1.safetensors" &&
     "$laban" export --checkpoint "$2/last.safetensors" --output "$2.safetensors" && cmp "$1.safetensors" "$2.safetensors"
@@ -131,7 +131,7 @@ fi
 if wanted training; then
   if part "videos to train on" "$laban" synth "$work/dances" --split train=64,val=16,test=8; then
     part "every op of two steps on them against the reference" \
-      "$laban" train --data "$work/dances" --device cuda --epochs 1 --batch 4 --check 2 --run "$work/checked"
+      "$laban" train --data "$work/dances" --recipe none --no-floor --device cuda --epochs 1 --batch 4 --check 2 --run "$work/checked"
     part "training on the GPU, uninterrupted" bash -c 'train "$work/whole"'
     part "the same again" bash -c 'train "$work/again"'
     part "both end in the same weights" bash -c 'same_weights "$work/whole" "$work/again"'

@@ -267,6 +267,7 @@ class CacheMaker {
               "Leave it out, or train without a cache.");
         clip.source = source_stamp(item);
         clip.first_frame = index.first_frame(), clip.fps = index.fps();
+        clip.times = index.frame_times();
         writer.begin_clip(clip);
       }
       const auto bytes = shrinker.pack(frame, clip);

@@ -20,8 +20,9 @@
 namespace laban {
 namespace {
 
-constexpr uint64_t kVersion = 1;
-constexpr uint64_t kMostTableBytes = uint64_t{1} << 30;  // 16 bytes or so a frame
+/// The current format. Version 1 had no times.
+constexpr uint64_t kVersion = 2;
+constexpr uint64_t kMostTableBytes = uint64_t{1} << 30;  // 24 bytes or so a frame
 
 struct Tail {
   uint64_t table = 0, table_bytes = 0, table_checksum = 0;
@@ -42,9 +43,11 @@ void write_clip(ByteWriter& to, const ShardClip& c) {
     to.number(c.offset[k + 1] - c.offset[k]);
     to.number(c.checksum[k]);
   }
+  to.number(c.times.size());
+  for (const double time : c.times) to.real(time);
 }
 
-ShardClip read_clip(ByteReader& from) {
+ShardClip read_clip(ByteReader& from, uint64_t version) {
   ShardClip c{.name = from.name()};
   c.source.bytes = from.number(), c.source.changed = from.signed_number();
   c.first_frame = from.signed_number(), c.fps = from.real();
@@ -59,6 +62,8 @@ ShardClip read_clip(ByteReader& from) {
     c.offset.push_back(c.offset.back() + from.number());
     checksum = from.number();
   }
+  if (version > 1) c.times.resize(from.count());
+  for (double& time : c.times) time = from.real();
   return c;
 }
 
@@ -71,7 +76,9 @@ bool is_sane(const ShardClip& c, uint64_t frames_end) {
   return c.frame_count() > 0 && c.width > 0 && c.width <= kMaxShardSide && c.height > 0 &&
          c.height <= kMaxShardSide && turned && std::isfinite(c.fps) && c.first_frame >= 0 &&
          c.first_frame <= kMostFrameNumber && std::ranges::is_sorted(c.offset) &&
-         c.offset.back() <= frames_end;
+         (c.times.empty() || c.times.size() == c.checksum.size()) &&
+         std::ranges::all_of(c.times, [](double time) { return std::isfinite(time); }) &&
+         std::ranges::is_sorted(c.times) && c.offset.back() <= frames_end;
 }
 
 /// Fills `out` with what the file holds from `at` on. FileError where it ends before.
@@ -159,11 +166,12 @@ Shard::Shard(const std::filesystem::path& file) : file_(file) {
   const auto table = std::as_bytes(std::span(buffer));
   if (fnv1a(table) != tail.table_checksum) refuse(file, "the shard's table is damaged");
   ByteReader from(table);
-  if (from.number() != kVersion) refuse(file, "the shard has a different format version");
+  const uint64_t version = from.number();
+  if (version < 1 || version > kVersion) refuse(file, "the shard has a different format version");
   coding_ = from.number() == 0 ? ShardCoding::jpeg : ShardCoding::raw;
   made_ = from.name();
   for (size_t left = from.count(); left > 0 && from.ok(); --left) {
-    clips_.push_back(read_clip(from));
+    clips_.push_back(read_clip(from, version));
     if (!is_sane(clips_.back(), tail.table)) refuse(file, "the shard's table is inconsistent");
   }
   if (!from.ok()) refuse(file, "the shard's table is incomplete");

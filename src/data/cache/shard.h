@@ -28,12 +28,13 @@ enum class ShardCoding : uint8_t {
 
 /// A clip in a shard. Its frames keep their numbers in the source.
 struct ShardClip {
-  std::string name{};         // in the dataset
-  FileStamp source{};         // the source file (zeros for a folder)
-  int64_t first_frame = 0;    // number of frame 0 in the source
-  double fps = 0;             // of the source; 0: unknown
-  int width = 0, height = 0;  // as stored
-  int rotation = 0;           // as in Frame
+  std::string name{};           // in the dataset
+  FileStamp source{};           // the source file (zeros for a folder)
+  int64_t first_frame = 0;      // number of frame 0 in the source
+  double fps = 0;               // of the source; 0: unknown
+  std::vector<double> times{};  // of every frame in a source of variable rate, in seconds; else empty
+  int width = 0, height = 0;    // as stored
+  int rotation = 0;             // as in Frame
   bool mirror = false;
   ColorMatrix matrix = ColorMatrix::bt601;
   bool full_range = false;

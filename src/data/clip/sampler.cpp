@@ -63,6 +63,28 @@ std::vector<int64_t> dense_indices(const SamplerSettings& s, SampleMode mode, in
   return indices;
 }
 
+/// The same by the clock, for a video whose frames are shown for different lengths of time.
+std::vector<int64_t> timed_indices(const SamplerSettings& s, SampleMode mode, std::span<const double> times,
+                                   Rng& rng, View view) {
+  const double step = s.stride / s.fps, first = times.front();
+  const double slack = std::max(0.0, times.back() - first - (s.frames - 1) * step);
+  const double start = first + (mode == SampleMode::train ? rng.uniform(0, slack)
+                                : view.of == 1            ? slack / 2
+                                                          : slack * view.number / (view.of - 1));
+  std::vector<int64_t> indices;
+  for (int i = 0; i < s.frames; ++i) {
+    const double time = start + i * step;
+    const auto after = std::ranges::upper_bound(times, time);
+    auto k = std::max<int64_t>(0, after - times.begin() - 1);
+    if (after != times.end() && after != times.begin()) {
+      const double shown = *after - times[static_cast<size_t>(k)];
+      k += (*after - time) < 1e-3 * shown;  // times are rounded: the next frame is as good as there
+    }
+    indices.push_back(k);
+  }
+  return indices;
+}
+
 }  // namespace
 
 void validate(const SamplerSettings& s) {
@@ -82,10 +104,14 @@ int64_t frames_needed(const SamplerSettings& s, double video_fps) {
 }
 
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
-                                    double video_fps, Rng& rng, View view) {
+                                    double video_fps, Rng& rng, View view, std::span<const double> times) {
   validate(settings);
   require(frame_count > 0, "sample_indices: a video without frames");
   require(view.of >= 1 && view.number >= 0 && view.number < view.of, "sample_indices: no such view");
+  if (settings.kind == SamplerKind::dense && settings.fps > 0 && !times.empty()) {
+    require(static_cast<int64_t>(times.size()) == frame_count, "sample_indices: a time for every frame");
+    return timed_indices(settings, mode, times, rng, view);
+  }
   if (settings.kind == SamplerKind::dense)
     return dense_indices(settings, mode, frame_count, video_fps, rng, view);
   const std::vector<int64_t> starts = mode == SampleMode::train ? training_starts(settings, frame_count, rng)

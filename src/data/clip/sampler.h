@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/rng.h"
@@ -42,11 +43,16 @@ struct View {
 ///                   step = stride * (fps > 0 ? video_fps / fps : 1).
 ///                   Of the starts 0 to R that keep the clip inside the video: any in training;
 ///                   floor(R*v/(V - 1)) for view v of V; R/2 if V = 1.
+///   dense, with fps > 0 and `times`: what is on the screen (give or take a thousandth of a frame's duration) at
+///                   the times start + i*stride/fps. Of the start times from the first frame's to the latest that
+///                   keeps the clip inside the video: any in training, else as above.
 /// F consecutive frames from every start, clamped to the last frame. Windows may overlap: indices are sorted.
-/// `video_fps` only matters to dense sampling with settings.fps > 0. `view` is ignored in training. Throws
-/// UsageError for invalid settings.
+/// `video_fps` and `times`, the frames' seconds in a video of variable rate (frame_count of them, ascending), only
+/// matter to dense sampling with settings.fps > 0. `view` is ignored in training. Throws UsageError for invalid
+/// settings.
 std::vector<int64_t> sample_indices(const SamplerSettings& settings, SampleMode mode, int64_t frame_count,
-                                    double video_fps, Rng& rng, View view = {});
+                                    double video_fps, Rng& rng, View view = {},
+                                    std::span<const double> times = {});
 
 /// How many frames a video needs for a clip whose frames are all different and, with tsn, each in a separate
 /// segment. Shorter videos give clips with repeated frames.

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "data/clip/place_frame.h"
+#include "data/video/frame_rate.h"
 
 namespace laban {
 
@@ -26,6 +27,13 @@ const VideoIndex* ItemIndex::video() const {
   return video ? video->get() : nullptr;
 }
 double ItemIndex::fps() const { return video() ? video()->fps : cached() ? cached()->clip->fps : 0; }
+std::vector<double> ItemIndex::frame_times() const {
+  std::vector<double> times = video()    ? laban::frame_times(*video())
+                              : cached() ? cached()->clip->times
+                                         : std::vector<double>{};
+  if (times.empty() || !video()) return times;
+  return {times.begin() + first_, times.begin() + first_ + count_};
+}
 int ItemIndex::shown_width() const {
   return video() ? video()->shown_width() : cached() ? cached()->clip->shown_width() : folder()->width;
 }
@@ -118,7 +126,9 @@ ClipReader::Look ClipReader::look(const ItemIndex& index, const ClipSettings& se
   Rng sampling(seed.seed, Purpose::sample, epoch, place), looking(seed.seed, Purpose::augment, epoch, place);
 
   const View view{static_cast<int>(seed.epoch % settings.views), settings.views};
-  frames = sample_indices(settings.sampler, settings.mode, index.frame_count(), index.fps(), sampling, view);
+  const bool by_time = settings.sampler.kind == SamplerKind::dense && settings.sampler.fps > 0;
+  frames = sample_indices(settings.sampler, settings.mode, index.frame_count(), index.fps(), sampling, view,
+                          by_time ? index.frame_times() : std::vector<double>{});
   for (int64_t& frame : frames) frame += index.first_frame();
   if (settings.single_frame) {
     const auto last = static_cast<int64_t>(frames.size()) - 1;
@@ -172,18 +182,18 @@ void ClipReader::place(const DatasetItem& item, const ItemIndex& index, const Cl
 
 void ClipReader::augment(const ClipAugment& augment, const TransformSettings& transform, int64_t frames,
                          float* out) {
-  const int size = transform.crop;
-  const int64_t values = int64_t{3} * size * size;
+  const auto [height, width] = transform.crop;
+  const int64_t values = int64_t{3} * height * width;
   std::array<float, 3> fill{};
   for (size_t c = 0; c < 3; ++c) fill[c] = 255 * transform.mean[c];
   for (int64_t t = 0; t < frames; ++t, out += values) {
-    for (const AugmentOp& op : augment.ops) augmenter_.apply(op, out, size, size, fill.data());
+    for (const AugmentOp& op : augment.ops) augmenter_.apply(op, out, width, height, fill.data());
     for (int64_t i = 0; i < values; ++i) {
       const auto c = static_cast<size_t>(i % 3);
       out[i] = (out[i] / 255 - transform.mean[c]) / transform.std[c];
     }
     for (int y = 0; y < augment.erase_h; ++y)
-      std::fill_n(out + ((augment.erase_y + y) * int64_t{size} + augment.erase_x) * 3, augment.erase_w * 3,
+      std::fill_n(out + ((augment.erase_y + y) * int64_t{width} + augment.erase_x) * 3, augment.erase_w * 3,
                   0.0f);
   }
 }

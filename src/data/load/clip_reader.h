@@ -38,6 +38,9 @@ class ItemIndex {
   int64_t first_frame() const { return first_; }
   int64_t frame_count() const { return count_; }
   double fps() const;  // 0 for a folder of pictures
+  /// The seconds of the item's frames in a video of variable rate; empty where frame k is shown at k / fps(), or
+  /// where the file does not say when.
+  std::vector<double> frame_times() const;
   int shown_width() const;
   int shown_height() const;
   const VideoIndex* video() const;
@@ -109,7 +112,7 @@ bool augments(SampleMode mode, const TransformSettings& transform);
 /// Makes clips. Reuses tables and buffers: one per thread.
 class ClipReader {
  public:
-  /// Writes frames x crop x crop x 3 values to `out` (f32, T,H,W,C) and the numbers of the file's frames to
+  /// Writes frames x height x width of the crop x 3 values to `out` (f32, T,H,W,C) and the numbers of the file's frames to
   /// `frames`.
   void read(const DatasetItem& item, const ItemIndex& index, const ClipSettings& settings,
             const ClipSeed& seed, const std::atomic<bool>* cancel, float* out, std::vector<int64_t>& frames);

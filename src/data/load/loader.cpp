@@ -86,23 +86,23 @@ struct Job {
 
 }  // namespace
 
+std::filesystem::path index_store_of(const Dataset& dataset, const LoaderSettings& settings) {
+  if (!settings.keep_index) return {};
+  if (!settings.index_file.empty()) {
+    require_index_store(settings.index_file);
+    return settings.index_file;
+  }
+  return settings.index_beside ? index_store_file(dataset.root) : user_index_store_file(dataset.root);
+}
+
 struct Loader::State {
   State(const Dataset& d, std::vector<int> chosen, LoaderSettings s)
       : dataset(d),
         items(std::move(chosen)),
         settings(std::move(s)),
         cache(d.items.size(),
-              settings.on_bad_file == OnBadFile::exclude ? Trust::nothing : Trust::long_tables, store_file(),
-              d.root) {}
-
-  std::filesystem::path store_file() const {
-    if (!settings.keep_index) return {};
-    if (!settings.index_file.empty()) {
-      require_index_store(settings.index_file);
-      return settings.index_file;
-    }
-    return settings.index_beside ? index_store_file(dataset.root) : user_index_store_file(dataset.root);
-  }
+              settings.on_bad_file == OnBadFile::exclude ? Trust::nothing : Trust::long_tables,
+              index_store_of(d, settings), d.root) {}
 
   const Dataset& dataset;
   std::vector<int> items;
@@ -210,9 +210,9 @@ struct Loader::State {
     Batch& batch = *job.batch;
     const int64_t n =
         std::min<int64_t>(settings.batch, static_cast<int64_t>(order.size()) - job.first_position);
-    const int64_t crop = settings.transform.crop;
+    const PictureSize crop = settings.transform.crop;
     batch.epoch = next_epoch, batch.index = next_index++;
-    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames, .h = crop, .w = crop};
+    batch.shape = {.n = n, .c = 3, .t = settings.sampler.frames, .h = crop.height, .w = crop.width};
     const bool placed = settings.placed && !augments(settings.mode, settings.transform);
     batch.clips.resize(placed ? 0 : static_cast<size_t>(batch.shape.count()));
     if (placed) {

@@ -67,6 +67,10 @@ struct LoaderSettings {
   std::function<void(int64_t done, int64_t of)> on_check;
 };
 
+/// The file in which a loader with these settings keeps the indices of the dataset's videos; empty: in none. UsageError
+/// if settings.index_file is something else.
+std::filesystem::path index_store_of(const Dataset& dataset, const LoaderSettings& settings);
+
 class Loader : public BatchSource {
  public:
   /// `dataset` must outlive the loader. UsageError for invalid settings; Error if there are no items, or,

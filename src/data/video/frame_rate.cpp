@@ -40,4 +40,24 @@ double likely_frame_rate(int64_t frames, int64_t first, int64_t last, double tic
   return simplest_fraction(low, high);
 }
 
+std::vector<double> frame_times(const VideoIndex& video) {
+  const int64_t frames = video.frame_count();
+  std::vector<double> times;
+  times.reserve(static_cast<size_t>(frames));
+  int64_t first = 0;
+  // Writers round to ticks, and some round to milliseconds before that.
+  const double tolerance = std::max(1.01 * video.tick, 1.01e-3);
+  bool constant = video.fps > 0;
+  for (int64_t k = 0; k < frames; ++k) {
+    const VideoPacket* packet = video.packet_of(k);
+    if (!packet || packet->pts == kNoTime) return {};
+    if (k == 0) first = packet->pts;
+    const double seconds = (static_cast<double>(packet->pts) - static_cast<double>(first)) * video.tick;
+    if (k > 0 && !(seconds > times.back())) return {};
+    constant = constant && std::abs(seconds - static_cast<double>(k) / video.fps) <= tolerance;
+    times.push_back(seconds);
+  }
+  return constant ? std::vector<double>{} : times;
+}
+
 }  // namespace laban

@@ -14,6 +14,7 @@
 #include "data/picture/pixel_limit.h"
 #include "models/freeze_settings.h"
 #include "models/model_spec.h"
+#include "train/best.h"
 #include "train/config/setting.h"
 #include "train/mix_settings.h"
 #include "train/optimizer_settings.h"
@@ -21,12 +22,28 @@
 
 namespace laban {
 
+enum class RecipeKind {
+  automatic,  // what is left open is chosen from the data, the machine and the time (train/recipe/recipe.h)
+  none,       // the defaults below
+};
+enum class CacheUse { automatic, on, off };
+
 enum class Preset { none, deck, torchvision };
 enum class DeviceKind { automatic, cpu, cuda, reference };
 enum class CpuKernels { automatic, baseline, avx2, avx512, avx512bf16, neon };
 enum class Precision { f32, tf32, bf16, f64 };
 
 struct Config {
+  struct Recipe {
+    RecipeKind kind = RecipeKind::automatic;
+    double minutes = 15;
+    bool floor = true;  // measure what needs no network, first
+    CacheUse cache = CacheUse::automatic;
+    double cache_limit = 4;  // GiB
+    int cache_side = 0;      // short side of its pictures; 0: what the clips need
+    bool operator==(const Recipe&) const = default;
+  } recipe;
+
   struct Data {
     std::string path;
     DatasetSettings dataset;
@@ -61,6 +78,7 @@ struct Config {
     double ema = 0;
     bool balance = false;
     MixSettings mix;
+    BestBy best_by = BestBy::automatic;
     int64_t patience = 0;
     int64_t checkpoint_every = 0;
     bool operator==(const Train&) const = default;
@@ -91,10 +109,12 @@ struct Config {
 /// and key, for text that is no TOML, keys that do not exist (with the nearest that do), and values of the
 /// wrong kind or out of range. Retired spellings (train/config/renamed.h) are read; each adds a sentence to
 /// `notes`, where somebody wants them.
+/// The flags of all settings that it sets are added to `given`, likewise.
 void apply_toml(Config& config, std::string_view toml, const std::string& source,
-                std::vector<std::string>* notes = nullptr);
+                std::vector<std::string>* notes = nullptr, std::vector<std::string>* given = nullptr);
 /// The same from a file. Throws FileError where it cannot be read.
-void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes = nullptr);
+void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes = nullptr,
+                       std::vector<std::string>* given = nullptr);
 /// Sets the fields of `clip` as a published pipeline has them; Preset::none sets nothing. Reading a config or
 /// flags does this first, so that single settings go beyond a preset wherever they stand.
 void apply_preset(Config& config);

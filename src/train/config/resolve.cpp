@@ -13,15 +13,17 @@ void resolve_clip(Config::Clip& clip) {
   TransformSettings& view = clip.transform;
   const ShortSides sides = short_sides(view);  // written down, so that the saved config says what was used
   view.short_side_min = sides.min, view.short_side_max = sides.max;
-  if (view.rule == ScaleRule::stretch && std::min(view.stretch_width, view.stretch_height) < view.crop)
-    throw UsageError(text("clips of clip.size ", view.crop, " cannot be cut out of pictures of ",
-                          view.stretch_width, "x", view.stretch_height),
+  if (view.rule == ScaleRule::stretch &&
+      (view.stretch_width < view.crop.width || view.stretch_height < view.crop.height))
+    throw UsageError(text("clips of clip.size ", size_text(view.crop),
+                          " (height x width) cannot be cut out of pictures of ", view.stretch_width, "x",
+                          view.stretch_height, " (width x height)"),
                      "--stretch-width and --stretch-height must be at least --size.");
   if (view.area[0] > view.area[1] || view.aspect[0] > view.aspect[1])
     throw UsageError("clip.area and clip.aspect name the smaller number first");
-  if (view.short_side_min < view.crop)
+  if (view.short_side_min < view.crop.short_side())
     throw UsageError(text("clip.short_side_min is ", view.short_side_min, ", but clips of clip.size ",
-                          view.crop, " are cut out of it"),
+                          size_text(view.crop), " are cut out of it"),
                      "--short-side-min must be at least --size.");
   if (view.short_side_max < view.short_side_min)
     throw UsageError(text("clip.short_side_max is ", view.short_side_max, ", less than clip.short_side_min, ",

@@ -126,6 +126,20 @@ void assign_numbers(const Setting::Numbers& to, std::vector<double> values, cons
   to.set(values);
 }
 
+void assign_size(const Setting::Size& to, const std::string& value, const std::string& origin) {
+  const size_t times = value.find('x');
+  const auto height = parse<int64_t>(std::string_view(value).substr(0, times));
+  const auto width =
+      times == std::string::npos ? height : parse<int64_t>(std::string_view(value).substr(times + 1));
+  if (!height || !width)
+    throw UsageError(text(origin, ": '", value, "' is not a size"),
+                     "A size is one number for a square, or HEIGHTxWIDTH, for instance 72x96.");
+  const auto side = [&](int64_t pixels) {
+    return static_cast<int>(in_range(origin, pixels, to.low, to.high));
+  };
+  *to.target = {side(*height), side(*width)};
+}
+
 void Setting::assign(const std::string& value, const std::string& origin) const {
   if (!is_utf8(value))
     throw UsageError(text(origin, ": '", visible(value), "' is not UTF-8"),
@@ -151,6 +165,7 @@ void Setting::assign(const std::string& value, const std::string& origin) const 
                      values.push_back(parse_number(part, origin));
                    assign_numbers(to, std::move(values), origin);
                  },
+                 [&](const Size& to) { assign_size(to, value, origin); },
                  [&](const Words& to) { *to.target = split_at_commas(value); },
                  [&](const Scales& to) {
                    std::map<std::string, double> scales;
@@ -187,6 +202,10 @@ std::string Setting::toml() const {
                            [&]<class T>(const std::span<T>& all) { return list_of(all, digits); }},
                 from.target);
           },
+          [](const Size& from) {
+            return from.target->square() ? std::to_string(from.target->height)
+                                         : toml_string(size_text(*from.target));
+          },
           [&](const Words& from) { return list_of(*from.target, toml_string); },
           [](const Scales& from) {
             std::string list;
@@ -216,6 +235,7 @@ std::string Setting::range() const {
           [](const Number& of) { return bounds(of.low, of.high); },
           [](const Word& of) { return alternatives(of.choices); },
           [](const Choice& of) { return alternatives(of.words); },
+          [](const Size& of) { return bounds(of.low, of.high); },
           [](const Numbers& of) {
             return of.count() == 0 ? "list of numbers, " + bounds(of.low, of.high)
                                    : text(of.count(), " numbers, ", bounds(of.low, of.high));

@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "data/clip/geometry.h"
+
 namespace laban {
 
 struct Config;
@@ -84,6 +86,11 @@ struct Setting {
     size_t count() const;
     void set(const std::vector<double>& values) const;
   };
+  /// A picture's size: one number for a square, or "HEIGHTxWIDTH". Both sides must lie within the bounds.
+  struct Size {
+    PictureSize* target;
+    int low, high;
+  };
   struct Words {
     std::vector<std::string>* target;
   };
@@ -95,7 +102,7 @@ struct Setting {
   std::string flag;          // "--lr" without the dashes
   Roles roles;
   std::string help;  // a noun phrase; neither default nor range
-  std::variant<Flag, Whole, Number, Word, Choice, Numbers, Words, Scales> value;
+  std::variant<Flag, Whole, Number, Word, Choice, Numbers, Size, Words, Scales> value;
   std::string default_toml{};  // the value in Config{}; filled in by settings()
 
   std::string name() const { return section + "." + key; }
@@ -134,6 +141,7 @@ double scale_in_range(const std::string& origin, double value);
 /// Sets a word, a choice or a list of numbers after validating it.
 void assign_word(const Setting::Word& to, const std::string& value, const std::string& origin);
 void assign_choice(const Setting::Choice& to, const std::string& value, const std::string& origin);
+void assign_size(const Setting::Size& to, const std::string& value, const std::string& origin);
 void assign_numbers(const Setting::Numbers& to, std::vector<double> values, const std::string& origin);
 
 /// docs/settings.md: all settings, section by section, as Markdown.

@@ -46,6 +46,14 @@ void assign(const Setting& setting, const toml::node& node, const std::string& o
                    for (const toml::node& item : *node.as_array()) values.push_back(number_in(item, origin));
                    assign_numbers(to, std::move(values), origin);
                  },
+                 [&](const Setting::Size& to) {
+                   if (node.is_integer())
+                     *to.target = static_cast<int>(in_range(origin, **node.as_integer(), to.low, to.high));
+                   else if (node.is_string())
+                     assign_size(to, **node.as_string(), origin);
+                   else
+                     wrong_kind(origin, "a whole number, or a text like \"72x96\"");
+                 },
                  [&](const Setting::Words& to) {
                    if (!node.is_array()) wrong_kind(origin, "a list of texts, like [\"stem\", \"layer1\"]");
                    std::vector<std::string> words;
@@ -71,6 +79,9 @@ class Reader {
  public:
   Reader(Config& config, const std::string& source, std::vector<std::string>* notes)
       : config_(config), source_(source), notes_(notes), all_(settings(config)) {}
+
+  /// The flags of the settings that were read.
+  const std::set<std::string>& done() const { return done_; }
 
   void read(const toml::table& document) {
     for (const auto& [key, node] : document) {
@@ -129,7 +140,8 @@ class Reader {
       throw UsageError(at(node) + "there is no setting '" + key + "' in [" + section + "]",
                        did_you_mean(key, known));
     }
-    if (found->flag != "preset" && !done_.insert(found->flag).second)
+    // A preset is read first, and then met again in its place.
+    if (!done_.insert(found->flag).second && found->flag != "preset")
       throw UsageError(at(node) + found->name() + " is set twice, here and by its former name",
                        "Remove the former one.");
     assign(*found, node, at(node) + found->name());
@@ -192,7 +204,7 @@ std::string to_toml(const Config& config) {
 }
 
 void apply_toml(Config& config, std::string_view toml, const std::string& source,
-                std::vector<std::string>* notes) {
+                std::vector<std::string>* notes, std::vector<std::string>* given) {
   require_reasonable(toml, source);
   toml::table document;
   try {
@@ -202,11 +214,14 @@ void apply_toml(Config& config, std::string_view toml, const std::string& source
         text(source, ", line ", error.source().begin.line, ": this is not valid TOML: ", error.description()),
         "A setting reads `key = value`, below a line with its [section].");
   }
-  Reader(config, source, notes).read(document);
+  Reader reader(config, source, notes);
+  reader.read(document);
+  if (given) given->insert(given->end(), reader.done().begin(), reader.done().end());
 }
 
-void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes) {
-  apply_toml(config, read_file(path), path, notes);
+void apply_config_file(Config& config, const std::string& path, std::vector<std::string>* notes,
+                       std::vector<std::string>* given) {
+  apply_toml(config, read_file(path), path, notes, given);
 }
 
 }  // namespace laban

@@ -27,9 +27,9 @@ template <>
 inline constexpr std::array kWords<Preset>{EnumWord{Preset::none, "none"}, EnumWord{Preset::deck, "deck"},
                                            EnumWord{Preset::torchvision, "torchvision"}};
 template <>
-inline constexpr std::array kWords<ScaleRule>{EnumWord{ScaleRule::short_side, "short-side"},
-                                              EnumWord{ScaleRule::area, "area"},
-                                              EnumWord{ScaleRule::stretch, "stretch"}};
+inline constexpr std::array kWords<ScaleRule>{
+    EnumWord{ScaleRule::short_side, "short-side"}, EnumWord{ScaleRule::area, "area"},
+    EnumWord{ScaleRule::stretch, "stretch"}, EnumWord{ScaleRule::frame, "frame"}};
 template <>
 inline constexpr std::array kWords<MidplanesRule>{EnumWord{MidplanesRule::torchvision, "torchvision"},
                                                   EnumWord{MidplanesRule::per_conv, "per-conv"}};
@@ -44,6 +44,16 @@ template <>
 inline constexpr std::array kWords<ScheduleKind>{EnumWord{ScheduleKind::constant, "constant"},
                                                  EnumWord{ScheduleKind::step, "step"},
                                                  EnumWord{ScheduleKind::cosine, "cosine"}};
+template <>
+inline constexpr std::array kWords<BestBy>{
+    EnumWord{BestBy::automatic, "auto"}, EnumWord{BestBy::loss, "loss"},
+    EnumWord{BestBy::accuracy, "accuracy"}, EnumWord{BestBy::macro_f1, "macro-f1"}};
+template <>
+inline constexpr std::array kWords<RecipeKind>{EnumWord{RecipeKind::automatic, "auto"},
+                                               EnumWord{RecipeKind::none, "none"}};
+template <>
+inline constexpr std::array kWords<CacheUse>{EnumWord{CacheUse::automatic, "auto"},
+                                             EnumWord{CacheUse::on, "on"}, EnumWord{CacheUse::off, "off"}};
 template <>
 inline constexpr std::array kWords<DeviceKind>{
     EnumWord{DeviceKind::automatic, "auto"}, EnumWord{DeviceKind::cpu, "cpu"},

@@ -69,6 +69,9 @@ Classified classify_views(Network& network, const Dataset& dataset, const std::v
   if (views.crops != 1 && views.crops != 3)
     throw UsageError(text("there is no way to take ", views.crops, " crops of a clip"),
                      "1: the center; 3: the center and both ends of the longer side.");
+  if (views.crops > 1 && settings.transform.rule == ScaleRule::frame)
+    throw UsageError(text("there are no ", views.crops, " crops of a clip that shows the whole frame"),
+                     "With clip.scale = \"frame\" the center crop is all there is: use --crops 1.");
   settings.shuffle = settings.drop_last = settings.balance = false;
   settings.views = views.clips;
   StagingMemory staging(network.backend());
@@ -163,6 +166,7 @@ Evaluation summarize(const Classified& classified, const Dataset& dataset, std::
     e.confusion[label][static_cast<size_t>(p.predicted)] += 1;
     e.per_class[label].count += 1;
     e.per_class[label].correct += p.right();
+    e.per_class[static_cast<size_t>(p.predicted)].predicted += 1;
     e.correct += p.right();
     const std::vector<int> best = top(p.probabilities, 5);
     in_top5 += std::ranges::find(best, p.label) != best.end();
@@ -170,24 +174,35 @@ Evaluation summarize(const Classified& classified, const Dataset& dataset, std::
     views_right += p.views_right;
     views_in_top5 += p.views_in_top5;
   }
-  const auto mean = [](double sum, int64_t count) { return count ? sum / static_cast<double>(count) : 0; };
+  const auto mean = [](double sum, int64_t count) {
+    return count ? sum / static_cast<double>(count) : kMissing;
+  };
   const auto fraction = [&](int64_t some, int64_t all) { return mean(static_cast<double>(some), all); };
   e.accuracy = fraction(e.correct, e.clips);
-  e.ci95 = wilson_interval(e.correct, e.clips);
+  if (e.clips > 0) e.ci95 = wilson_interval(e.correct, e.clips);
   e.loss = mean(loss, e.clips);
   e.top5_accuracy = fraction(in_top5, e.clips);
   e.views = views;
   e.view_accuracy = fraction(views_right, e.clips * views.count());
   e.view_top5_accuracy = fraction(views_in_top5, e.clips * views.count());
   int64_t present = 0;
-  double class_accuracies = 0;
+  double class_accuracies = 0, f1 = 0;
+  const auto interval = [](int64_t some, int64_t all) {
+    return all > 0 ? std::optional(wilson_interval(some, all)) : std::nullopt;
+  };
   for (ClassResult& result : e.per_class) {
     result.accuracy = fraction(result.correct, result.count);
-    result.ci95 = wilson_interval(result.correct, result.count);
+    result.ci95 = interval(result.correct, result.count);
+    result.precision = fraction(result.correct, result.predicted);
+    result.precision_ci95 = interval(result.correct, result.predicted);
+    if (result.count == 0) continue;
+    result.f1 = 2 * fraction(result.correct, result.count + result.predicted);
     class_accuracies += result.accuracy;
-    present += result.count > 0;
+    f1 += result.f1;
+    ++present;
   }
   e.mean_class_accuracy = mean(class_accuracies, present);
+  e.macro_f1 = mean(f1, present);
   return e;
 }
 

@@ -65,11 +65,18 @@ std::optional<Classified> classify(Network& network, const Dataset& dataset, con
 /// a class that the network does not know.
 void relabel(Dataset& dataset, const std::vector<std::string>& classes);
 
+/// One class on a split. A fraction of nothing is kMissing, without an interval: a class without clips is not a
+/// class of which every clip was wrong.
 struct ClassResult {
   std::string name;
   int64_t count = 0, correct = 0;
-  double accuracy = kMissing;
-  std::optional<Interval> ci95 = {};
+  double accuracy = kMissing;         // of its clips, how many were recognized: recall
+  std::optional<Interval> ci95 = {};  // of the recall
+  int64_t predicted = 0;              // clips of any class that were put into this one
+  double precision = kMissing;        // of these, how many belong there
+  std::optional<Interval> precision_ci95 = {};
+  /// 2 correct / (count + predicted), the harmonic mean of precision and recall; kMissing without clips.
+  double f1 = kMissing;
 };
 
 /// A network's results on a split. Numbers that a file lacks are kMissing (train/evaluate/evaluation_json.h).
@@ -85,7 +92,8 @@ struct Evaluation {
   double accuracy = kMissing;
   std::optional<Interval> ci95;  // of the accuracy
   double loss = kMissing, top5_accuracy = kMissing;
-  double mean_class_accuracy = kMissing;        // over the classes that have clips
+  /// Over the classes that have clips: the mean recall (also called balanced accuracy), and the mean F1.
+  double mean_class_accuracy = kMissing, macro_f1 = kMissing;
   std::vector<std::vector<int64_t>> confusion;  // [true class][predicted class]
   std::vector<ClassResult> per_class;
   // Of single views. They are no independent observations, so there is no interval for these.

@@ -63,7 +63,11 @@ std::string to_json(const Evaluation& e) {
                          {"count", c.count},
                          {"correct", c.correct},
                          {"accuracy", c.accuracy},
-                         {"ci95", ends(c.ci95)}});
+                         {"ci95", ends(c.ci95)},
+                         {"predicted", c.predicted},
+                         {"precision", c.precision},
+                         {"precision_ci95", ends(c.precision_ci95)},
+                         {"f1", c.f1}});
   for (const Prediction& p : e.predictions)
     predictions.push_back({{"file", p.file},
                            {"label", p.label},
@@ -77,6 +81,7 @@ std::string to_json(const Evaluation& e) {
                       {"accuracy_ci95", ends(e.ci95)},
                       {"top5_accuracy", e.top5_accuracy},
                       {"mean_class_accuracy", e.mean_class_accuracy},
+                      {"macro_f1", e.macro_f1},
                       {"loss", e.loss},
                       {"confusion", e.confusion},
                       {"per_class", per_class},
@@ -103,14 +108,21 @@ Evaluation read_evaluation(const std::filesystem::path& file) {
   e.ci95 = interval(document, "accuracy_ci95");
   e.top5_accuracy = fields::number(document, "top5_accuracy");
   e.mean_class_accuracy = fields::number(document, "mean_class_accuracy");
+  e.macro_f1 = fields::number(document, "macro_f1");
   e.loss = fields::number(document, "loss");
   for (const Json& row : fields::list(document, "confusion"))
     e.confusion.push_back(fields::numbers<int64_t>(row));
   for (const Json& row : fields::list(document, "per_class"))
     if (row.is_object())
-      e.per_class.push_back({fields::word(row, "class"), fields::integer(row, "count"),
-                             fields::integer(row, "correct"), fields::number(row, "accuracy"),
-                             interval(row, "ci95")});
+      e.per_class.push_back({.name = fields::word(row, "class"),
+                             .count = fields::integer(row, "count"),
+                             .correct = fields::integer(row, "correct"),
+                             .accuracy = fields::number(row, "accuracy"),
+                             .ci95 = interval(row, "ci95"),
+                             .predicted = fields::integer(row, "predicted"),
+                             .precision = fields::number(row, "precision"),
+                             .precision_ci95 = interval(row, "precision_ci95"),
+                             .f1 = fields::number(row, "f1")});
   for (const ClassResult& c : e.per_class) e.correct += c.correct;
   for (const Json& row : fields::list(document, "predictions"))
     if (row.is_object()) e.predictions.push_back(prediction(row));

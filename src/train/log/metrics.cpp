@@ -53,16 +53,35 @@ void MetricsLog::add(const EpochReport& row) {
   const auto optional = [](const std::optional<double>& value) {
     return value ? Json(*value) : Json(nullptr);
   };
-  append(Json{{"kind", "epoch"},
-              {"epoch", row.epoch},
-              {"step", row.step},
-              {"train_loss", row.train_loss},
-              {"train_accuracy", row.train_accuracy},
-              {"val_loss", optional(row.val_loss)},
-              {"val_accuracy", optional(row.val_accuracy)},
-              {"lr", row.lr},
-              {"seconds", row.seconds}}
-             .dump());
+  Json json{{"kind", "epoch"},
+            {"epoch", row.epoch},
+            {"step", row.step},
+            {"train_loss", row.train_loss},
+            {"train_accuracy", row.train_accuracy},
+            {"val_loss", optional(row.val_loss)},
+            {"val_accuracy", optional(row.val_accuracy)},
+            {"val_macro_f1", optional(row.val_macro_f1)},
+            {"val_balanced_accuracy", optional(row.val_balanced_accuracy)},
+            {"best", row.best},
+            {"lr", row.lr},
+            {"seconds", row.seconds}};
+  if (!row.val_classes.empty()) {  // columns, in the order of the classes
+    const auto ends = [](const std::optional<Interval>& ci) {
+      return ci ? Json::array({ci->low, ci->high}) : Json(nullptr);
+    };
+    Json recall = Json::array(), recall_ci95 = recall, precision = recall, precision_ci95 = recall;
+    for (const ClassResult& c : row.val_classes) {
+      recall.push_back(c.accuracy);
+      recall_ci95.push_back(ends(c.ci95));
+      precision.push_back(c.precision);
+      precision_ci95.push_back(ends(c.precision_ci95));
+    }
+    json["val_recall"] = std::move(recall);
+    json["val_recall_ci95"] = std::move(recall_ci95);
+    json["val_precision"] = std::move(precision);
+    json["val_precision_ci95"] = std::move(precision_ci95);
+  }
+  append(json.dump());
 }
 
 void MetricsLog::append(const std::string& line) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/descriptor.h"
+#include "train/evaluate/evaluation.h"
 
 namespace laban {
 
@@ -25,7 +26,9 @@ struct StepReport {
 struct EpochReport {
   int64_t epoch = 0, epochs = 0, step = 0;
   double train_loss = 0, train_accuracy = 0;
-  std::optional<double> val_loss = {}, val_accuracy = {};  // empty if the dataset has no validation clips
+  /// Empty if the dataset has no validation clips; balanced accuracy is the mean recall of the classes.
+  std::optional<double> val_loss = {}, val_accuracy = {}, val_macro_f1 = {}, val_balanced_accuracy = {};
+  std::vector<ClassResult> val_classes = {};
   double lr = 0, seconds = 0;
   bool best = false;  // the best validation result so far
 };

@@ -1,6 +1,7 @@
 // The sections that go into detail: classes, clips, data, configuration.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -31,6 +32,22 @@ std::string class_chart(const Evaluation& e) {
     return (a.fraction == a.fraction ? a.fraction : -1) > (b.fraction == b.fraction ? b.fraction : -1);
   });
   return interval_chart("Accuracy by class", rows, e.chance(), "chance", 400);
+}
+
+/// What fraction of a class's clips was found, and what fraction of those put into it belongs there.
+std::string class_table(const Evaluation& e) {
+  const auto cell = [](double fraction, const std::optional<Interval>& ci) {
+    return ci ? text(percent(fraction), " (", percent(ci->low, 0), " to ", percent(ci->high, 0), ")")
+              : std::string("–");
+  };
+  std::string html =
+      "<table><thead><tr><th>class</th><th>clips</th><th>recall</th><th>precision</th><th>F1</th></tr></thead><tbody>";
+  for (const ClassResult& c : e.per_class)
+    html += text("<tr><td>", escape(c.name), "</td><td>", c.count, "</td><td>",
+                 c.count > 0 ? cell(c.accuracy, c.ci95) : "no clips", "</td><td>",
+                 cell(c.precision, c.precision_ci95), "</td><td>", std::isfinite(c.f1) ? fixed(c.f1, 3) : "–",
+                 "</td></tr>");
+  return html + "</tbody></table>";
 }
 
 std::string confusions_table(const Evaluation& e) {
@@ -116,6 +133,9 @@ std::string classes_section(const ReportInput& input) {
   const std::string chart = class_chart(*e);
   html += chart.empty() ? note("The evaluation contains no per-class results.") : chart;
   html += "</figure>";
+  if (std::isfinite(e->macro_f1))
+    html += "<div class=\"card wide\"><h3>Recall and precision, with 95% intervals</h3>" + class_table(*e) +
+            "</div>";
   if (!matrix.empty())
     html += "<div class=\"card\"><h3>Commonest confusions</h3>" + confusions_table(*e) + "</div>";
   return html + "</div></div></section>";
@@ -215,6 +235,18 @@ std::string data_section(const ReportInput& input) {
 
 std::string config_section(const RunRecord& run) {
   std::string html = "<section id=\"config\"><h2>Configuration</h2>";
+  if (run.recipe) {
+    html += text(
+        "<div class=\"card wide\"><h3>The recipe</h3><p class=\"sub\">What was not given was chosen: ",
+        escape(run.recipe->heading),
+        ".</p><table><thead><tr><th></th><th class=\"words\">choice</th><th class=\"words\">reason</th></tr></thead>"
+        "<tbody>");
+    for (const Decision& d : run.recipe->decisions)
+      html += text("<tr><td>", escape(d.topic), "</td><td class=\"words\">", escape(d.value),
+                   "</td><td class=\"words\">", escape(d.why), "</td></tr>");
+    html += "</tbody></table></div>";
+    for (const std::string& sentence : run.recipe->notes) html += note(sentence);
+  }
   html += run.config.empty() ? note("The run folder has no config.toml.")
                              : "<details class=\"card\" open><summary>config.toml, as resolved from file and "
                                "flags</summary><pre>" +

@@ -70,6 +70,8 @@ std::string summary_json(const RunRecord& run, const std::optional<Evaluation>& 
   out["test_accuracy"] = number_or_null(test.accuracy);
   out["test_accuracy_ci95"] = ends(test.ci95);
   out["test_clips"] = test.clips;
+  out["test_macro_f1"] = number_or_null(test.macro_f1);
+  out["test_balanced_accuracy"] = number_or_null(test.mean_class_accuracy);
   out["single_frame_accuracy"] = control ? number_or_null(control->accuracy) : nlohmann::json(nullptr);
   out["single_frame_accuracy_ci95"] = control ? ends(control->ci95) : nlohmann::json(nullptr);
   out["chance"] = test.chance();

@@ -58,7 +58,10 @@ void read_metrics(const std::filesystem::path& file, RunRecord& run) {
                        number(row, "val_loss"),
                        number(row, "val_accuracy"),
                        number(row, "lr"),
-                       number(row, "seconds")};
+                       number(row, "seconds"),
+                       number(row, "val_macro_f1"),
+                       number(row, "val_balanced_accuracy"),
+                       flag(row, "best")};
     }
   }
   for (const auto& [step, row] : steps) run.steps.push_back(row);
@@ -113,6 +116,8 @@ RunRecord read_run(const std::filesystem::path& folder) {
   };
   run.test = evaluation("test");
   run.val = evaluation("val");
+  run.floor = floor_of(folder);
+  run.recipe = recipe_of(folder);
   return run;
 }
 

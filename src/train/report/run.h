@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "train/evaluate/evaluation_json.h"
+#include "train/floor/floor.h"
 #include "train/log/data_record.h"
+#include "train/recipe/recipe.h"
 
 namespace laban::report {
 
@@ -24,6 +26,8 @@ struct EpochRow {
   int64_t epoch = 0, step = 0;
   double train_loss = kMissing, train_accuracy = kMissing, val_loss = kMissing, val_accuracy = kMissing;
   double lr = kMissing, seconds = kMissing;
+  double val_macro_f1 = kMissing, val_balanced_accuracy = kMissing;
+  bool best = false;  // better than all before
 };
 
 struct RunRecord {
@@ -33,6 +37,8 @@ struct RunRecord {
   std::vector<EpochRow> epochs;    // ascending, one per epoch
   std::optional<DataRecord> data;  // none: the run is from before there was one
   std::optional<Evaluation> test, val;
+  std::optional<Floor> floor;      // what needs no network
+  std::optional<Recipe> recipe;    // what laban chose, and why
   std::vector<std::string> notes;  // sentences on what is missing or damaged
 };
 

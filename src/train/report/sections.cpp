@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "train/config/config.h"
+#include "train/config/words.h"
 #include "train/report/charts.h"
 #include "train/report/text.h"
 
@@ -67,6 +68,31 @@ std::string verdict(const Evaluation& e, const std::string& split_name,
   return out + "</p>";
 }
 
+/// The network beside what needs no network.
+std::string floor_html(const RunRecord& run, const Evaluation& e, const std::string& split) {
+  if (!run.floor || !run.floor->best(split, BestBy::accuracy)) return "";
+  std::string html =
+      "<div class=\"card wide\"><h3>The network and the floor</h3><table><thead><tr><th>classifier</th><th>accuracy</th>"
+      "<th>balanced accuracy</th><th>macro-F1</th></tr></thead><tbody>";
+  const auto number = [](double value) { return std::isfinite(value) ? fixed(value, 3) : std::string("–"); };
+  const auto row = [&](const std::string& name, double accuracy, double balanced, double f1) {
+    html += text("<tr><td>", escape(name), "</td><td>", percent(accuracy), "</td><td>", percent(balanced),
+                 "</td><td>", number(f1), "</td></tr>");
+  };
+  row("the network", e.accuracy, e.mean_class_accuracy, e.macro_f1);
+  for (const FloorMethod& method : run.floor->methods)
+    for (const FloorScore& score : method.scores)
+      if (score.split == split)
+        row(floor_words(method.name), score.accuracy, score.balanced_accuracy, score.macro_f1);
+  html += "</tbody></table></div>";
+  std::vector<int64_t> clips;
+  for (const ClassResult& c : e.per_class) clips.push_back(c.count);
+  const BestBy by = floor_criterion(clips);
+  const std::string below =
+      below_floor(*run.floor, split, by, by == BestBy::macro_f1 ? e.macro_f1 : e.accuracy);
+  return below.empty() ? html : html + note(below);
+}
+
 /// A series over steps, one point for each row, from one of its numbers.
 template <class Row>
 Series series(const std::string& name, const std::string& style, const std::vector<Row>& rows,
@@ -95,6 +121,26 @@ std::string figure(const std::string& caption, const std::string& keys, const st
   if (!svg.empty() && !keys.empty()) html += "<span class=\"key\">" + keys + "</span>";
   html += "</figcaption>";
   return html + (svg.empty() ? note(missing) : svg) + "</figure>";
+}
+
+/// Which epoch was kept, and by what.
+std::string best_epoch(const RunRecord& run) {
+  const auto last =
+      std::find_if(run.epochs.rbegin(), run.epochs.rend(), [](const EpochRow& e) { return e.best; });
+  if (last == run.epochs.rend()) return "";
+  std::string by;
+  try {
+    Config config;
+    apply_toml(config, run.config, "config.toml");
+    if (config.train.best_by != BestBy::automatic)
+      by = std::string(" by validation ") + word_of(config.train.best_by);
+  } catch (const Error&) {
+    // The config of another version.
+  }
+  return text("<p class=\"sub\">Best epoch", by, ": ", last->epoch, " of ", run.epochs.back().epoch,
+              " (validation loss ", brief(last->val_loss, 4), ", accuracy ", percent(last->val_accuracy),
+              std::isfinite(last->val_macro_f1) ? ", macro-F1 " + fixed(last->val_macro_f1, 3) : "",
+              ").</p>");
 }
 
 double mean_of(const std::vector<StepRow>& rows, double StepRow::*member) {
@@ -131,8 +177,8 @@ std::string run_line(const ReportInput& input) {
     apply_toml(config, run.config, "config.toml");
     if (!run.config.empty()) {
       add(escape(config.model.name));
-      const int size = config.clip.transform.crop;
-      add(text(counted(config.clip.sampler.frames, "frame"), " of ", size, "×", size,
+      const PictureSize size = config.clip.transform.crop;
+      add(text(counted(config.clip.sampler.frames, "frame"), " of ", size.height, "×", size.width,
                config.clip.single_frame ? ", all the same" : ""));
     }
   } catch (const Error&) {
@@ -177,7 +223,9 @@ std::string result_section(const ReportInput& input) {
   if (e->classes.size() > 5 && std::isfinite(e->top5_accuracy))
     html +=
         tile("", percent(e->top5_accuracy), "Top-5 accuracy", "the true class is among the five most likely");
-  html += tile("", percent(e->mean_class_accuracy), "Mean class accuracy", "every class has the same weight");
+  if (std::isfinite(e->macro_f1))
+    html += tile("", fixed(e->macro_f1, 3), "Macro-F1", "the mean F1 of the classes, all of the same weight");
+  html += tile("", percent(e->mean_class_accuracy), "Balanced accuracy", "the mean recall of the classes");
   html += tile("", fixed(e->loss, 3), "Cross-entropy",
                text(fixed(std::log(static_cast<double>(e->classes.size())), 3), " when guessing"));
   html += "</div>";
@@ -191,8 +239,17 @@ std::string result_section(const ReportInput& input) {
   if (input.run.test) add("test", "test", *input.run.test);
   if (input.run.val) add("validation", "val", *input.run.val);
   if (input.control) add("single frame", "control", *input.control);
+  if (input.run.floor)
+    for (const FloorMethod& method : input.run.floor->methods)
+      for (const FloorScore& score : method.scores)
+        if (score.split == (is_test ? "test" : "val"))
+          rows.push_back({"floor: " + method.name, percent(score.accuracy), score.accuracy, score.ci95,
+                          "control",
+                          text(floor_words(method.name), ": ", percent(score.accuracy),
+                               score.ci95 ? " (95% interval " + range(score.ci95) + ")" : "")});
   html += figure("Accuracy with 95% intervals", "",
                  interval_chart("Accuracy with 95% intervals", rows, e->chance(), "chance", 480), "");
+  html += floor_html(input.run, *e, is_test ? "test" : "val");
   if (!input.control)
     html += note(input.control_note.empty() ? "No single-frame control was given (--control), so this page "
                                               "cannot say how much of the result is motion."
@@ -207,6 +264,7 @@ std::string learning_section(const RunRecord& run) {
   const bool validated = std::any_of(run.epochs.begin(), run.epochs.end(), [](const EpochRow& row) {
     return std::isfinite(row.val_accuracy) || std::isfinite(row.val_loss);
   });
+  html += best_epoch(run);
   if (!validated)
     html += note(
         "The run has no validation results: these curves only show how well the training clips are fitted.");

@@ -11,7 +11,7 @@ fail() { echo "check_program: $*" >&2; tail -n 20 "$work/log" >&2; exit 1; }
 train() {  # run, epochs, arguments
   local run=$work/$1 epochs=$2
   shift 2
-  "$laban" train --data "$work/dances" --device cuda --model r2plus1d_tiny --frames 4 --size 16 --batch 4 --epochs "$epochs" --seed 1 \
+  "$laban" train --data "$work/dances" --device cuda --model r2plus1d_tiny --recipe none --no-floor --frames 4 --size 16 --batch 4 --epochs "$epochs" --seed 1 \
     --run "$run" "$@" >"$work/log" 2>&1
 }
 export_weights() {

@@ -95,6 +95,39 @@ TEST_CASE("a cache is a dataset of the same clips, frames and colors") {
   }
 }
 
+TEST_CASE("a video of variable rate is sampled by the clock, from the file and from its cache") {
+  const Folder folder("clock");
+  MadeVideo how{.frames = 40};
+  how.hold.assign(30, 1), how.hold.insert(how.hold.end(), 10, 6);  // 25 frames a second, then 4.17
+  for (const char* file : {"a/x.mkv", "b/x.mp4", "b/y.mkv"}) {
+    fs::create_directories((folder.path() / "videos" / file).parent_path());
+    if (std::string(file) == "b/y.mkv") how.hold.clear();
+    make_video(folder.path() / "videos" / file, how);
+  }
+  const Dataset dataset = open_dataset(folder.path() / "videos", {.split = {.train = 1, .val = 0}});
+  const fs::path copy = folder.path() / "cache";
+  cached(dataset, copy, kSmall);
+  const Dataset shrunk = open_dataset(copy, {});
+  ClipSettings settings;
+  settings.mode = SampleMode::test;
+  settings.sampler = {.kind = SamplerKind::dense, .frames = 4, .fps = 5};
+  settings.transform = {.short_side_min = 24, .short_side_max = 24, .crop = 24};
+  for (const Dataset* from : {&dataset, &shrunk})
+    for (const DatasetItem& item : from->items) {
+      CAPTURE(item.name);
+      const auto index = index_item(item, Trust::long_tables, nullptr);
+      std::vector<float> out(size_t{4} * 24 * 24 * 3);
+      std::vector<int64_t> frames;
+      ClipReader().read(item, *index, settings, {}, nullptr, out.data(), frames);
+      const bool constant = item.name.ends_with("y.mkv");
+      CHECK(index->frame_times().empty() == constant);
+      // 1.38, 1.58, 1.78, 1.98 seconds; frame 30 comes at 1.20 and every one lasts 0.24. At a constant 25 frames a
+      // second, every fifth in the middle.
+      CHECK(frames ==
+            (constant ? std::vector<int64_t>{12, 17, 22, 27} : std::vector<int64_t>{30, 31, 32, 33}));
+    }
+}
+
 TEST_CASE("checksums are those of the files") {
   const Folder folder("cache-sums");
   cached(small_dataset(folder.path() / "videos"), folder.path() / "copy");

@@ -245,6 +245,50 @@ TEST_CASE("center geometry: least scale, halves to even, no flip") {
   CHECK_FALSE(g.flip);
 }
 
+TEST_CASE("the whole frame: all of it in evaluation, nearly all of it in training, whatever its aspect") {
+  const TransformSettings s{.rule = ScaleRule::frame, .zoom = 1.25, .crop = {72, 96}, .flip = 0};
+  for (const auto& [width, height] : std::vector<std::pair<int, int>>{{320, 240}, {240, 320}, {8, 3}}) {
+    const ClipGeometry all = center_geometry(s, width, height);
+    CHECK((all.scaled_width == 96 && all.scaled_height == 72 && all.x == 0 && all.y == 0));
+    CHECK((all.crop_width == 96 && all.crop_height == 72));
+    Rng rng(3, Purpose::test);
+    std::set<int> widths, heights;
+    for (int i = 0; i < 500; ++i) {
+      const ClipGeometry g = random_geometry(s, width, height, rng);
+      widths.insert(g.scaled_width), heights.insert(g.scaled_height);
+      CHECK((g.x >= 0 && g.x + 96 <= g.scaled_width && g.y >= 0 && g.y + 72 <= g.scaled_height));
+    }
+    CHECK((*widths.begin() == 96 && *widths.rbegin() == 120));
+    CHECK((*heights.begin() == 72 && *heights.rbegin() == 90));
+  }
+}
+
+TEST_CASE("rectangular crops fit, whichever way the picture lies, and keep the aspect of its pixels") {
+  const TransformSettings s{.short_side_min = 80, .short_side_max = 100, .crop = {72, 96}};
+  Rng rng(4, Purpose::test);
+  for (const auto& [width, height] :
+       std::vector<std::pair<int, int>>{{320, 240}, {240, 320}, {100, 1000}, {500, 500}}) {
+    for (int i = 0; i < 200; ++i) {
+      const ClipGeometry g = random_geometry(s, width, height, rng);
+      CAPTURE(g.scaled_width);
+      CAPTURE(g.scaled_height);
+      CHECK((g.crop_width == 96 && g.crop_height == 72));
+      CHECK((g.x + 96 <= g.scaled_width && g.y + 72 <= g.scaled_height));
+      CHECK(static_cast<double>(g.scaled_width) / width ==
+            doctest::Approx(static_cast<double>(g.scaled_height) / height).epsilon(0.02));
+    }
+    const ClipGeometry g = center_geometry(s, width, height);
+    CHECK((g.scaled_width >= 96 && g.scaled_height >= 72));
+  }
+  CHECK(center_geometry(s, 320, 240).scaled_height == 80);
+  CHECK(short_sides({.crop = {56, 300}}).min == 64);
+  CHECK_THROWS_AS(
+      validate(TransformSettings{.rule = ScaleRule::stretch, .stretch_height = 100, .crop = {112, 64}}),
+      UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.zoom = 0.5}), UsageError);
+  CHECK_THROWS_AS(validate(TransformSettings{.crop = {0, 64}}), UsageError);
+}
+
 TEST_CASE("settings that cannot make a clip are refused") {
   CHECK_THROWS_AS(validate(TransformSettings{.crop = 0}), UsageError);
   CHECK_THROWS_AS(validate(TransformSettings{.short_side_min = 100, .crop = 112}), UsageError);

@@ -34,6 +34,59 @@ TEST_CASE("evaluation: the table of the definition") {
   }
 }
 
+TEST_CASE(
+    "evaluation: where d*k + d/2 is nearly whole, the published arithmetic in double decides, on every machine") {
+  const Indices got =
+      sample(30, 7, 9, SampleMode::test);  // d = 24/9: 1.333... + 18.666... rounds to 19.999...
+  Indices starts;
+  const double d = 24 / 9.0;
+  for (int k = 0; k < 9; ++k) {
+    const volatile double product = d * k;  // rounded by itself, as Python does
+    for (int64_t i = 0; i < 7; ++i) starts.push_back(static_cast<int64_t>(d / 2 + product) + i);
+  }
+  std::ranges::sort(starts);
+  CHECK(got == starts);
+  CHECK(std::ranges::count(got, 19) == 3);  // 14 to 20, 17 to 23 and 19 to 25: the eighth window begins at 19
+}
+
+TEST_CASE("dense by the clock: 30 frames a second, then 5") {
+  std::vector<double> times;
+  for (int k = 0; k < 60; ++k) times.push_back(k / 30.0);
+  for (int k = 0; k < 20; ++k) times.push_back(2 + k / 5.0);
+  const SamplerSettings s{.kind = SamplerKind::dense, .frames = 8, .fps = 5};
+  const auto n = static_cast<int64_t>(times.size());
+  Rng rng(1, Purpose::test);
+  const auto view = [&](int number) {
+    return sample_indices(s, SampleMode::test, n, /*video_fps=*/79 / 5.8, rng, {number, 2}, times);
+  };
+  CHECK(view(0) == Indices{0, 6, 12, 18, 24, 30, 36, 42});
+  CHECK(view(1) == Indices{72, 73, 74, 75, 76, 77, 78, 79});  // the last 1.4 seconds
+  // In training, too, some start has all of a clip's frames on the screen, 0.2 seconds apart.
+  std::set<int64_t> starts;
+  for (int draw = 0; draw < 300; ++draw) {
+    const Indices got = sample_indices(s, SampleMode::train, n, 79 / 5.8, rng, {}, times);
+    starts.insert(got.front());
+    double earliest = 0, latest = 1e9;
+    for (size_t i = 0; i < got.size(); ++i) {
+      const auto k = static_cast<size_t>(got[i]);
+      const double shift = 0.2 * static_cast<double>(i);
+      earliest = std::max(earliest, times[k] - shift);
+      if (k + 1 < times.size()) latest = std::min(latest, times[k + 1] - shift);
+    }
+    CHECK(earliest < latest + 1e-3);
+  }
+  CHECK((*starts.begin() < 5 && *starts.rbegin() > 70));
+  // A constant rate by the clock is what the formula for constant rates says.
+  std::vector<double> even;
+  for (int k = 0; k < 100; ++k) even.push_back(k / 30.0);
+  for (const int number : {0, 1, 2})
+    CHECK(sample_indices(s, SampleMode::test, 100, 30, rng, {number, 3}, even) ==
+          sample_indices(s, SampleMode::test, 100, 30, rng, {number, 3}));
+  // Shorter than the clip: the last frame stays on the screen.
+  CHECK(sample_indices(s, SampleMode::test, 12, 30, rng, {}, std::span(even).first(12)) ==
+        Indices{0, 6, 11, 11, 11, 11, 11, 11});
+}
+
 TEST_CASE("views: spread evenly over the video, whole and in order; one view is the middle") {
   const auto view = [](SamplerSettings s, int64_t n, View v) {
     Rng rng(1, Purpose::test);

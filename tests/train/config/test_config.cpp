@@ -42,6 +42,7 @@ Config everything_changed() {
       values.front() = 0.1;
       numbers->set(values);
     }
+    if (const auto* size = std::get_if<Setting::Size>(&setting.value)) *size->target = {72, 96};
     if (const auto* words = std::get_if<Setting::Words>(&setting.value))
       *words->target = {"stem", "a \"strange\" layer"};
     if (const auto* scales = std::get_if<Setting::Scales>(&setting.value))
@@ -76,7 +77,7 @@ TEST_CASE("settings() reaches every field of every module's settings") {
   const TransformSettings &t = changed.clip.transform, &d = untouched.clip.transform;
   CHECK((t.rule != d.rule && t.short_side_min != d.short_side_min && t.short_side_max != d.short_side_max &&
          t.area != d.area && t.aspect != d.aspect && t.stretch_width != d.stretch_width &&
-         t.stretch_height != d.stretch_height && t.crop != d.crop && t.flip != d.flip &&
+         t.stretch_height != d.stretch_height && t.crop != d.crop && t.zoom != d.zoom && t.flip != d.flip &&
          t.flip_vertically != d.flip_vertically && t.mean != d.mean && t.std != d.std));
   CHECK(t.place == d.place);  // chosen by --crops, clip by clip
   const OptimizerSettings &o = changed.optimizer, &p = untouched.optimizer;
@@ -271,6 +272,30 @@ TEST_CASE("a preset sets a whole pipeline, and single settings go beyond it wher
   CHECK_THROWS_WITH_AS(resolve(config), Contains("171x128"), UsageError);
 }
 
+TEST_CASE("a size is one number or two") {
+  const auto size = [](const std::string& toml) {
+    return from_toml(text("[clip]\nsize = ", toml, "\n")).clip.transform.crop;
+  };
+  CHECK(size("64") == PictureSize{64, 64});
+  CHECK(size("\"72x96\"") == PictureSize{72, 96});
+  CHECK(size("\"64\"") == PictureSize{64});
+  Config config;
+  apply_flag(config, "size", "72x96");
+  CHECK(config.clip.transform.crop == PictureSize{72, 96});
+  CHECK(from_toml(to_toml(config)).clip.transform.crop == PictureSize{72, 96});
+  CHECK(to_toml(config).find("size = \"72x96\"") != std::string::npos);
+  apply_flag(config, "size", "112");
+  CHECK(to_toml(config).find("size = 112 ") != std::string::npos);
+  for (const char* wrong :
+       {"", "x", "72x", "x96", "72x96x3", "72 x 96", "7x96", "72x5000", "72*96", "-72x96", "7e1"}) {
+    CAPTURE(wrong);
+    CHECK_THROWS_AS(apply_flag(config, "size", wrong), UsageError);
+    CHECK_THROWS_AS(size(text('"', wrong, '"')), UsageError);
+  }
+  CHECK_THROWS_AS(size("[72, 96]"), UsageError);
+  CHECK_THROWS_AS(size("72.5"), UsageError);
+}
+
 TEST_CASE("the loader is told what the config says") {
   Config config = from_toml(
       "[clip]\nframes = 12\nframes_per_segment = 3\nsize = 40\nflip = 0.25\nsingle_frame = true\n"
@@ -372,8 +397,9 @@ TEST_CASE("retired spellings are read, each with a note; both spellings at once 
 namespace {
 
 /// What tests/golden/run_0.1/config.toml says; laban 0.1 wrote it.
-void check_first_version(const Config& config) {
+void check_first_version(const Config& config, BestBy best_by) {
   Config wanted;
+  wanted.train.best_by = best_by;
   wanted.data.path = "d";
   wanted.data.dataset.filename_pattern = "img_%05d.jpg";
   wanted.data.dataset.split = {.train = 0.6, .val = 0.2};
@@ -408,7 +434,7 @@ TEST_CASE("a config.toml and a checkpoint of laban 0.1 are read") {
   REQUIRE(old.find("packet_cache") != std::string::npos);
   Config config;
   apply_toml(config, old, "config.toml");
-  check_first_version(config);
+  check_first_version(config, BestBy::automatic);
 
   const testing::TemporaryFolder folder;
   const float weight = 1;
@@ -425,6 +451,7 @@ TEST_CASE("a config.toml and a checkpoint of laban 0.1 are read") {
                  R"("seed":1})"},
        {"dataset", "40 clips, 00"}});
   const Checkpoint checkpoint(folder.path() / "last.safetensors");
-  check_first_version(checkpoint.info().config);
+  check_first_version(checkpoint.info().config, BestBy::accuracy);  // as it was then
+  CHECK(checkpoint.info().state.best_macro_f1 == -1);
   CHECK(checkpoint.info().state.step == 32);
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -49,7 +50,43 @@ TEST_CASE("an evaluation counts what was right") {
   CHECK(e.confusion == std::vector<std::vector<int64_t>>{{2, 0, 1}, {1, 1, 0}, {0, 0, 0}});
   CHECK(e.per_class[0].correct == 2);
   CHECK(e.per_class[2].count == 0);
-  CHECK(e.per_class[2].accuracy == 0);
+  CHECK(std::isnan(e.per_class[2].accuracy));  // of no clips, not 0 %
+  CHECK(!e.per_class[2].ci95);
+  CHECK(std::isnan(e.per_class[2].f1));
+}
+
+TEST_CASE("precision, recall and F1, by hand") {
+  const Example example;  // true a a a b b, predicted a a c a b
+  const Evaluation e = summarize(example.classified, example.dataset, example.dataset.classes);
+  CHECK(e.per_class[0].predicted == 3);
+  CHECK(e.per_class[0].precision == doctest::Approx(2.0 / 3));
+  CHECK(e.per_class[0].f1 == doctest::Approx(2.0 / 3));
+  REQUIRE(e.per_class[0].precision_ci95);
+  CHECK(e.per_class[0].precision_ci95->low == doctest::Approx(wilson_interval(2, 3).low));
+  CHECK(e.per_class[1].precision == 1);
+  CHECK(e.per_class[1].f1 == doctest::Approx(2 * 1 * 0.5 / 1.5));
+  CHECK(e.per_class[2].precision == 0);                           // one clip was put there, wrongly
+  CHECK(e.macro_f1 == doctest::Approx((2.0 / 3 + 2.0 / 3) / 2));  // class c has no clips
+}
+
+TEST_CASE("a class that is never predicted has no precision, and an F1 of zero") {
+  Example example;
+  for (Prediction& p : example.classified.predictions) p.predicted = 0;
+  const Evaluation e = summarize(example.classified, example.dataset, example.dataset.classes);
+  CHECK(std::isnan(e.per_class[1].precision));
+  CHECK(!e.per_class[1].precision_ci95);
+  CHECK(e.per_class[1].f1 == 0);
+  CHECK(e.per_class[1].accuracy == 0);
+  CHECK(e.mean_class_accuracy == doctest::Approx(0.5));
+  CHECK(e.macro_f1 == doctest::Approx((2 * 0.6 / 1.6) / 2));
+}
+
+TEST_CASE("nothing is known of a split without clips") {
+  const Example example;
+  const Evaluation e = summarize({}, example.dataset, example.dataset.classes);
+  for (const double value : {e.accuracy, e.loss, e.macro_f1, e.mean_class_accuracy, e.top5_accuracy})
+    CHECK(std::isnan(value));
+  CHECK(!e.ci95);
 }
 
 TEST_CASE("top-5 counts the five most probable classes only") {
@@ -82,6 +119,12 @@ TEST_CASE("the JSON holds what the report reads") {
   CHECK(read.ci95->high == doctest::Approx(wilson_interval(3, 5).high));
   CHECK(read.top5_accuracy == 1);
   CHECK(read.mean_class_accuracy == doctest::Approx(e.mean_class_accuracy));
+  CHECK(read.macro_f1 == doctest::Approx(e.macro_f1));
+  REQUIRE(read.per_class.size() == 3);
+  CHECK(read.per_class[0].precision == doctest::Approx(2.0 / 3));
+  CHECK(read.per_class[0].predicted == 3);
+  CHECK(std::isnan(read.per_class[2].accuracy));
+  CHECK(!read.per_class[2].ci95);
   CHECK(read.loss == doctest::Approx(1.0));
   CHECK(read.confusion == e.confusion);
   REQUIRE(read.per_class.size() == 3);
@@ -241,4 +284,7 @@ TEST_CASE("several views: the mean of what each gives by itself") {
 
   CHECK_THROWS_AS(classify(network, dataset, items, settings, {.crops = 2}, nullptr), UsageError);
   CHECK_THROWS_AS(classify(network, dataset, items, settings, {.clips = 0}, nullptr), UsageError);
+  LoaderSettings whole = settings;  // shows all there is
+  whole.transform.rule = ScaleRule::frame;
+  CHECK_THROWS_AS(classify(network, dataset, items, whole, {.crops = 3}, nullptr), UsageError);
 }

@@ -22,6 +22,13 @@ TEST_CASE("rows are JSON lines with the fields that the report reads") {
   log.add(EpochReport{
       .epoch = 2, .step = 7, .train_loss = 1.25, .train_accuracy = 0.5, .val_loss = 2, .val_accuracy = 0.75});
   log.add(EpochReport{.epoch = 3, .step = 8});
+  EpochReport judged{
+      .epoch = 4, .val_loss = 1, .val_accuracy = 0.5, .val_macro_f1 = 0.4, .val_balanced_accuracy = 0.3};
+  judged.val_classes = {
+      {.name = "a", .count = 4, .accuracy = 0.5, .ci95 = Interval{0.1, 0.9}, .precision = 0.25},
+      {.name = "b"}};
+  judged.best = true;
+  log.add(judged);
   CHECK(log.flush() == std::filesystem::file_size(path));
 
   std::istringstream lines(read_file(path));
@@ -44,6 +51,15 @@ TEST_CASE("rows are JSON lines with the fields that the report reads") {
   CHECK(second.at("val_accuracy") == 0.75);
   std::getline(lines, line);
   CHECK(nlohmann::json::parse(line).at("val_loss").is_null());
+  CHECK(nlohmann::json::parse(line).at("best") == false);
+  std::getline(lines, line);
+  const auto last = nlohmann::json::parse(line);
+  CHECK(last.at("best") == true);
+  CHECK(last.at("val_macro_f1") == 0.4);
+  CHECK(last.at("val_balanced_accuracy") == 0.3);
+  CHECK(last.at("val_recall").dump() == "[0.5,null]");  // of a class without clips nothing is known
+  CHECK(last.at("val_recall_ci95").dump() == "[[0.1,0.9],null]");
+  CHECK(last.at("val_precision").dump() == "[0.25,null]");
 }
 
 TEST_CASE("a log goes on after what its checkpoint remembers") {

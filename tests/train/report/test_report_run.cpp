@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 
 #include "core/error.h"
@@ -148,7 +150,7 @@ TEST_CASE("a folder that does not exist is the user's mistake") {
   CHECK_THROWS_AS(read_run("/nonexistent/run"), UsageError);
 }
 
-TEST_CASE("an evaluation of laban 0.1 is read, and written again it is the same") {
+TEST_CASE("an evaluation of laban 0.1 is read, and written again it holds the same") {
   const auto file = std::filesystem::path(LABAN_SOURCE_DIR) / "tests/golden/run_0.1/evaluation_test.json";
   const Evaluation e = read_evaluation(file);
   CHECK(e.clips == 4);
@@ -157,5 +159,11 @@ TEST_CASE("an evaluation of laban 0.1 is read, and written again it is the same"
   CHECK(e.predictions[0].probabilities.size() == 10);
   CHECK(e.predictions[0].frames.size() == 4);
   CHECK(e.views.count() == 1);
-  CHECK(to_json(e) == read_file(file));
+  auto written = nlohmann::ordered_json::parse(to_json(e));
+  // What laban 0.1 did not know yet.
+  CHECK(written["macro_f1"].is_null());
+  written.erase("macro_f1");
+  for (auto& row : written["per_class"])
+    for (const char* key : {"predicted", "precision", "precision_ci95", "f1"}) row.erase(key);
+  CHECK(written.dump(2) + "\n" == read_file(file));
 }

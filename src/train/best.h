@@ -1,0 +1,35 @@
+// Which epoch of a run is its best.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace laban {
+
+enum class BestBy {
+  automatic,  // best_by_for() chooses
+  loss,
+  accuracy,
+  macro_f1,
+};
+
+/// What an epoch reached on the validation clips.
+struct ValidationScore {
+  double loss = 0, accuracy = 0, macro_f1 = 0;
+};
+
+/// What to judge epochs by, from the number of validation clips of every class; classes without clips do not count:
+///   loss      below kFewClips clips in all, or kFewOfClass in a class: one clip more or less, which is chance, then
+///             moves accuracy or F1 by more than epochs differ, while the loss weighs how sure the network is of each;
+///   macro_f1  if the largest class has at least kUneven times the clips of the smallest: accuracy would be won by
+///             preferring the large classes;
+///   accuracy  otherwise.
+/// Never `automatic`.
+BestBy best_by_for(std::span<const int64_t> clips_by_class);
+constexpr int64_t kFewClips = 100, kFewOfClass = 5, kUneven = 2;
+
+/// Whether `a` is better than `b`; ties in accuracy or F1, which are likely with few clips, are decided by the loss.
+/// `by` is not `automatic`.
+bool is_better(BestBy by, const ValidationScore& a, const ValidationScore& b);
+
+}  // namespace laban

@@ -1,0 +1,33 @@
+#include "train/best.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace laban;
+
+TEST_CASE("epochs are judged by what the validation clips can bear") {
+  const auto by = [](std::vector<int64_t> clips) { return best_by_for(clips); };
+  CHECK(by({15, 15}) == BestBy::loss);  // a handful
+  CHECK(by({49, 50}) == BestBy::loss);
+  CHECK(by({50, 50}) == BestBy::accuracy);
+  CHECK(by({99, 50}) == BestBy::accuracy);
+  CHECK(by({100, 50}) == BestBy::macro_f1);
+  CHECK(by({300, 4}) == BestBy::loss);           // one clip of four is a quarter of a class
+  CHECK(by({300, 0, 100}) == BestBy::macro_f1);  // a class without clips says nothing
+  CHECK(by({120, 0, 100}) == BestBy::accuracy);
+  CHECK(by({}) == BestBy::loss);
+}
+
+TEST_CASE("the better epoch, and ties") {
+  const ValidationScore sure{.loss = 0.5, .accuracy = 0.7, .macro_f1 = 0.6},
+      often{.loss = 0.6, .accuracy = 0.8, .macro_f1 = 0.5},
+      tie{.loss = 0.4, .accuracy = 0.8, .macro_f1 = 0.5};
+  CHECK(is_better(BestBy::loss, sure, often));
+  CHECK(!is_better(BestBy::loss, sure, sure));
+  CHECK(is_better(BestBy::accuracy, often, sure));
+  CHECK(is_better(BestBy::macro_f1, sure, often));
+  CHECK(is_better(BestBy::accuracy, tie, often));
+  CHECK(is_better(BestBy::macro_f1, tie, often));
+  CHECK(!is_better(BestBy::accuracy, often, tie));
+}
