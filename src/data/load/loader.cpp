@@ -133,9 +133,9 @@ struct Loader::State {
 
   /// Of the batches that can be there at once: those in the queue, and the one that is being used.
   int64_t batch_bytes() const {
-    const int64_t side = settings.transform.crop;
-    return int64_t{settings.queue + 1} * settings.batch * settings.sampler.frames * side * side * 3 *
-           static_cast<int64_t>(sizeof(float));
+    const PictureSize crop = settings.transform.crop;
+    return int64_t{settings.queue + 1} * settings.batch * settings.sampler.frames * crop.height * crop.width *
+           3 * static_cast<int64_t>(sizeof(float));
   }
 
   void stop() {
