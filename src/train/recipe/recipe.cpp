@@ -56,6 +56,7 @@ constexpr std::array kChosen{
 
 std::string plain(double value, int digits = 3) {
   std::string out = fixed(value, digits);
+  if (out.find('.') == std::string::npos) return out;
   out.erase(out.find_last_not_of('0') + 1);
   if (out.ends_with('.')) out.pop_back();
   return out;

@@ -9,9 +9,9 @@
 namespace laban {
 
 struct TrialResult {
-  double clips_per_second = 0;
-  int64_t steps = 0;  // that were timed
-  size_t memory = 0;  // bytes: activations, parameters, gradients and the optimizer's state
+  double clips_per_second = 0;  // by the faster quarter of the steps
+  int64_t steps = 0;            // that were timed
+  size_t memory = 0;            // bytes: activations, parameters, gradients and the optimizer's state
 };
 
 /// Trains the config's network for `classes` classes on noise: one step that plans and is not timed, then steps for

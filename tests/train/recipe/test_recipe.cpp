@@ -158,7 +158,10 @@ TEST_CASE("a tenth of a minute and a week, a machine ten times slower or a hundr
     }
   Case slow, usual;
   slow.rate = 1.6;
-  slow.make(), usual.make();
+  const Recipe told = slow.make();
+  usual.make();
+  CHECK(std::ranges::any_of(
+      told.notes, [](const std::string& n) { return n.find("about 60 would suit") != std::string::npos; }));
   CHECK(slow.config.clip.transform.crop.height < usual.config.clip.transform.crop.height);
 }
 
