@@ -68,7 +68,7 @@ Isa isa_named(std::string_view name) {
     if (known == name) return isa;
   std::string known;
   for (const auto& entry : kNames) known += (known.empty() ? "" : ", ") + std::string(entry.second);
-  throw UsageError(text("there is no instruction set '", name, "'"), "Known are " + known + ".");
+  throw UsageError(text("there is no instruction set '", name, "'"), "Available: " + known + ".");
 }
 
 const std::vector<Isa>& compiled_isas() {

@@ -189,7 +189,7 @@ void Trainer::require_same_clips(const Checkpoint& checkpoint) {
   if (before.empty()) {
     notes_.emplace_back(
         "The checkpoint does not say what the clips' files held: if they have been replaced since the run began, "
-        "nobody notices.");
+        "it goes unnoticed.");
     return;
   }
   if (before.size() != clips_.size())

@@ -69,7 +69,7 @@ TEST_CASE("bash offers commands, flags, choices, files and folders") {
   CHECK_FALSE(bash.offers({""}).contains("man"));
   CHECK(bash.offers({"help", "ev"}) == Set{"eval"});
   CHECK(bash.offers({"help", "bench", "lo"}) == Set{"load"});
-  CHECK(bash.offers({"bench", ""}) == Set{"ladder", "load", "ops", "roofline", "step"});
+  CHECK(bash.offers({"bench", ""}) == Set{"convs", "ladder", "load", "ops", "roofline", "step"});
   CHECK(bash.offers({"bench", "load", "--ha"}) == Set{"--hash"});
   CHECK(bash.offers({"train", "--epo"}) == Set{"--epochs"});
   CHECK(bash.offers({"train", "--no-bal"}) == Set{"--no-balance"});
