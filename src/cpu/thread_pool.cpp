@@ -109,8 +109,10 @@ void ThreadPool::work(int worker) {
       sleep_on(epoch_, seen);
       sleepers_.fetch_sub(1);
     }
-    if (stop_.load()) return;
+    // In this order: the destructor sets stop_ before it counts on, so whoever has seen its epoch sees stop_.
+    // The other way round, both could change in between, and this thread would sleep through its end.
     seen = epoch_.load();
+    if (stop_.load()) return;
     if (!enter()) continue;  // woken too late: the others have done it
     take_tiles(worker);
     leave();

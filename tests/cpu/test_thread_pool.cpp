@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <numeric>
+#include <thread>
 
 #include "cpu/tiles.h"
 
@@ -161,4 +162,18 @@ TEST_CASE("tiles: cover everything once, by shape alone") {
       }
       CHECK(at == count);
     }
+}
+
+TEST_CASE("a pool may end right after its last job") {
+  // Its workers are then waking up for that job, or finding it done: they must hear of the end all the same.
+  std::atomic<int64_t> calls{0};
+  constexpr int kPools = 4000;
+  for (int i = 0; i < kPools; ++i) {
+    ThreadPool pool(2);
+    std::this_thread::sleep_for(std::chrono::microseconds(100));  // the worker sleeps
+    pool.for_each_tile(2, [&](int64_t, int) { ++calls; });
+    const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(200 * (i % 200));
+    while (std::chrono::steady_clock::now() < until) continue;
+  }
+  CHECK(calls == 2 * kPools);
 }
