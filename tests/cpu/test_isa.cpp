@@ -16,7 +16,7 @@ TEST_CASE("isa: names are read as they are written") {
   for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::neon})
     CHECK(isa_named(name_of(isa)) == isa);
   CHECK_THROWS_WITH_AS(isa_named("avx3"), doctest::Contains("no instruction set 'avx3'"), UsageError);
-  CHECK_THROWS_WITH_AS(isa_named(""), doctest::Contains("Known are baseline, avx2,"), UsageError);
+  CHECK_THROWS_WITH_AS(isa_named(""), doctest::Contains("Available: baseline, avx2,"), UsageError);
 }
 
 TEST_CASE("isa: the machine runs the least of the kernels, and the best is the last of those it runs") {
