@@ -296,9 +296,7 @@ TEST_CASE("little memory: a sentence, whatever it is that there is no memory for
                      {.width = 320, .height = 240, .frames = 20, .first = i});
   const std::vector<std::vector<std::string>> lines{
       {"check", data.string(), "--workers", "6"},
-      {"cache", data.string(), "-o", (folder.path() / "copy").string(), "--workers", "6"},
-      {"bench", "load", data.string(), "--segments", "4", "--clips", "24", "--size", "128", "--workers", "6",
-       "--batch", "8", "--index-cache", "off"}};
+      {"cache", data.string(), "-o", (folder.path() / "copy").string(), "--workers", "6"}};
   for (const std::vector<std::string>& line : lines) {
     CAPTURE(line[0]);
     int failed = 0;
