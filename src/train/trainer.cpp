@@ -283,7 +283,8 @@ void choose_best_by(Config& config, const Dataset& dataset) {
   std::vector<int64_t> clips(dataset.classes.size(), 0);
   const std::vector<int> items = dataset.of(Split::val);
   for (const int item : items) ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
-  if (!items.empty() && config.train.best_by == BestBy::automatic) config.train.best_by = best_by_for(clips);
+  if (!items.empty() && config.train.best_by == BestBy::automatic)
+    config.train.best_by = best_by_for(clips, config.train.patience > 0);
 }
 
 bool out_of_patience(const Config& config, const TrainingState& state) {

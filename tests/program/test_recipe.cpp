@@ -75,7 +75,7 @@ TEST_CASE(
   REQUIRE(laban_with({"report", dances.run.path.string(), "--clips", "0"}).code == 0);
   const std::string page = read_file(dances.run.path / "report.html");
   for (const char* part :
-       {"The network and the floor", "Recall and precision", "Best epoch by validation", "The recipe"})
+       {"The network and the floor", "Recall and precision", "Best epoch, the last: 2 of 2", "The recipe"})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
 }
 

@@ -185,7 +185,7 @@ std::vector<Setting> table(Config& c) {
       {"train", "cutmix", "cutmix", training, "cutmix alpha; 0: off",
        Setting::Number{&c.train.mix.cutmix, 0, 100}},
       {"train", "best_by", "best-by", training,
-       "what decides on val which epoch is kept as best: loss, accuracy or macro-f1; auto: loss with few clips, macro-f1 with uneven classes, else accuracy",
+       "what decides on val which epoch is kept as best: loss, accuracy, macro-f1, or the last epoch; auto: last with a handful of clips, loss with few, macro-f1 with uneven classes, else accuracy",
        choice(&c.train.best_by)},
       {"train", "patience", "patience", training | resume,
        "early stopping: epochs without improvement on val; 0: off",
