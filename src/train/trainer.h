@@ -61,6 +61,10 @@ struct TrainingResult {
   bool ended_early = false;  // out of patience
 };
 
+/// What the classes weigh in the training loss, by train.loss_weights; empty: all the same. Throws UsageError, see
+/// train/loss_weights.h.
+std::vector<double> class_weights(const Config& config, const Dataset& dataset);
+
 /// Writes what train.best_by = auto stands for on the validation clips of `dataset`, so that the saved config says it.
 /// Without any, nothing changes.
 void choose_best_by(Config& config, const Dataset& dataset);
@@ -121,6 +125,7 @@ class Trainer {
   std::unique_ptr<BatchSource> val_;  // null if there are no validation clips
   ClipBuffer buffer_;
   ClipMixer mixer_;
+  std::vector<double> class_weights_;  // in the loss; empty: all 1
   std::string fingerprint_;
   int64_t batches_per_epoch_, steps_per_epoch_;
   Schedule schedule_;

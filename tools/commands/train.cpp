@@ -246,6 +246,7 @@ void prepare_cache(Config& config, const Dataset& dataset, const RunFolder& fold
 /// What a run would be, without any of it.
 void plan(Config config, const Dataset& dataset, const RecipeRequest& request, bool choose) {
   require_training_clips(dataset);
+  class_weights(config, dataset);  // before anything that takes time
   install_interrupt_handler();
   const std::unique_ptr<Backend> backend = make_backend(config);
   std::optional<Recipe> recipe;
@@ -349,6 +350,7 @@ void train_anew(const Options& options) {
   std::optional<Dataset> shrunken;
   install_interrupt_handler();
   require_training_clips(dataset);
+  class_weights(config, dataset);  // before anything that takes time
   if (choose) {
     recipe = make_recipe(config, dataset, folder, observed.device(), request, shrunken);
     print_recipe(*recipe);
@@ -394,6 +396,13 @@ void go_on(const Options& options) {
   Config config = checkpoint.info().config;
   options.flags.apply(config);
   if (!options.flags.has("data")) keep_index_apart(config);
+  if (options.flags.has("patience") && config.train.patience > 0 && config.train.best_by == BestBy::last &&
+      !options.flags.has("best-by")) {
+    config.train.best_by = BestBy::loss;
+    std::fputs(
+        "note: --patience needs a measure: from now on the best epoch is that of the lowest validation loss\n",
+        stderr);
+  }
   choose_threads(config);
   choose_device(config);
   resolve(config);

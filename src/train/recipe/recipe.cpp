@@ -207,7 +207,8 @@ void RecipeMaker::decide_training() {
     recipe_.decisions.push_back(std::move(step));
   }
 
-  if (facts.imbalance() >= static_cast<double>(kUneven) && !given_.has("balance")) {
+  if (facts.imbalance() >= static_cast<double>(kUneven) && !given_.has("balance") &&
+      !given_.has("loss-weights")) {
     Decision classes{.topic = "classes", .settings = {}, .value = {}, .why = {}};
     set(classes, "balance", "true");
     classes.value = "every class equally often, clips of small ones repeatedly";
