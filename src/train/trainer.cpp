@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/backend.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "data/video/watch.h"
@@ -239,6 +240,16 @@ void Trainer::require_same_clips(const Checkpoint& checkpoint) {
   }
 }
 
+/// What a backend finds out in the first steps, such as that they cannot be recorded.
+void Trainer::tell_of_backend() {
+  constexpr int64_t kFirstSteps = 4;
+  if (steps_here_ == kFirstSteps) return;
+  ++steps_here_;
+  std::string note = backend_.note();
+  if (note != backend_note_ && !note.empty()) observer_.on_note(note);
+  backend_note_ = std::move(note);
+}
+
 TrainingResult Trainer::run() {
   if (features_ && backbone_digest(network_.store()) != features_->backbone)
     throw UsageError(
@@ -247,6 +258,7 @@ TrainingResult Trainer::run() {
   std::error_code missing;
   const std::uintmax_t logged = std::filesystem::file_size(folder_.metrics(), missing);
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
+  backend_note_ = backend_.note();  // which whoever made the backend has told
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
   for (const std::string& note : std::exchange(notes_, {})) observer_.on_note(note);
   if (const std::uintmax_t there = missing ? 0 : logged; there < state_.metrics_bytes)
@@ -278,6 +290,7 @@ TrainingResult Trainer::run() {
         return {true, state_};
       }
       metrics_->add(report);
+      tell_of_backend();
       observer_.on_step(report);
       const bool due =
           config_.train.checkpoint_every > 0 && state_.step % config_.train.checkpoint_every == 0;

@@ -98,6 +98,7 @@ class Trainer {
   Tensor enqueue(const Batch& batch, int64_t batches_of_step);
   void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
+  void tell_of_backend();
   void require_finite(const Evaluation& evaluation);
   void record_data() const;
   void require_position(const Checkpoint& checkpoint) const;
@@ -134,6 +135,8 @@ class Trainer {
   std::shared_ptr<const Batch> upcoming_;  // decoded ahead, in buffer_
   std::vector<double> losses_, logits_;    // of the batch just run
   std::unique_ptr<MetricsLog> metrics_;
+  int64_t steps_here_ = 0;  // of this run(), as far as tell_of_backend() counts
+  std::string backend_note_;
 };
 
 }  // namespace laban
