@@ -173,7 +173,9 @@ void ClipReader::place(const DatasetItem& item, const ItemIndex& index, const Cl
   out.bytes.clear();
   out.frames.resize(frames.size());
   read_frames(item, index, frames, pictures_, shards_, cancel, [&](int64_t k, const Frame& frame) {
+    const bool first = out.bytes.empty();
     const FramePlacement placement = place_frame(frame, geometry, out.bytes);
+    if (first) out.bytes.reserve(out.bytes.size() * frames.size());  // once, for all that follow
     const auto [begin, end] = std::equal_range(frames.begin(), frames.end(), k);
     std::fill(out.frames.begin() + (begin - frames.begin()), out.frames.begin() + (end - frames.begin()),
               placement);
