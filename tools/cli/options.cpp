@@ -90,7 +90,7 @@ void ConfigFlags::apply(Config& config) const {
   for (const bool preset : {true, false})
     for (const auto& [flag, value] : values_)
       if ((flag == "preset") == preset) apply_flag(config, flag, value);
-  set_most_pixels(config.data.max_pixels);
+  set_decode_limits(config.data.limits);
 }
 
 std::vector<std::string> ConfigFlags::given() const {
@@ -162,5 +162,6 @@ void print_notes(const Dataset& dataset) {
 }
 
 std::vector<std::string> dataset_flags() { return flags_with(Role::dataset); }
+std::vector<std::string> limit_flags() { return {"max-pixels", "max-scans", "max-decode-time"}; }
 
 }  // namespace laban::tools

@@ -56,5 +56,7 @@ std::string split_sizes(const Dataset& dataset);
 void print_notes(const Dataset& dataset);
 /// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
 std::vector<std::string> dataset_flags();
+/// Those that say how much work a file may cause.
+std::vector<std::string> limit_flags();
 
 }  // namespace laban::tools
