@@ -110,6 +110,12 @@ void keep_index_apart(Config& config) {
   if (config.data.index_cache == "auto" && !has_index_store(root)) config.data.index_cache = "user";
 }
 
+CpuSettings cpu_settings(const Config& config) {
+  CpuSettings settings{.threads = config.machine.threads};
+  if (config.machine.isa != CpuKernels::automatic) settings.isa = cpu::isa_named(word_of(config.machine.isa));
+  return settings;
+}
+
 std::unique_ptr<Backend> make_backend(const Config& config) {
   if (config.machine.device == DeviceKind::reference) return std::make_unique<ReferenceBackend>();
   if (config.machine.device == DeviceKind::cuda) {
@@ -123,9 +129,7 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
     print_note(*backend);
     return backend;
   }
-  CpuSettings settings{.threads = config.machine.threads};
-  if (config.machine.isa != CpuKernels::automatic) settings.isa = cpu::isa_named(word_of(config.machine.isa));
-  auto backend = std::make_unique<CpuBackend>(settings);
+  auto backend = std::make_unique<CpuBackend>(cpu_settings(config));
   print_note(*backend);
   return backend;
 }
