@@ -52,7 +52,7 @@ FileBytes::FileBytes(std::filesystem::path path) : path_(std::move(path)) {
   Facts facts;
   if (!look_at(descriptor.get(), facts)) fail("cannot be read");
   size_ = static_cast<uint64_t>(facts.size);
-  file_ = std::make_shared<const OpenFile>(std::move(descriptor), facts);
+  file_ = std::make_shared<const OpenFile>(OpenFile{std::move(descriptor), facts});
 }
 
 FileBytes::FileBytes(std::filesystem::path path, std::span<const std::byte> bytes)
