@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "core/backend.h"
 #include "core/rng.h"
+#include "cpu/cpu_backend.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "train/optimizer.h"
@@ -131,7 +132,8 @@ StepResult bench_step(const BenchSettings& settings,
   result.activation_bytes = network.activation_bytes();
   result.parameter_bytes = network.parameter_bytes();
   result.peak_process_bytes = peak_process_bytes();
-  result.threads = config.machine.threads;
+  const auto* const cpu = dynamic_cast<const CpuBackend*>(device.get());
+  result.threads = cpu ? cpu->threads() : config.machine.threads;
   return result;
 }
 

@@ -156,6 +156,7 @@ void evaluate(const Options& options) {
   Evaluation evaluation = summarize(*classified, dataset, trained.info.classes, options.views);
   evaluation.split = options.split;
   evaluation.single_frame = config.clip.single_frame;
+  if (options.source.weights.empty()) evaluation.epoch = trained.info.state.epoch;
   const std::string document = to_json(evaluation);
   if (!output.empty()) write_file(output, document);
   if (options.json) {

@@ -63,6 +63,7 @@ class Display : public TrainingObserver {
     notes_ = {text("loss ", fixed(loss_, 3)), text("acc ", percent(accuracy_)),
               text(fixed(rate_, 1), " clips/s"), text("wait ", percent(waiting_, 0))};
     progress_->update(steps_, notes_);
+    tell_if_absurd();
   }
   void on_val(int64_t done, int64_t total) override {
     progress_->update(steps_, {text("validating ", done, "/", total)});
@@ -80,6 +81,11 @@ class Display : public TrainingObserver {
   }
   void on_note(const std::string& sentence) override { progress_->line("note: " + sentence); }
   void finish() { progress_->finish(notes_); }
+  /// What is being trained, to judge the time by.
+  void set_work(int64_t train_clips, const Config& config) {
+    train_clips_ = train_clips;
+    by_recipe_ = config.recipe.kind != RecipeKind::none;
+  }
   /// What a network must exceed on the validation clips, for every epoch's line.
   void show_floor(const Floor& floor) {
     const auto best = floor.best("val", BestBy::macro_f1);
@@ -87,7 +93,23 @@ class Display : public TrainingObserver {
   }
 
  private:
+  /// Once: hours for a handful of clips are rarely meant.
+  void tell_if_absurd() {
+    constexpr double kHour = 3600, kSecondsAClip = 60;
+    const std::optional<double> left = progress_->seconds_left();
+    if (!left || told_ || train_clips_ == 0) return;
+    if (*left < kHour || *left < kSecondsAClip * static_cast<double>(train_clips_)) return;
+    told_ = true;
+    on_note(text("at this speed the run takes ", duration_text(*left), " more for ", train_clips_,
+                 train_clips_ == 1 ? " training clip" : " training clips",
+                 ". Fewer --epochs, a smaller --model, --size or --frames would fit; ",
+                 by_recipe_ ? "what is not given, laban chooses for --minutes"
+                            : "without --recipe none, laban chooses what fits into --minutes"));
+  }
+
   std::optional<Progress> progress_;
+  int64_t train_clips_ = 0;
+  bool by_recipe_ = true, told_ = false;
   std::string checked_split_, floor_;
   int64_t steps_ = 0;
   double loss_ = 0, accuracy_ = 0, rate_ = 0, waiting_ = 0;
@@ -360,6 +382,7 @@ void train_anew(const Options& options) {
   choose_best_by(config, clips);
   resolve(config);
   Display display;
+  display.set_work(static_cast<int64_t>(clips.of(Split::train).size()), config);
   Trainer trainer(observed.backend(), config, clips, folder, display, interrupt_flag());
   if (!config.model.weights.empty()) start_from(config.model.weights, trainer.network());
   folder.create(options.overwrite);
@@ -423,6 +446,7 @@ void go_on(const Options& options) {
   const Dataset& clips = shrunken ? *shrunken : dataset;
   choose_best_by(config, clips);
   Display display;
+  display.set_work(static_cast<int64_t>(clips.of(Split::train).size()), config);
   Trainer trainer(observed.backend(), config, clips, folder, display, interrupt_flag());
   trainer.resume(checkpoint);
   write_file(folder.config(), config_text(config, recipe_of(folder.path)));
