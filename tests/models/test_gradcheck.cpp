@@ -41,6 +41,7 @@ enum class Mistake {
   shortcut_dropped,
   loss_smoothing_forgotten,
   loss_label_forgotten,
+  loss_class_weights_forgotten,
 };
 
 class Saboteur : public BackendDecorator {
@@ -113,6 +114,7 @@ class Saboteur : public BackendDecorator {
     if (!op.dlogits) return;
     SoftmaxCrossEntropy wrong = op;
     if (is(Mistake::loss_smoothing_forgotten)) wrong.smoothing = 0;
+    if (is(Mistake::loss_class_weights_forgotten)) wrong.class_weights = {};
     std::vector<double> losses(op.loss.as<double>(), op.loss.as<double>() + op.loss.count());
     inner().run(wrong, scratch);
     std::copy(losses.begin(), losses.end(), op.loss.as<double>());
@@ -203,7 +205,9 @@ TEST_CASE("negative controls: a wrong backward is caught, for every layer") {
       {"residual_block",
        {Mistake::shortcut_dropped, Mistake::norm_residual_unmasked, Mistake::norm_relu_forgotten,
         Mistake::conv_data_scaled, Mistake::subsample_off_by_one}},
-      {"softmax_cross_entropy", {Mistake::loss_smoothing_forgotten, Mistake::loss_label_forgotten}},
+      {"softmax_cross_entropy",
+       {Mistake::loss_smoothing_forgotten, Mistake::loss_label_forgotten,
+        Mistake::loss_class_weights_forgotten}},
   };
   std::set<std::string> controlled;
   for (const auto& [layer, mistakes] : table) {

@@ -169,8 +169,8 @@ void train(Trainer& trainer, Display& display, const Config& config, const Datas
   std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
               duration_text(result.state.seconds).c_str());
   if (validated)
-    std::printf("\nbest by validation %s: epoch %lld of %lld, loss %.3f, accuracy %s, macro-F1 %.3f",
-                word_of(config.train.best_by), static_cast<long long>(result.state.best_epoch),
+    std::printf("\nbest epoch%s: %lld of %lld, loss %.3f, accuracy %s, macro-F1 %.3f",
+                by_what(config.train.best_by).c_str(), static_cast<long long>(result.state.best_epoch),
                 static_cast<long long>(config.train.epochs), result.state.best_loss,
                 percent(result.state.best_accuracy).c_str(), result.state.best_macro_f1);
   if (const auto floor = floor_of(folder.path); floor && validated) {
@@ -268,6 +268,7 @@ void prepare_cache(Config& config, const Dataset& dataset, const RunFolder& fold
 /// What a run would be, without any of it.
 void plan(Config config, const Dataset& dataset, const RecipeRequest& request, bool choose) {
   require_training_clips(dataset);
+  class_weights(config, dataset);  // before anything that takes time
   install_interrupt_handler();
   const std::unique_ptr<Backend> backend = make_backend(config);
   std::optional<Recipe> recipe;
@@ -291,9 +292,9 @@ void plan(Config config, const Dataset& dataset, const RecipeRequest& request, b
     if (memory == 0) memory = network.planned_bytes(shape, Mode::train) + weights * 3 / 2;
   }
   const double cache = recipe ? static_cast<double>(recipe->measured.cache_bytes) : 0;
-  std::printf("%s; best epoch by %s\n", split_sizes(dataset).c_str(),
-              dataset.of(Split::val).empty() ? "nothing: there are no validation clips"
-                                             : word_of(config.train.best_by));
+  std::printf("%s; %s\n", split_sizes(dataset).c_str(),
+              dataset.of(Split::val).empty() ? "without validation clips the last epoch is kept"
+                                             : ("best epoch" + by_what(config.train.best_by)).c_str());
   if (recipe && recipe->planned_seconds > 0)
     std::printf("time    about %s, of it %s before the first epoch\n",
                 duration_text(recipe->planned_seconds).c_str(),
@@ -371,6 +372,7 @@ void train_anew(const Options& options) {
   std::optional<Dataset> shrunken;
   install_interrupt_handler();
   require_training_clips(dataset);
+  class_weights(config, dataset);  // before anything that takes time
   if (choose) {
     recipe = make_recipe(config, dataset, folder, observed.device(), request, shrunken);
     print_recipe(*recipe);
@@ -417,6 +419,13 @@ void go_on(const Options& options) {
   Config config = checkpoint.info().config;
   options.flags.apply(config);
   if (!options.flags.has("data")) keep_index_apart(config);
+  if (options.flags.has("patience") && config.train.patience > 0 && config.train.best_by == BestBy::last &&
+      !options.flags.has("best-by")) {
+    config.train.best_by = BestBy::loss;
+    std::fputs(
+        "note: --patience needs a measure: from now on the best epoch is that of the lowest validation loss\n",
+        stderr);
+  }
   choose_threads(config);
   choose_device(config);
   resolve(config);

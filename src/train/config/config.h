@@ -77,6 +77,7 @@ struct Config {
     uint64_t seed = 1;
     double ema = 0;
     bool balance = false;
+    std::string loss_weights = "none";  // see train/loss_weights.h
     MixSettings mix;
     BestBy best_by = BestBy::automatic;
     int64_t patience = 0;

@@ -132,8 +132,7 @@ std::string best_epoch(const RunRecord& run) {
   try {
     Config config;
     apply_toml(config, run.config, "config.toml");
-    if (config.train.best_by != BestBy::automatic)
-      by = std::string(" by validation ") + word_of(config.train.best_by);
+    by = by_what(config.train.best_by);
   } catch (const Error&) {
     // The config of another version.
   }
