@@ -19,18 +19,23 @@ class Convolutions {
   Convolutions(const Kernels& kernels, ThreadPool& pool, bool native_bf16);
 
   size_t scratch_bytes(const ConvForward& op) { return plan(op).scratch_bytes(pool_.threads()); }
+  size_t scratch_bytes(const ConvBatchNorm& op);
   size_t scratch_bytes(const ConvBackwardData& op) { return plan(op).scratch_bytes(pool_.threads()); }
   size_t scratch_bytes(const ConvBackwardWeights& op);
   void prepare(const ConvForward& op) { packed_.reserve(op.w, plan(op)); }
+  void prepare(const ConvBatchNorm& op) { prepare(op.convolution()); }
   void prepare(const ConvBackwardData& op) { packed_.reserve(op.w, plan(op)); }
   void prepare(const ConvBackwardWeights& op) { plan(op); }
   void run(const ConvForward& op, Scratch scratch);
+  void run(const ConvBatchNorm& op, Scratch scratch);
   void run(const ConvBackwardData& op, Scratch scratch);
   void run(const ConvBackwardWeights& op, Scratch scratch);
 
   void distrust_packed_weights() { packed_.distrust(); }
 
  private:
+  void forward(const ConvForward& op, const ConvTransform::Norm* norm, Scratch scratch);
+
   /// Everything that distinguishes two plans: geometry, direction, dtype.
   using Key = std::array<int64_t, 21>;
   static Key key_of(ConvDirection direction, const ConvGeometry& geometry, DType dtype);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "layers/batchnorm3d.h"
+
 namespace laban {
 namespace {
 
@@ -57,6 +59,25 @@ Value Conv3d::forward(StepContext& ctx, const Value& x) {
                        .weights_version = ctx.weights_version,
                        .own_channels = weight_.shape.c});
   if (saves(ctx)) x_ = x;
+  return y;
+}
+
+Value Conv3d::forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm, const Value& residual) {
+  if (saves(ctx) || !norm.only_applies(ctx)) return Layer::forward_normalized(ctx, x, norm, residual);
+  clear_saved();
+  norm.clear_saved();
+  Value y = ctx.take(checked_output(x.shape(), weight_.storage.c, weight_.storage.n));
+  require(residual.empty() || residual.shape() == y.shape(), "Conv3d: the residual has another shape");
+  ConvBatchNorm op{.x = x.tensor(),
+                   .w = weight_.working,
+                   .bias = bias_.value,
+                   .residual = residual.tensor(),
+                   .y = y.tensor(),
+                   .window = window_,
+                   .weights_version = ctx.weights_version,
+                   .own_channels = weight_.shape.c};
+  norm.complete(op);
+  run(ctx, op);
   return y;
 }
 
