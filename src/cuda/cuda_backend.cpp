@@ -114,6 +114,10 @@ void CudaBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
   launched();
 }
+void CudaBackend::run(const ConvBatchNorm& op, Scratch scratch) {
+  run(op.convolution(), scratch);
+  run(op.normalization(), {});
+}
 void CudaBackend::run(const LinearForward& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());
   launched();

@@ -69,6 +69,8 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
   void run(const ConvForward& op, Scratch scratch) override;
   void run(const ConvBackwardData& op, Scratch scratch) override;
   void run(const ConvBackwardWeights& op, Scratch scratch) override;
+  /// A convolution, then batch norm in place.
+  void run(const ConvBatchNorm& op, Scratch scratch) override;
   void run(const LinearForward& op, Scratch scratch) override;
   void run(const LinearBackwardData& op, Scratch scratch) override;
   void run(const LinearBackwardWeights& op, Scratch scratch) override;
@@ -83,12 +85,14 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
   size_t scratch_for(const ConvForward& op) override;
   size_t scratch_for(const ConvBackwardData& op) override;
   size_t scratch_for(const ConvBackwardWeights& op) override;
+  size_t scratch_for(const ConvBatchNorm& op) override { return scratch_for(op.convolution()); }
   size_t scratch_for(const LinearForward& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const LinearBackwardData& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const LinearBackwardWeights& op) override { return cuda::scratch_bytes(op); }
   void prepare_for(const ConvForward& op) override;
   void prepare_for(const ConvBackwardData& op) override;
   void prepare_for(const ConvBackwardWeights& op) override;
+  void prepare_for(const ConvBatchNorm& op) override { prepare_for(op.convolution()); }
 
  private:
   SmallUploads small_uploads_;

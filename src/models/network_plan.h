@@ -23,6 +23,7 @@ struct Network::Pass {
   Tensor dclips = {};
   bool probabilities = false;  // scores are to be these (evaluation only)
   LabelMix mix = {};
+  bool weights_stay = false;
   bool features = false;  // scores are to be what the last layer sees (evaluation only)
 };
 
@@ -45,6 +46,7 @@ struct Network::Plan {
         has_mix(!pass.mix.empty()),
         has_class_weights(!pass.loss.class_weights.empty()),
         features(pass.features),
+        weights_stay(pass.weights_stay),
         arena(backend),
         host(static_cast<size_t>(std::max(clips.n * scores_a_clip, classes)) * size_of(DType::f64)) {
     const auto lines = [](int64_t count, DType dtype) {
@@ -65,12 +67,12 @@ struct Network::Plan {
     return clips == pass.clips.shape && mode == pass.mode && has_labels == !pass.labels.empty() &&
            has_dclips == !pass.dclips.empty() && probabilities == pass.probabilities &&
            has_mix == !pass.mix.empty() && has_class_weights == !pass.loss.class_weights.empty() &&
-           features == pass.features;
+           features == pass.features && weights_stay == pass.weights_stay;
   }
 
   Shape clips;
   Mode mode;
-  bool has_labels, has_dclips, probabilities, has_mix, has_class_weights, features;
+  bool has_labels, has_dclips, probabilities, has_mix, has_class_weights, features, weights_stay;
   Arena arena;
   static constexpr size_t kLine = 64;
   std::unique_ptr<Memory> inputs;

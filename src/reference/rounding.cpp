@@ -69,6 +69,23 @@ void to_magnitudes(const BatchNormInfer& op) {
       [&](int64_t c) { return 1 / std::sqrt(op.running_var.as<double>()[c] + op.eps); });
 }
 
+/// The convolution on absolute values, then that of the batch norm.
+void to_magnitudes(const ConvBatchNorm& op) {
+  std::vector<double> x(op.x.as<double>(), op.x.as<double>() + op.x.count()),
+      w(op.w.as<double>(), op.w.as<double>() + op.w.count());
+  for (std::vector<double>* values : {&x, &w})
+    for (double& value : *values) value = std::abs(value);
+  ConvForward convolution = op.convolution();
+  convolution.x.data = x.data();
+  convolution.w.data = w.data();
+  convolution.bias = {};
+  reference::run(convolution, {});
+  if (op.bias)
+    for_each_element(
+        op.y.shape, [&](int64_t i, int64_t c) { op.y.as<double>()[i] += std::abs(op.bias.as<double>()[c]); });
+  to_magnitudes(op.normalization());
+}
+
 void to_magnitudes(const BatchNormBackward& op) {
   const int64_t channels = op.x.shape.c;
   const double *x = op.x.as<double>(), *dy = op.dy.as<double>();

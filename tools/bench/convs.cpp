@@ -144,7 +144,8 @@ class Measurer {
                                    .packed = packed.data(),
                                    .bias = nullptr,
                                    .out = forward ? y.data() : x.data(),
-                                   .accumulate = false};
+                                   .accumulate = false,
+                                   .norm = nullptr};
       const double seconds = timed([&] { kernel->run(run, {scratch.data(), scratch.bytes()}, pool_); });
       rows.push_back({kernel->algorithm(), seconds, pack, kernel->cost(), kernel->packed_bytes()});
     }

@@ -36,6 +36,7 @@ class DryBackend : public BackendDecorator {
  protected:
   using BackendDecorator::prepare_for;
   void prepare_for(const ConvForward&) override {}
+  void prepare_for(const ConvBatchNorm&) override {}
   void prepare_for(const ConvBackwardData&) override {}
   void prepare_for(const ConvBackwardWeights&) override {}
   void prepare_for(const LinearForward&) override {}
