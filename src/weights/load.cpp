@@ -176,6 +176,13 @@ int64_t classes_of(const StateDict& state) {
   return *classes;
 }
 
+bool fits(const StateDict& state, const ModelSpec& spec) {
+  const auto layers = build_layers(spec);
+  ParameterList list;
+  layers->collect(list);
+  return compare(with_own_keys(state), needed(list), /*without_head=*/false).empty();
+}
+
 void require_fit(const StateDict& state, const ModelSpec& spec, HeadPolicy policy) {
   const auto layers = build_layers(spec);
   ParameterList list;

@@ -34,6 +34,7 @@ class StateDict {
   static StateDict read(FileBytes file);
 
   const std::filesystem::path& path() const { return file_.path; }
+  const FileBytes& file() const { return file_; }
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
   /// Of safetensors files. Of PyTorch's: the text "arch" beside the state dict, if there is one.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
