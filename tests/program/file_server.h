@@ -14,10 +14,10 @@ class FileServer {
  public:
   /// How it answers; may be changed between requests.
   struct Manners {
-    std::string body;
+    std::string body = {};
     std::string etag = "\"one\"";  // empty: it has none
     int status = 0;                // instead of 200 or 206
-    std::string location;          // with such a status: where to go
+    std::string location = {};     // with such a status: where to go
     bool ranges = true;            // does it know them?
     int64_t cut_after = -1;        // bytes of the body, then it hangs up; once
     int64_t stall_after = -1;      // bytes of the body, then nothing more comes

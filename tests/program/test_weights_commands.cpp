@@ -180,11 +180,11 @@ TEST_CASE("every command reads weights under a prefix and with another head, and
       0);
   const std::string of_data =
       " --model r3d_tiny --frames 4 --size 16 --index-cache off --threads 1 --workers 1";
-  for (const std::string command :
-       {"export -o " + files.path("y.safetensors") + " --model r3d_tiny", "predict " + data + of_data,
-        "eval " + data + of_data, "features " + data + of_data + " -o " + files.path("f.safetensors"),
-        std::string("describe"),
-        "train " + data + of_data + " --epochs 1 --recipe none --no-floor -o " + files.path("run")}) {
+  for (const std::string& command : std::vector<std::string>{
+           "export -o " + files.path("y.safetensors") + " --model r3d_tiny", "predict " + data + of_data,
+           "eval " + data + of_data, "features " + data + of_data + " -o " + files.path("f.safetensors"),
+           std::string("describe"),
+           "train " + data + of_data + " --epochs 1 --recipe none --no-floor -o " + files.path("run")}) {
     CAPTURE(command);
     const Result result = laban_with(command + " --weights " + wrapped);
     REQUIRE_MESSAGE(result.code == 0, result.said);
@@ -230,9 +230,9 @@ TEST_CASE("other people's models and things that are no weights are refused by n
                                 12) +
                         std::string(1000, 'x'));
   write_file(files.path("page.pth"), "<!DOCTYPE html><html></html>");
-  for (const std::string command :
-       {"export -o " + files.path("y.onnx"), "predict " + video, "eval " + files.path("."),
-        "features " + files.path(".") + " -o " + files.path("f.safetensors"), std::string("describe")})
+  for (const std::string& command : std::vector<std::string>{
+           "export -o " + files.path("y.onnx"), "predict " + video, "eval " + files.path("."),
+           "features " + files.path(".") + " -o " + files.path("f.safetensors"), std::string("describe")})
     for (const std::string model : {"", " --model r3d_18"}) {
       CAPTURE(command + model);
       const auto with = [&](const std::string& weights) {

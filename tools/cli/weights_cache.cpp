@@ -152,6 +152,12 @@ fs::path get_weights(const WantedFile& wanted, const fs::path& folder) {
   return file;
 }
 
+std::string did_you_mean_weights(const std::string& name) {
+  const std::vector<std::string> near = nearest_names(name, names_of_weights());
+  return text(near.empty() ? "" : text("Did you mean ", join(near, " or "), "? "),
+              "`laban weights list` has them all.");
+}
+
 std::string weights_file(const std::string& given) {
   std::error_code failed;
   if (given.empty() || fs::exists(given, failed)) return given;
@@ -165,7 +171,7 @@ std::string weights_file(const std::string& given) {
   for (const std::string& name : names_of_weights())
     if (slash != given.npos && given.compare(0, slash + 1, name, 0, slash + 1) == 0)
       throw UsageError(text("--weights ", given, " is neither a file nor the name of public weights"),
-                       did_you_mean(given, names_of_weights()));
+                       did_you_mean_weights(given));
   return given;
 }
 

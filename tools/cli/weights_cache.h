@@ -26,6 +26,9 @@ std::filesystem::path get_weights(const WantedFile& wanted, const std::filesyste
 /// A public file as published.
 WantedFile published(const PublicWeights& weights);
 
+/// Advice for a name that no public weights have: "Did you mean torchvision/r3d_18? `laban weights list` has them all."
+std::string did_you_mean_weights(const std::string& name);
+
 /// The file that a --weights names: a path, or the name of public weights ("torchvision/r3d_18"), which are downloaded
 /// if they are not in the folder. Throws Error.
 std::string weights_file(const std::string& given);

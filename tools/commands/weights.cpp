@@ -9,7 +9,6 @@
 #include "cli/weights_cache.h"
 #include "commands/commands.h"
 #include "core/error.h"
-#include "core/nearest_names.h"
 #include "core/text.h"
 #include "weights/public_weights.h"
 
@@ -36,6 +35,17 @@ std::string model_flags(const PublicWeights& weights) {
   return flags;
 }
 
+/// What a clip is, in lines of at most 80 columns.
+std::string clips_of(const PublicWeights& weights) {
+  std::string lines, line = "  clips:";
+  for (const auto& [flag, value] : weights.clips) {
+    const std::string next = " " + flag + " " + value + (flag == weights.clips.back().first ? "" : ",");
+    if (line.size() + next.size() > 80) lines += line + "\n", line = "        ";
+    line += next;
+  }
+  return lines + line + "\n";
+}
+
 void list(const Options& options) {
   const fs::path folder = folder_of(options);
   nlohmann::ordered_json document = nlohmann::ordered_json::array();
@@ -60,15 +70,13 @@ void list(const Options& options) {
                           {"in_cache", here}});
       continue;
     }
-    std::string clips;
-    for (const auto& [flag, value] : weights.clips) append(clips, flag + " " + value);
-    std::printf("%s%s\n  %s; %s, %lld classes\n", weights.name.c_str(), here ? "  (in the cache)" : "",
+    std::printf("%s%s\n  %s\n  %s, %lld classes\n", weights.name.c_str(), here ? "  (in the cache)" : "",
                 model_flags(weights).c_str(), weights.trained_on.c_str(),
                 static_cast<long long>(weights.classes));
     if (!weights.accuracy.empty()) std::printf("  accuracy in %%: %s\n", weights.accuracy.c_str());
     if (!weights.size.empty() || !weights.sha256.empty())
       std::printf("  %s; SHA-256 begins with %s\n", weights.size.c_str(), weights.sha256.c_str());
-    std::printf("  clips: %s\n  %s%s\n", clips.c_str(), weights.address.c_str(),
+    std::printf("%s  %s%s\n", clips_of(weights).c_str(), weights.address.c_str(),
                 weights.direct ? "" : text(" has ", weights.file).c_str());
   }
   if (options.json)
@@ -115,10 +123,8 @@ void get(const Options& options) {
     if (!options.from.empty()) wanted.address = options.from;
     if (wanted.sha256.empty()) wanted.sha256 = options.sha256;
   } else {
-    std::vector<std::string> names;
-    for (const PublicWeights& known : public_weights()) names.push_back(known.name);
     throw UsageError(text("\"", options.name, "\" is neither the name of public weights nor an address"),
-                     did_you_mean(options.name, names));
+                     did_you_mean_weights(options.name));
   }
   std::printf("%s\n", get_weights(wanted, folder_of(options)).c_str());
 }
