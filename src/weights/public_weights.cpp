@@ -130,9 +130,9 @@ ModelSpec spec_of(const PublicWeights& weights) {
 /// Whether its tensors are like the public file's: names, shapes, the number of classes.
 bool is_like(const StateDict& state, const PublicWeights& weights) { return fits(state, spec_of(weights)); }
 
-std::string hex_of(std::span<const std::byte> bytes) {
+std::string hex_of(const FileBytes& file) {
   Sha256 hash;
-  hash.update(bytes.data(), bytes.size());
+  file.for_each_piece(0, file.size(), [&](std::span<const std::byte> piece) { hash.update(piece.data(), piece.size()); });
   return hash.hex();
 }
 
@@ -163,7 +163,7 @@ std::optional<Recognized> recognize(const StateDict& file, std::string& doubt) {
   std::string sha256;
   for (const PublicWeights& weights : all) {
     if (weights.sha256.empty() || !is_like(state, weights)) continue;
-    if (sha256.empty()) sha256 = hex_of(file.file().bytes);
+    if (sha256.empty()) sha256 = hex_of(file.file());
     if (sha256.starts_with(weights.sha256))
       return Recognized{&weights, text("its SHA-256 begins with ", weights.sha256, ", as published")};
   }
@@ -183,6 +183,6 @@ std::optional<Recognized> recognize(const StateDict& file, std::string& doubt) {
   return std::nullopt;
 }
 
-std::string sha256_of(const std::filesystem::path& file) { return hex_of(map_file(file).bytes); }
+std::string sha256_of(const std::filesystem::path& file) { return hex_of(FileBytes(file)); }
 
 }  // namespace laban
