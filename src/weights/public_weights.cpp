@@ -132,7 +132,8 @@ bool is_like(const StateDict& state, const PublicWeights& weights) { return fits
 
 std::string hex_of(const FileBytes& file) {
   Sha256 hash;
-  file.for_each_piece(0, file.size(), [&](std::span<const std::byte> piece) { hash.update(piece.data(), piece.size()); });
+  file.for_each_piece(0, file.size(),
+                      [&](std::span<const std::byte> piece) { hash.update(piece.data(), piece.size()); });
   return hash.hex();
 }
 

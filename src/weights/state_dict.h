@@ -36,7 +36,7 @@ class StateDict {
   const std::filesystem::path& path() const { return file_.path(); }
   const FileBytes& file() const { return file_; }
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
-  /// Of safetensors files. Of PyTorch's: the text "arch" beside the state dict, if there is one.
+  /// Of safetensors files.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// How the file was read, where a person should know: sentences that begin in lower case.
   const std::vector<std::string>& notes() const { return notes_; }

@@ -218,21 +218,12 @@ class Finder {
   std::vector<std::string> notes_;
 };
 
-/// What Hara's program writes beside the state dict: "resnet-50".
-std::map<std::string, std::string> facts_beside(const Heap& heap, Ref saved) {
-  Ref arch = 0;
-  const Dict* dict = heap.get<Dict>(saved);
-  const Text* name = dict && heap.find(*dict, "arch", arch) ? heap.get<Text>(arch) : nullptr;
-  if (!name) return {};
-  return {{"arch", std::string(name->value)}};
-}
-
 StateDict assemble(FileBytes file, const Heap& heap, Ref saved, const Storages& storages) {
   std::map<std::string, StoredTensor> tensors;
   Finder finder(heap, file);
   for (const auto& [name, view] : finder.find(saved)) tensors[name] = stored(*view, storages, file, name);
   std::vector<std::string> notes = finder.notes();
-  return {std::move(file), std::move(tensors), facts_beside(heap, saved), std::move(notes)};
+  return {std::move(file), std::move(tensors), {}, std::move(notes)};
 }
 
 StateDict read_zip(FileBytes file) {
