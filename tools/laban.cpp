@@ -40,10 +40,10 @@ void tell_memory() {
 int run(int argc, char** argv) {
   using namespace laban::tools;
   Command program("laban", "trains 3-D convolutional networks that classify video");
-  for (const auto add :
-       {add_synth,  add_index,   add_check,   add_cache,     add_preview,  add_floor,      add_train,
-        add_eval,   add_predict, add_report,  add_export,    add_features, add_settings,   add_describe,
-        add_frames, add_sample,  add_forward, add_gradcheck, add_bench,    add_completion, add_man})
+  for (const auto add : {add_synth,     add_index,    add_check,      add_cache,  add_preview, add_floor,
+                         add_train,     add_eval,     add_predict,    add_report, add_export,  add_weights,
+                         add_features,  add_settings, add_describe,   add_frames, add_sample,  add_forward,
+                         add_gradcheck, add_bench,    add_completion, add_man})
     add(program);
   program.example("laban synth clips --clips 60")
       .example("laban train clips --epochs 10")

@@ -1,6 +1,7 @@
 #include "core/safetensors.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -84,6 +85,61 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   file.commit();
 }
 
+namespace {
+
+/// How well-known kinds of files begin, and what they are.
+struct Kind {
+  size_t at;
+  std::string_view bytes, name;
+  bool shows = false;  // something to classify
+};
+constexpr std::array kKinds{
+    Kind{4, "ftyp", "a video (MP4 or MOV)", true},
+    Kind{0, "\x1a\x45\xdf\xa3", "a video (Matroska or WebM)", true},
+    Kind{8, "AVI ", "a video (AVI)", true},
+    Kind{0, "FLV", "a video (FLV)", true},
+    Kind{0, {"\0\0\1\xba", 4}, "a video (MPEG)", true},
+    Kind{0, "GIF8", "a picture or video (GIF)", true},
+    Kind{0, "\xff\xd8\xff", "a picture (JPEG)", true},
+    Kind{0, "\x89PNG", "a picture (PNG)", true},
+    Kind{0, "\x89HDF", "an HDF5 file, as Keras writes"},
+    Kind{0, "\x1f\x8b", "packed with gzip"},
+    Kind{0, "BZh", "packed with bzip2"},
+    Kind{0,
+         "\xfd"
+         "7zXZ",
+         "packed with xz"},
+    Kind{0, "Rar!", "a RAR archive"},
+    Kind{0, "7z\xbc\xaf", "a 7-zip archive"},
+    Kind{0, "<!DOCTYPE", "a page of HTML, perhaps one that stood in place of a download"},
+    Kind{0, "<!doctype", "a page of HTML, perhaps one that stood in place of a download"},
+    Kind{0, "<html", "a page of HTML, perhaps one that stood in place of a download"},
+    Kind{0, "version https://git-lfs", "a pointer to a file that git-lfs has not fetched"},
+    Kind{0, "# All settings of a laban run", "the settings of a run, not its weights"},
+};
+
+const Kind* kind_of(std::span<const std::byte> bytes) {
+  const auto found = std::ranges::find_if(kKinds, [&](const Kind& kind) {
+    return bytes.size() >= kind.at + kind.bytes.size() &&
+           std::memcmp(bytes.data() + kind.at, kind.bytes.data(), kind.bytes.size()) == 0;
+  });
+  return found == kKinds.end() ? nullptr : &*found;
+}
+
+/// ", but a video (MP4 or MOV)"; empty where nobody knows.
+std::string but_is(std::span<const std::byte> bytes) {
+  const Kind* kind = kind_of(bytes);
+  return kind ? text(", but ", kind->name) : bytes.empty() ? std::string(": it is empty") : std::string();
+}
+std::string advice_for(std::span<const std::byte> bytes, std::string advice) {
+  const Kind* kind = kind_of(bytes);
+  return kind && kind->shows
+             ? advice + " What is to be classified stands alone: laban predict VIDEO --checkpoint FILE."
+             : advice;
+}
+
+}  // namespace
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(FileBytes(path)) {}
 
 SafetensorsFile::SafetensorsFile(FileBytes file) : file_(std::move(file)) {
@@ -94,12 +150,13 @@ SafetensorsFile::SafetensorsFile(FileBytes file) : file_(std::move(file)) {
       "Give a checkpoint of laban, a .safetensors file, or weights that PyTorch saved (.pt, .pth).";
   const uint64_t size = file_.size();
   uint64_t length = 0;
-  const std::vector<std::byte> begin = file_.read(0, sizeof(length) + 1);
+  const std::vector<std::byte> begin_of_file = file_.read(0, 64);
+  const std::span begin = std::span(begin_of_file).first(std::min(begin_of_file.size(), sizeof(length) + 1));
   if (begin.size() >= 4 && std::memcmp(begin.data(), "PK\x03\x04", 4) == 0)
     fail("is a zip archive, as PyTorch's torch.save writes, not a safetensors file",
          "PyTorch's weights are read with --weights FILE --model NAME.");
   if (begin.size() <= sizeof(length) || begin.back() != std::byte{'{'})  // where every header begins
-    fail("is not a safetensors or PyTorch file", foreign);
+    fail("is not a safetensors or PyTorch file" + but_is(begin_of_file), advice_for(begin_of_file, foreign));
   std::memcpy(&length, begin.data(), sizeof(length));
   if (length > kLargestHeader || length < 2)
     fail(text("is not a safetensors file: its header would be ", length, " bytes long"), foreign);

@@ -24,7 +24,7 @@ using Ref = uint32_t;
 
 struct None {};
 /// Something that checkpoints hold beside weights and that no weights need: a number beyond 64 bits (a seed),
-/// a device. What it was is forgotten.
+/// a device, a number or an array of NumPy, a date. What it was is forgotten, and what is put into it too.
 struct Opaque {};
 struct Text {
   std::string_view value;  // in the pickle's own bytes; UTF-8, or Latin-1 from Python 2
@@ -39,13 +39,14 @@ struct Dict {  // a dictionary, ordered, or the attributes of a plain record
 struct Name {
   enum class Kind {
     ordered_dict,
-    copy,    // makes a container from another: Counter, set, Size
-    record,  // a class whose objects are plain attributes: argparse.Namespace
+    default_dict,  // collections.defaultdict: an empty dictionary, whatever makes its values
+    copy,          // makes a container from another: Counter, set, Size
+    record,        // a class whose objects are plain attributes: argparse.Namespace
     storage,
     rebuild_tensor,
     rebuild_parameter,
     label,   // a value in itself: torch.float32
-    opaque,  // makes an Opaque, whatever it is given: torch.device
+    opaque,  // makes an Opaque, whatever it is given: torch.device, numpy.dtype
   };
   Kind kind = Kind::label;
   ElementType type = ElementType::f32;  // of a storage

@@ -32,8 +32,11 @@ StateDict from_safetensors(FileBytes bytes) {
 }  // namespace
 
 StateDict::StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors,
-                     std::map<std::string, std::string> metadata)
-    : file_(std::move(file)), tensors_(std::move(tensors)), metadata_(std::move(metadata)) {
+                     std::map<std::string, std::string> metadata, std::vector<std::string> notes)
+    : file_(std::move(file)),
+      tensors_(std::move(tensors)),
+      metadata_(std::move(metadata)),
+      notes_(std::move(notes)) {
   for (const auto& [name, tensor] : tensors_)
     if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
       throw FileError(path().string(), "contains a tensor whose name has control characters");
@@ -43,12 +46,6 @@ StateDict StateDict::read(const std::filesystem::path& path) { return read(FileB
 
 StateDict StateDict::read(FileBytes file) {
   return is_torch_file(file) ? read_torch_file(std::move(file)) : from_safetensors(std::move(file));
-}
-
-StateDict StateDict::without(const std::string& name) const {
-  StateDict others = *this;
-  others.tensors_.erase(name);
-  return others;
 }
 
 std::vector<double> StateDict::values(const std::string& name) const {

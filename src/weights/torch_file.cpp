@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "weights/pickle.h"
@@ -94,30 +95,37 @@ StoredTensor stored(const TensorView& view, const Storages& storages, const File
   return tensor;
 }
 
+/// How likely it is that a training program kept the weights to use under a key, most likely last.
+enum class Rank { average, other, usual };
+constexpr std::array<std::string_view, 10> kUsual{"state_dict", "model_state_dict", "model_state", "model",
+                                                  "net",        "network",          "module",      "weights",
+                                                  "params",     "model_weights"};
+
+Rank rank_of(std::string_view key) {
+  for (const std::string_view average : {"ema", "swa", "averag", "shadow"})
+    if (key.find(average) != key.npos) return Rank::average;
+  return std::ranges::find(kUsual, key) != kUsual.end() ? Rank::usual : Rank::other;
+}
+
 /// The state dict within the saved object.
 class Finder {
  public:
   Finder(const Heap& heap, const FileBytes& file) : heap_(heap), file_(file) {}
 
   /// The tensors by name; other values (such as an epoch) are ignored.
-  std::map<std::string, const TensorView*> find(Ref saved) const {
+  std::map<std::string, const TensorView*> find(Ref saved) {
     const Dict* dict = heap_.get<Dict>(saved);
     if (heap_.get<TensorView>(saved)) fail("contains a single tensor, not a state dict");
     if (!dict) fail("contains no dictionary of tensors");
     // A checkpoint may have other tensors next to the state dict (a best accuracy, a random state), so look
-    // in the usual places first.
-    const Dict* inner = nullptr;
-    for (const char* key : {"state_dict", "model_state_dict", "model"})
-      if (Ref value = 0; !inner && heap_.find(*dict, key, value)) {
-        const Dict* found = heap_.get<Dict>(value);
-        if (found && has_tensors(*found)) inner = found;
-      }
-    if (!inner && !has_tensors(*dict))
-      fail(
-          text("contains no state dict, neither directly nor as 'state_dict', 'model_state_dict' or 'model'; "
-               "it has: ",
-               keys(*dict)));
-    if (inner) dict = inner;
+    // within first.
+    look_within(*dict, "", Rank::usual, 0);
+    if (const Candidate* inner = chosen(*dict))
+      dict = inner->dict;
+    else if (!has_tensors(*dict))
+      fail(text(
+          "contains no state dict, neither directly nor within 'state_dict', 'model' or another key; it has: ",
+          keys(*dict)));
     std::map<std::string, const TensorView*> tensors;
     for (const auto& [key, value] : dict->items) {
       const Text* name = heap_.get<Text>(key);
@@ -127,16 +135,72 @@ class Finder {
     }
     return tensors;
   }
+  /// What else a person should know, as sentences.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const {
-    throw FileError(file_.path().string(), what,
-                    "Save a state dict: torch.save(model.state_dict(), \"weights.pt\").");
+  struct Candidate {
+    const Dict* dict;
+    std::string where;  // the keys that lead there, with dots
+    Rank rank;
+  };
+
+  [[noreturn]] void fail(const std::string& what, const std::string& advice =
+                                                      "Save a state dict: torch.save(model.state_dict(), "
+                                                      "\"weights.pt\").") const {
+    throw FileError(file_.path().string(), what, advice);
   }
   bool has_tensors(const Dict& dict) const {
     return std::ranges::any_of(dict.items, [&](const auto& item) {
       return heap_.get<Text>(item.first) && heap_.get<TensorView>(item.second);
     });
+  }
+  /// Has tensors named like a layer's: by such names a state dict is known under any key.
+  bool has_layers(const Dict& dict) const {
+    return std::ranges::any_of(dict.items, [&](const auto& item) {
+      const Text* name = heap_.get<Text>(item.first);
+      return name && heap_.get<TensorView>(item.second) && name->value.ends_with(".weight");
+    });
+  }
+  void look_within(const Dict& dict, const std::string& where, Rank rank, int depth) {
+    constexpr int kDeepest = 3;
+    for (const auto& [key, value] : dict.items) {
+      const Text* name = heap_.get<Text>(key);
+      const Dict* inner = heap_.get<Dict>(value);
+      if (!name || !inner || !seen_.insert(value).second) continue;
+      const Rank inner_rank = std::min(rank, rank_of(name->value));
+      const std::string path = where + std::string(name->value);
+      if (has_layers(*inner) || (inner_rank != Rank::other && has_tensors(*inner)))
+        candidates_.push_back({inner, path, inner_rank});
+      else if (depth + 1 < kDeepest)
+        look_within(*inner, path + ".", inner_rank, depth + 1);
+    }
+  }
+  /// The one to read; null: the outermost dictionary itself.
+  const Candidate* chosen(const Dict& outermost) {
+    // Layers of its own beside, say, a dictionary of averages: no wrapper at all.
+    if (candidates_.empty() || has_layers(outermost)) return nullptr;
+    const Rank best = std::ranges::max(candidates_, {}, &Candidate::rank).rank;
+    const Candidate* found = nullptr;
+    std::string list;
+    for (const Candidate& candidate : candidates_) {
+      if (candidate.rank != best) continue;
+      if (!list.empty()) list += ", ";
+      list += text("'", candidate.where, "' (", candidate.dict->items.size(), " entries)");
+      found = found ? found : &candidate;
+    }
+    const auto as_best = std::ranges::count(candidates_, best, &Candidate::rank);
+    if (as_best > 1)
+      fail(text("contains several state dicts: ", list),
+           text("Save the one that is meant: torch.save(torch.load(\"it.pth\", map_location=\"cpu\")[\"",
+                found->where.substr(0, found->where.find('.')), "\"], \"weights.pt\")."));
+    std::string others;
+    for (const Candidate& candidate : candidates_)
+      if (candidate.rank != best) others += text(others.empty() ? "" : ", ", "'", candidate.where, "'");
+    if (!others.empty())
+      notes_.push_back(
+          text("it holds several state dicts; '", found->where, "' is read, ", others, " is not"));
+    return found;
   }
   std::string keys(const Dict& dict) const {
     constexpr size_t kShown = 10;
@@ -149,13 +213,17 @@ class Finder {
 
   const Heap& heap_;
   const FileBytes& file_;
+  std::vector<Candidate> candidates_;
+  std::unordered_set<Ref> seen_;
+  std::vector<std::string> notes_;
 };
 
 StateDict assemble(FileBytes file, const Heap& heap, Ref saved, const Storages& storages) {
   std::map<std::string, StoredTensor> tensors;
-  for (const auto& [name, view] : Finder(heap, file).find(saved))
-    tensors[name] = stored(*view, storages, file, name);
-  return {std::move(file), std::move(tensors)};
+  Finder finder(heap, file);
+  for (const auto& [name, view] : finder.find(saved)) tensors[name] = stored(*view, storages, file, name);
+  std::vector<std::string> notes = finder.notes();
+  return {std::move(file), std::move(tensors), {}, std::move(notes)};
 }
 
 StateDict read_zip(FileBytes file) {

@@ -54,6 +54,36 @@ TEST_CASE("every element type and layout that PyTorch saves is read, in both for
   }
 }
 
+TEST_CASE("a state dict is found under whichever key it lies, and what is passed over is said") {
+  const auto weights = [](const StateDict& state) { return state.values("module.weight"); };
+  const std::vector<double> own{0.5, -1}, averaged{0.25, -1};
+  for (const std::string protocol : {"2", "4"}) {
+    const auto read = [&](const std::string& name) {
+      return StateDict::read(test::golden_folder() / "wrapped" / (name + "_" + protocol + ".pth"));
+    };
+    for (const char* name : {"numpy_scalars", "net", "model_state", "nested", "unusual"}) {
+      CAPTURE(std::string(name));
+      CHECK(weights(read(name)) == own);
+      CHECK(read(name).tensors().size() == 1);
+      CHECK(read(name).notes().empty());
+    }
+    const StateDict beside = read("with_ema");
+    CHECK(weights(beside) == own);
+    REQUIRE(beside.notes().size() == 1);
+    CHECK(says(beside.notes().front(), "'model' is read, 'ema' is not"));
+    CHECK(weights(read("only_ema")) == averaged);
+    for (const auto& [name, list] : {std::pair("two", "'generator' (1 entries), 'discriminator' (1 entries)"),
+                                     std::pair("two_usual", "'model' (1 entries), 'net' (1 entries)")})
+      CHECK_THROWS_WITH_AS(read(name), doctest::Contains(list), FileError);
+  }
+  // What lies in a circle or deeper than anybody puts it is not looked for without end.
+  const std::string one = state_of(test::tensor("FloatStorage", "0", 1, 0, {1}, {1}));
+  std::string deep = one;
+  for (int i = 0; i < 4; ++i) deep = test::dict({{test::text("model"), deep}});
+  CHECK(says(complaint(test::torch_zip(deep, {"\x01\x02\x03\x04"})), "no state dict"));
+  CHECK(says(complaint(test::torch_zip("}q\x01" + test::text("model") + "h\x01s")), "no state dict"));
+}
+
 TEST_CASE("a training program's checkpoint gives its state dict, whatever lies beside it") {
   for (const char* name : {"checkpoint.pt", "checkpoint_old.pth"}) {
     CAPTURE(std::string(name));
@@ -150,8 +180,8 @@ TEST_CASE("files without a state dict say what they have instead") {
   CHECK(says(with(one), "a single tensor"));
   CHECK(says(with("](" + one + "e"), "no dictionary of tensors"));
   CHECK(says(with("}"), "it has: nothing"));
-  CHECK(says(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("net"), state_of(one)}})),
-             "it has: 'epoch', 'net'"));
+  CHECK(says(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("scaler"), state_of(one)}})),
+             "it has: 'epoch', 'scaler'"));
   CHECK(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("model"), state_of(one)}})).empty());
   CHECK(says(with(test::dict({{test::text("w"), one}, {test::text("w"), one}})), "two tensors named 'w'"));
   CHECK(says(with(state_of(one) + "0" + test::dict({{test::text("w\x1b[2J"), one}})), "control characters"));

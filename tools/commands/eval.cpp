@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/trained_network.h"
+#include "cli/weights_notes.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -104,6 +105,21 @@ std::string which_epoch(const NetworkSource& source, const CheckpointInfo& info)
   return which;
 }
 
+/// Weights whose classes have no names mean the dataset's, in order, if these are as many.
+void name_classes(TrainedNetwork& trained, const Dataset& dataset) {
+  if (trained.classes_named) return;
+  const size_t here = dataset.classes.size(), there = trained.info.classes.size();
+  const char* advice = "--class-names FILE names them, one a line, in the order of the network's outputs.";
+  if (here != there)
+    throw UsageError(text(visible(trained.file), " does not name its ", there, " classes, and ",
+                          visible(dataset.root.string()), " has ", here, ", so their order is unknown"),
+                     advice);
+  std::fprintf(stderr,
+               "note: %s does not name its %zu classes; taken are the dataset's, in their order: %s\n  %s\n",
+               printable(trained.file).c_str(), there, printable(join(dataset.classes)).c_str(), advice);
+  trained.info.classes = dataset.classes;
+}
+
 void evaluate(const Options& options) {
   const Split split = split_by_name(options.split);
   outlive_readers();
@@ -118,9 +134,7 @@ void evaluate(const Options& options) {
   Dataset dataset =
       open_dataset(options.data.empty() ? config.data.path : options.data, dataset_settings(config));
   print_notes(dataset);
-  // Weights whose classes have no names mean the dataset's, in order, if these are as many.
-  if (!trained.classes_named && trained.info.classes.size() == dataset.classes.size())
-    trained.info.classes = dataset.classes;
+  name_classes(trained, dataset);
   const std::string floor_key = fingerprint(dataset, {});  // of the classes as they are there
   relabel(dataset, trained.info.classes);
   const std::vector<int> items = dataset.of(split);
@@ -129,7 +143,8 @@ void evaluate(const Options& options) {
                      text("It has: ", split_sizes(dataset), "; choose another --split."));
 
   std::string output = options.output;
-  if (output.empty() && !options.source.run.empty())
+  // What other clips gave is no result of the run.
+  if (output.empty() && !options.source.run.empty() && !trained.clips_changed)
     output = RunFolder{options.source.run}.evaluation(options.split, config.clip.single_frame).string();
   if (!output.empty()) require_writable(output);
 
@@ -156,6 +171,7 @@ void evaluate(const Options& options) {
   Evaluation evaluation = summarize(*classified, dataset, trained.info.classes, options.views);
   evaluation.split = options.split;
   evaluation.single_frame = config.clip.single_frame;
+  for (const auto& [flag, value] : clip_settings(config)) evaluation.clip_settings[flag] = value;
   if (options.source.weights.empty()) evaluation.epoch = trained.info.state.epoch;
   const std::string document = to_json(evaluation);
   if (!output.empty()) write_file(output, document);
@@ -167,7 +183,10 @@ void evaluate(const Options& options) {
       std::printf("%s\n", which.c_str());
     if (!options.source.run.empty()) print_floor(options.source.run, evaluation, floor_key);
   }
-  if (!output.empty()) std::fprintf(stderr, "written to %s\n", output.c_str());
+  if (!output.empty())
+    std::fprintf(stderr, "written to %s\n", output.c_str());
+  else if (trained.clips_changed && !options.source.run.empty())
+    std::fprintf(stderr, "note: not written to the run, whose clips are others; -o FILE writes it\n");
   for (const BadFile& bad : evaluation.bad_files)
     std::fprintf(stderr, "left out: %s\n", printable(bad.reason).c_str());
   if (evaluation.clips == 0) throw Error(text("none of the ", items.size(), " clips could be read"));
@@ -191,6 +210,7 @@ void add_eval(Command& program) {
   options->source.flags.add_to(command, dataset_flags());
   command.example("laban eval --run runs/clips --split test")
       .example("laban eval --run runs/clips --views 10 --crops 3")
+      .example("laban eval clips --weights torchvision/r3d_18 --class-names kinetics.txt")
       .example("laban eval clips --weights net.pt --model r2plus1d_18 -o result.json");
   command.action([options] { evaluate(*options); });
 }

@@ -1,4 +1,5 @@
 // laban index: looks how a dataset lies on the disk, and writes its clips down.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -20,19 +21,44 @@ struct Options {
   ConfigFlags flags;
 };
 
+bool is_cache(const Dataset& dataset) {
+  return std::ranges::any_of(dataset.items,
+                             [](const DatasetItem& item) { return item.kind == ItemKind::cached; });
+}
+
+/// Opens the dataset by what is there beside an index; by the index itself, which is then kept, where there is nothing
+/// else.
+Dataset open_for_index(const std::string& data, DatasetSettings settings, bool& kept) {
+  std::error_code failed;
+  const bool has_index = fs::is_regular_file(fs::path(data) / kIndexFile, failed);
+  if (settings.use_index || !has_index || settings.layout != "auto") return open_dataset(data, settings);
+  try {
+    return open_dataset(data, settings);
+  } catch (const NoDataset&) {
+    kept = settings.use_index = true;
+    return open_dataset(data, settings);
+  }
+}
+
 void write_index(const Options& options) {
   Config config;
   options.flags.apply(config);
   DatasetSettings settings = dataset_settings(config);
   settings.use_index = settings.layout == "index";  // an index that is there is made anew
-  const Dataset dataset = open_dataset(options.data, settings);
+  // ... but for one that is all that describes the clips, as in a cache: there is nothing to make it from.
+  bool kept = false;
+  const Dataset dataset = open_for_index(options.data, settings, kept);
   print_notes(dataset);
   std::printf("%s: layout %s, %s\n%s", visible(dataset.root.string()).c_str(), dataset.layout.c_str(),
               split_sizes(dataset).c_str(), class_table(dataset).c_str());
   if (!dataset.ignored.empty())
     std::printf("%zu other files were left alone, the first: %s\n", dataset.ignored.size(),
                 visible(dataset.ignored.front()).c_str());
-  if (options.dry_run) return;
+  if (kept)
+    std::printf("%s describes them already, and nothing else here does%s; %s\n", kIndexFile,
+                is_cache(dataset) ? ": this is a copy that `laban cache` made" : "",
+                options.output.empty() ? "it is kept as it is" : "the new table says the same");
+  if (options.dry_run || (kept && options.output.empty())) return;
   const fs::path output = options.output.empty() ? dataset.root / kIndexFile : fs::path(options.output);
   const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
   require_replaceable(output, "an index",

@@ -231,9 +231,9 @@ void describe(const Config& config, const Dataset& dataset, Trainer& trainer, co
 }
 
 /// Begins with given weights, and says what became of the last layer.
-void start_from(const std::string& weights, Network& network) {
+void start_from(const StateDict& weights, Network& network) {
   const LoadedWeights loaded = load_weights(network, weights, HeadPolicy::keep_own);
-  std::fprintf(stderr, "initialized %zu tensors from %s\n", loaded.tensors, weights.c_str());
+  std::fprintf(stderr, "initialized %zu tensors from %s\n", loaded.tensors, weights.path().c_str());
   if (!loaded.own_head) return;
   if (loaded.file_classes)
     std::fprintf(
@@ -331,13 +331,14 @@ void train_anew(const Options& options) {
     defaults.model = made.model;
     config = apply(defaults);
   }
-  if (config.finetune.features.empty() && !config.model.weights.empty()) {  // what these note, likewise
+  std::optional<StateDict> weights;
+  if (!config.model.weights.empty()) weights = read_weights(config.model.weights);
+  if (config.finetune.features.empty() && weights) {  // what these note, likewise
     Config defaults;
     std::vector<std::string> given = options.flags.given();
     if (config.clip.transform.crop != defaults.clip.transform.crop)
       given.emplace_back("size");  // in a config file, perhaps
-    const Notes says =
-        apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
+    const Notes says = apply_notes(defaults, *weights, given);
     config = apply(defaults);
     if (says.model) noted = noted | Role::network;
     if (says.clips) noted = noted | Role::sampling | Role::picture;
@@ -384,7 +385,11 @@ void train_anew(const Options& options) {
   Display display;
   display.set_work(static_cast<int64_t>(clips.of(Split::train).size()), config);
   Trainer trainer(observed.backend(), config, clips, folder, display, interrupt_flag());
-  if (!config.model.weights.empty()) start_from(config.model.weights, trainer.network());
+  if (weights) {
+    start_from(*weights, trainer.network());
+    if (config.finetune.features.empty() && !noted.any(Role::picture))
+      tell_unknown_clips(weights->path().string(), config);
+  }
   folder.create(options.overwrite);
   write_file(folder.config(), config_text(config, recipe));
   if (recipe) write_file(folder.recipe(), to_json(*recipe));
@@ -478,7 +483,8 @@ void add_train(Command& program) {
   command.example("laban train clips")
       .example("laban train clips --minutes 60")
       .example("laban train clips --plan")
-      .example("laban train clips --weights r3d_18.pt --model r3d_18 --preset torchvision")
+      .example("laban train clips --weights torchvision/r3d_18")
+      .example("laban train clips --weights mine.pt --model r3d_18 --preset torchvision")
       .example("laban train --resume runs/clips --epochs 60");
   command.action([options] {
     outlive_readers();

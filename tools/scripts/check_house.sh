@@ -82,6 +82,8 @@ grep -rlE '\bmmap(64)?\(' src tools examples --include='*.h' --include='*.cpp' -
 # The command line is described in our own words (tools/command_line), and they know of nothing but core.
 grep -rnE '^#include <CLI/' src tools tests --include='*.h' --include='*.cpp' |
   sed 's|$|   <- describe flags with tools/command_line|' >>"$violations" || true
+grep -rnE '^#include <curl/' src tools examples --include='*.h' --include='*.cpp' | grep -v '^tools/download/' |
+  sed 's|$|   <- only tools/download may include this|' >>"$violations" || true
 grep -rnE '^#include "' tools/command_line | grep -vE '"(command_line|core)/' |
   sed 's|$|   <- tools/command_line may include only core|' >>"$violations" || true
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "data/dataset/filename_pattern.h"
 #include "data/dataset/split.h"
 
@@ -69,6 +70,12 @@ struct DatasetSettings {
   bool use_index = true;  // look for kIndexFile
   SplitSettings split{};
   bool operator==(const DatasetSettings&) const = default;
+};
+
+/// A folder in which no layout is found.
+class NoDataset : public Error {
+ public:
+  using Error::Error;
 };
 
 /// Reads a dataset: a folder in the first layout that fits, or a file that is an annotation list or an index.

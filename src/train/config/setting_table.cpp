@@ -157,7 +157,7 @@ std::vector<Setting> table(Config& c) {
       {"model", "name", "model", network, "model name; `laban describe` lists them",
        Setting::Word{&c.model.name, {}}},
       {"model", "weights", "weights", training,
-       "initialize from this file (safetensors or PyTorch); empty: random",
+       "initialize from this file (safetensors or PyTorch), or from public weights by their name in `laban weights list`; empty: random",
        Setting::Word{&c.model.weights, {}}},
       {"model", "midplanes", "midplanes", network,
        "mid channels of (2+1)D convolutions: torchvision, one number per block; per-conv, as in VMZ and the paper",

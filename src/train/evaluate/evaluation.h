@@ -84,6 +84,7 @@ struct Evaluation {
   std::string split;
   std::vector<std::string> classes;
   bool single_frame = false;
+  std::map<std::string, std::string> clip_settings;  // what a clip was, by flag; empty: nobody noted it
   Views views = {};
   std::vector<Prediction> predictions;
   std::vector<BadFile> bad_files;

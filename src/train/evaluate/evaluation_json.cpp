@@ -89,6 +89,7 @@ std::string to_json(const Evaluation& e) {
                       {"bad_files", fields::bad_files(e.bad_files)},
                       {"epoch", e.epoch},
                       {"single_frame", e.single_frame},
+                      {"clip_settings", e.clip_settings},
                       {"views", e.views.clips},
                       {"crops", e.views.crops},
                       {"view_accuracy", e.view_accuracy},
