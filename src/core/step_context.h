@@ -15,6 +15,7 @@ struct StepContext {
   uint64_t seed = 0;             // dropout
   Tensor step = {};              // dropout: i64 scalar in the backend's memory, a new mask in every step
   uint64_t weights_version = 0;  // changes whenever the parameters do
+  bool weights_stay = true;  // whether another pass may come before they do: copies of them are worth keeping
   // Whether backward will ask for the gradient of the input of what runs now: because the caller wants it, or
   // because something that learns lies below. Where it will not, a layer that does not learn saves nothing.
   bool input_gradient = true;

@@ -7,6 +7,7 @@
 #include "core/backend.h"
 #include "cpu/conv_kernel.h"
 #include "cpu/isa.h"
+#include "cpu/ladder/ladder.h"
 #include "cpu/thread_pool.h"
 
 namespace laban::cpu {
@@ -43,6 +44,9 @@ struct Kernels : KernelsOf<KernelOps> {
   void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch,
                             ThreadPool& pool) = nullptr;
   size_t (*bias_gradient_scratch)(const Tensor& dy) = nullptr;
+
+  /// The rungs of the convolution ladder, from the first to the last.
+  std::span<const LadderRung> (*ladder)() = nullptr;
 
   template <class Op>
   const Kernel<Op>& of() const {

@@ -57,7 +57,8 @@ Value Conv3d::forward(StepContext& ctx, const Value& x) {
                        .y = y.tensor(),
                        .window = window_,
                        .weights_version = ctx.weights_version,
-                       .own_channels = weight_.shape.c});
+                       .own_channels = weight_.shape.c,
+                       .weights_stay = ctx.weights_stay});
   if (saves(ctx)) x_ = x;
   return y;
 }
@@ -75,7 +76,8 @@ Value Conv3d::forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& 
                    .y = y.tensor(),
                    .window = window_,
                    .weights_version = ctx.weights_version,
-                   .own_channels = weight_.shape.c};
+                   .own_channels = weight_.shape.c,
+                   .weights_stay = ctx.weights_stay};
   norm.complete(op);
   run(ctx, op);
   return y;
@@ -105,7 +107,8 @@ Value Conv3d::backward(StepContext& ctx, const Value& dy, bool need_dx, Value on
                             .dx = dx.tensor(),
                             .window = window_,
                             .weights_version = ctx.weights_version,
-                            .accumulate = accumulate});
+                            .accumulate = accumulate,
+                            .weights_stay = ctx.weights_stay});
   return dx;
 }
 

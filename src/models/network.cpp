@@ -112,7 +112,8 @@ void Network::train_step(const TrainStep& step) {
                   .seed = step.seed,
                   .step = step.step,
                   .dclips = step.dclips,
-                  .mix = step.mix};
+                  .mix = step.mix,
+                  .weights_stay = step.weights_stay};
   validate(pass);
   last_ = nullptr;
   Plan& chosen = plan(pass);

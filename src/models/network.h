@@ -42,7 +42,10 @@ struct TrainStep {
   /// device, and results() fetches them later.
   std::span<double> losses = {}, logits = {};
   Mode mode = Mode::train;  // or frozen: fine-tuning with the running statistics as constants
-  Tensor dclips = {};       // backend memory, like clips: gradient of the clips; empty: not computed
+  /// Whether another step may follow before the weights change (gradient accumulation): then copies of them in
+  /// other layouts are kept, for time and memory.
+  bool weights_stay = false;
+  Tensor dclips = {};  // backend memory, like clips: gradient of the clips; empty: not computed
   LabelMix mix = {};
 };
 

@@ -38,6 +38,7 @@ StepContext Network::context(Arena& arena, const Pass& pass, const Tensor& step)
           .seed = pass.seed,
           .step = step,
           .weights_version = store_->version(),
+          .weights_stay = pass.mode == Mode::evaluate || pass.weights_stay,
           .input_gradient = !pass.dclips.empty()};
 }
 

@@ -23,6 +23,7 @@ struct Network::Pass {
   Tensor dclips = {};
   bool probabilities = false;  // scores are to be these (evaluation only)
   LabelMix mix = {};
+  bool weights_stay = false;
   bool features = false;  // scores are to be what the last layer sees (evaluation only)
 };
 
@@ -44,6 +45,7 @@ struct Network::Plan {
         probabilities(pass.probabilities),
         has_mix(!pass.mix.empty()),
         features(pass.features),
+        weights_stay(pass.weights_stay),
         arena(backend),
         host(static_cast<size_t>(clips.n * scores_a_clip) * size_of(DType::f64)) {
     const auto lines = [&](DType dtype) {
@@ -61,12 +63,12 @@ struct Network::Plan {
   bool serves(const Pass& pass) const {
     return clips == pass.clips.shape && mode == pass.mode && has_labels == !pass.labels.empty() &&
            has_dclips == !pass.dclips.empty() && probabilities == pass.probabilities &&
-           has_mix == !pass.mix.empty() && features == pass.features;
+           has_mix == !pass.mix.empty() && features == pass.features && weights_stay == pass.weights_stay;
   }
 
   Shape clips;
   Mode mode;
-  bool has_labels, has_dclips, probabilities, has_mix, features;
+  bool has_labels, has_dclips, probabilities, has_mix, features, weights_stay;
   Arena arena;
   static constexpr size_t kLine = 64;
   std::unique_ptr<Memory> inputs;

@@ -381,6 +381,7 @@ Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
                        .loss = loss,
                        .seed = seed,
                        .step = static_cast<uint64_t>(state_.batches_run),
+                       .weights_stay = config_.train.accumulation > 1,
                        .mix = mixer_.labels()});
   return pixels;
 }

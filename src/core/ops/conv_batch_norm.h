@@ -21,6 +21,7 @@ struct ConvBatchNorm {
   double eps = 1e-5;
   uint64_t weights_version = 0;
   int64_t own_channels = 0;
+  bool weights_stay = true;
 
   void visit(auto&& f) {
     f("x", x, TensorUse::read);
@@ -47,7 +48,8 @@ struct ConvBatchNorm {
             .y = y,
             .window = window,
             .weights_version = weights_version,
-            .own_channels = own_channels};
+            .own_channels = own_channels,
+            .weights_stay = weights_stay};
   }
   BatchNormInfer normalization() const {
     return {.x = y,
