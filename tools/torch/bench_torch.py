@@ -247,6 +247,8 @@ def measure(options, what):
         if not options.json:
             each = ", ".join(f"{r.way} {r.seconds[-1]:.4f}" for r in rivals if not r.failure)
             print(f"# {options.models} {what}, round {number + 1}: laban {turns[-1][0]:.4f}, PyTorch {each}", flush=True)
+        if options.priority:
+            time.sleep(5)  # the machine's other users have waited
     for rival in rivals:
         rival.end()
         if rival.failure:
