@@ -28,8 +28,17 @@ size_t checksum_position(std::string_view header) {
                                                                          : at + key.size();
 }
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+/// The values of `bytes` bytes of the file, decoded piece by piece.
+template <class Value>
+std::vector<Value> decoded(const FileBytes& file, ElementType type, uint64_t at, uint64_t bytes) {
+  std::vector<Value> values(bytes / size_of(type));
+  std::span<Value> rest(values);
+  file.for_each_piece(at, bytes, [&](std::span<const std::byte> piece) {
+    const size_t count = piece.size() / size_of(type);  // a piece holds whole elements, of 8 bytes at most
+    decode(type, piece.data(), rest.first(count));
+    rest = rest.subspan(count);
+  });
+  return values;
 }
 
 }  // namespace
@@ -75,43 +84,46 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   file.commit();
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(map_file(path)) {}
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(FileBytes(path)) {}
 
 SafetensorsFile::SafetensorsFile(FileBytes file) : file_(std::move(file)) {
   const auto fail = [&](const std::string& what, const std::string& advice) {
-    throw FileError(file_.path.string(), what, advice);
+    throw FileError(path().string(), what, advice);
   };
   const char* foreign =
       "Give a checkpoint of laban, a .safetensors file, or weights that PyTorch saved (.pt, .pth).";
-  const size_t size = file_.bytes.size();
+  const uint64_t size = file_.size();
   uint64_t length = 0;
-  if (size >= 4 && std::memcmp(file_.bytes.data(), "PK\x03\x04", 4) == 0)
+  const std::vector<std::byte> begin = file_.read(0, sizeof(length) + 1);
+  if (begin.size() >= 4 && std::memcmp(begin.data(), "PK\x03\x04", 4) == 0)
     fail("is a zip archive, as PyTorch's torch.save writes, not a safetensors file",
          "PyTorch's weights are read with --weights FILE --model NAME.");
-  if (size <= sizeof(length) || file_.bytes[sizeof(length)] != std::byte{'{'})  // where every header begins
+  if (begin.size() <= sizeof(length) || begin.back() != std::byte{'{'})  // where every header begins
     fail("is not a safetensors or PyTorch file", foreign);
-  std::memcpy(&length, file_.bytes.data(), sizeof(length));
+  std::memcpy(&length, begin.data(), sizeof(length));
   if (length > kLargestHeader || length < 2)
     fail(text("is not a safetensors file: its header would be ", length, " bytes long"), foreign);
   if (length > size - sizeof(length))
     fail(text("is truncated, or not a safetensors file: the header should take ", length, " bytes, but only ",
               size - sizeof(length), " follow"),
          "Copy it anew from where it came from; a run's other checkpoint may still be whole.");
-  header_text_ = file_.bytes.subspan(sizeof(length), length);
-  data_ = file_.bytes.subspan(sizeof(length) + length);
-  header_ = parse_safetensors_header(as_text(header_text_), data_.size(), file_.path);
+  header_text_.resize(length);
+  file_.read(sizeof(length), std::as_writable_bytes(std::span(header_text_)));
+  data_at_ = sizeof(length) + length;
+  header_ = parse_safetensors_header(header_text_, size - data_at_, path());
 }
 
 void SafetensorsFile::verify_checksum() const {
   const auto stored = metadata().find(kChecksum);
-  std::string header(as_text(header_text_));
+  std::string header = header_text_;
   const size_t at = checksum_position(header);
   if (stored == metadata().end() || at == std::string::npos || header.compare(at, 64, stored->second) != 0)
     throw FileError(path().string(), "carries no checksum, so it was not written by laban or is damaged");
   header.replace(at, 64, kNoChecksum);
   Sha256 sum;
   sum.update(header);
-  sum.update(data_.data(), data_.size());
+  file_.for_each_piece(data_at_, file_.size() - data_at_,
+                       [&](std::span<const std::byte> piece) { sum.update(piece.data(), piece.size()); });
   if (sum.hex() != stored->second)
     throw FileError(path().string(), "is damaged: its contents do not match its checksum",
                     "Copy it anew from where it came from; a run's other checkpoint may still be whole.");
@@ -132,9 +144,7 @@ std::vector<double> SafetensorsFile::doubles(const std::string& name, std::span<
   if (!is_floating(entry.type) || !is_readable(entry.type))
     throw FileError(path().string(), text("tensor '", name, "' is ", name_of(entry.type),
                                           ", but F64, F32, F16 or BF16 is needed"));
-  std::vector<double> values((entry.end - entry.begin) / size_of(entry.type));
-  decode(entry.type, bytes_of(entry).data(), values);
-  return values;
+  return decoded<double>(file_, entry.type, position_of(entry), entry.end - entry.begin);
 }
 
 std::vector<int64_t> SafetensorsFile::integers(const std::string& name,
@@ -143,9 +153,7 @@ std::vector<int64_t> SafetensorsFile::integers(const std::string& name,
   if (is_floating(entry.type))
     throw FileError(path().string(),
                     text("tensor '", name, "' is ", name_of(entry.type), ", but whole numbers are needed"));
-  std::vector<int64_t> values((entry.end - entry.begin) / size_of(entry.type));
-  decode(entry.type, bytes_of(entry).data(), values);
-  return values;
+  return decoded<int64_t>(file_, entry.type, position_of(entry), entry.end - entry.begin);
 }
 
 }  // namespace laban

@@ -7,6 +7,9 @@
 
 namespace laban {
 
+/// Throws Error, with the batch that would fit, for activations of more elements than the backend can index.
+void require_indexable(const Shape& activations, const Backend& backend);
+
 struct StepContext {
   Backend& backend;
   Arena& arena;
@@ -22,8 +25,12 @@ struct StepContext {
 
   DType master() const { return master_of(compute); }
 
-  Value take(const Shape& shape) { return arena.take(shape, compute); }
-  Value take(const Shape& shape, DType dtype) { return arena.take(shape, dtype); }
+  Value take(const Shape& shape) { return take(shape, compute); }
+  /// Throws Error for a tensor of more elements than the backend can index.
+  Value take(const Shape& shape, DType dtype) {
+    if (arena.planning()) require_indexable(shape, backend);
+    return arena.take(shape, dtype);
+  }
 
   /// Runs an op, with its scratch from the arena. In a dry run the backend only prepares it.
   template <class Op>

@@ -8,8 +8,9 @@
 #include <memory>
 #include <vector>
 
-#include "core/backend.h"
 #include "core/conv_geometry.h"
+#include "core/memory.h"
+#include "core/tensor.h"
 
 namespace laban::cpu {
 

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "core/ops/conv.h"
 #include "cpu/conv_kernel.h"
 #include "cpu/kernels.h"
 #include "cpu/packed_weights.h"

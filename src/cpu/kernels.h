@@ -4,11 +4,38 @@
 // tells of its functions here. See cpu/kernels/isa_namespace.h for the rules there.
 #pragma once
 
-#include "core/backend.h"
+#include "core/ops/op_list.h"
 #include "cpu/conv_kernel.h"
 #include "cpu/isa.h"
 #include "cpu/ladder/ladder.h"
 #include "cpu/thread_pool.h"
+
+namespace laban {
+
+// Declared, not included: a kernel is built anew when its own op changes, not with every op.
+struct Accumulate;
+struct AdamStep;
+struct BatchNormBackward;
+struct BatchNormInfer;
+struct BatchNormTrain;
+struct Cast;
+struct Dropout;
+struct GlobalAvgPoolBackward;
+struct GlobalAvgPoolForward;
+struct LinearBackwardData;
+struct LinearBackwardWeights;
+struct LinearForward;
+struct MaxPoolBackward;
+struct MaxPoolForward;
+struct MixClips;
+struct MovingAverage;
+struct ReluBackward;
+struct ReluForward;
+struct SetZero;
+struct SgdStep;
+struct SumOfSquares;
+
+}  // namespace laban
 
 namespace laban::cpu {
 

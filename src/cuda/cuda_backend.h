@@ -43,6 +43,9 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
     return settings_.managed ? 1 : compute == DType::bf16 ? 8 : 4;
   }
 
+  /// What cuDNN's indices and many of the kernels' hold.
+  int64_t most_elements() const override { return INT32_MAX; }
+
   std::unique_ptr<Memory> allocate(size_t bytes) override {
     return settings_.managed ? allocate_managed(bytes) : allocate_device(bytes);
   }
@@ -72,7 +75,7 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
   void run(const LinearBackwardData& op, Scratch scratch) override;
   void run(const LinearBackwardWeights& op, Scratch scratch) override;
 
-  std::string note() const override { return convolutions_.plans().file().complaint(); }
+  std::string note() const override;
 
   const DeviceInfo& info() const { return info_; }
 
@@ -96,6 +99,7 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
   StreamOwner copies_;  // uploads beside the ops
   Event uploaded_;      // the last of them
   Libraries libraries_;
+  std::string unrecorded_;  // why steps are not recorded, though they were to be
   Convolutions convolutions_;
 };
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/machine_error.h"
 #include "core/step_context.h"
 #include "layers/graph.h"
 #include "layers/layer_row.h"
@@ -72,6 +73,8 @@ class Layer {
   void run(StepContext& ctx, const Op& op) const {
     try {
       ctx.run(op);
+    } catch (const MachineError& error) {
+      throw MachineError(text("layer ", name_, ": ", error.sentence()), error.advice());
     } catch (const Error& error) {
       throw Error(text("layer ", name_, ": ", error.sentence()), error.advice());
     }

@@ -21,7 +21,8 @@ struct StepContext;
 
 struct LossSettings {
   double smoothing = 0;
-  double scale = 1;  // of the gradient: 1 / (batch * accumulation steps)
+  double scale = 1;                            // of the gradient: 1 / (batch * accumulation steps)
+  std::span<const double> class_weights = {};  // host, one a class; empty: all 1
 };
 
 /// The second class of every clip of a mixed batch, and the first one's weight (1 minus it is the second's).

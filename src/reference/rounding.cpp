@@ -107,15 +107,21 @@ void to_magnitudes(const BatchNormBackward& op) {
   });
 }
 
-/// loss = log(sum exp(logits - largest)) - (logit - largest); dlogits = scale * (p - q), p and q at most 1.
+/// loss = log(sum exp(logits - largest)) - (logit - largest); dlogits = scale * (p - q), p and q at most 1, or the
+/// largest class weight.
 void to_magnitudes(const SoftmaxCrossEntropy& op) {
+  double weight = 1;
+  if (op.class_weights) {
+    const double* weights = op.class_weights.as<double>();
+    weight = *std::max_element(weights, weights + op.class_weights.count());
+  }
   const std::vector<double> largest = largest_logits(op.logits);
   for (int64_t n = 0; n < op.logits.shape.n; ++n) {
     const double logit = largest[static_cast<size_t>(n)];
-    op.loss.as<double>()[n] = std::abs(op.loss.as<double>()[n]) + 2 * logit;
+    op.loss.as<double>()[n] = std::abs(op.loss.as<double>()[n]) + 2 * logit * weight;
     if (!op.dlogits) continue;
     for (int64_t c = 0; c < op.logits.shape.c; ++c)
-      op.dlogits.as<double>()[n * op.logits.shape.c + c] = std::abs(op.scale) * (1 + 2 * logit);
+      op.dlogits.as<double>()[n * op.logits.shape.c + c] = std::abs(op.scale) * weight * (1 + 2 * logit);
   }
 }
 

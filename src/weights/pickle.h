@@ -88,6 +88,9 @@ class Heap {
   std::deque<Object> objects_;  // references stay good while it grows
 };
 
+/// No pickle is read beyond this many bytes: what follows them need not be there.
+constexpr uint64_t kEnough = (uint64_t{16} << 20) + 1;
+
 /// Runs one pickle at the beginning of `bytes` and returns its result, which lies in `heap`; `bytes` is moved
 /// to what follows it. `path` is for messages. Throws FileError for a pickle that is damaged or too large, or
 /// that names anything but what is listed above.

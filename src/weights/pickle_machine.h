@@ -22,7 +22,7 @@ namespace laban::pickle {
 
 // The weights of a network with its optimizer's state take some hundred kilobytes of pickle and some thousand
 // objects; these limits keep what a hostile file can take to a few hundred megabytes.
-constexpr size_t kLargest = size_t{16} << 20, kMostObjects = size_t{2} << 20;
+constexpr size_t kLargest = kEnough - 1, kMostObjects = size_t{2} << 20;
 constexpr size_t kMostCopied = size_t{8} << 20;  // items that go from one container into another
 
 class Machine {

@@ -123,8 +123,10 @@ TEST_CASE("what a resumed run may change is what it says it may") {
   CHECK(refused.code == 2);
   CHECK(refused.says("--lr cannot be changed in a resumed run"));
   const std::vector<std::string> changes = {
-      "--data",        files.data, "--media",    files.data, "--workers",          "1", "--epochs", "2",
-      "--index-cache", "off",      "--patience", "3",        "--checkpoint-every", "1"};
+      "--data",     files.data, "--media",   files.data,      "--workers",
+      "1",          "--epochs", "2",         "--index-cache", "off",
+      "--patience", "3",        "--best-by", "accuracy",      "--checkpoint-every",
+      "1"};
   for (const std::string& word : changes)
     if (word.starts_with("--")) CHECK_MESSAGE(refused.says(word), word);
   std::vector<std::string> line{"train", "--resume", files.run};

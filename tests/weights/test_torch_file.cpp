@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "support/temporary_folder.h"
 #include "weights/golden.h"
 #include "weights/made_files.h"
 
@@ -193,4 +197,41 @@ TEST_CASE("any file of PyTorch's that is cut off is refused, and none with a cha
       complaint(bad);
     }
   }
+}
+
+TEST_CASE("a torch file that is cut while it is read is an error, not the end of the program") {
+  const test::TemporaryFolder folder;
+  for (const auto& [name, bytes] : test::sample_torch_files()) {
+    if (name == "memo" || name == "module.pt") continue;  // not accepted
+    CAPTURE(name);
+    const auto path = folder.path() / "w.pt";
+    write_file(path, bytes);
+    const StateDict state = StateDict::read(path);
+    for (const auto& [key, tensor] : state.tensors()) CHECK_NOTHROW(state.values(key));
+    std::filesystem::resize_file(path, 1);
+    for (const auto& [key, tensor] : state.tensors())
+      if (std::ranges::count(tensor.shape, 0) == 0)
+        CHECK_THROWS_WITH_AS(state.values(key), doctest::Contains("became shorter while it was read"),
+                             FileError);
+  }
+}
+
+TEST_CASE("a few elements far apart are read without what lies between them") {
+  // Two rows of 3 at either end of 8 MiB, and its transpose.
+  const int32_t half = 1 << 20;
+  std::string storage(size_t{2} * half * sizeof(float), '\0');
+  for (int row = 0; row < 2; ++row)
+    for (int column = 0; column < 3; ++column) {
+      const float value = static_cast<float>(10 * row + column);
+      std::memcpy(&storage[(static_cast<size_t>(row) * half + static_cast<size_t>(column)) * sizeof(float)],
+                  &value, sizeof(float));
+    }
+  const std::string bytes = test::torch_zip(
+      test::dict(
+          {{test::text("rows"), test::tensor("FloatStorage", "0", 2 * half, 0, {2, 3}, {half, 1})},
+           {test::text("columns"), test::tensor("FloatStorage", "0", 2 * half, 0, {3, 2}, {1, half})}}),
+      {storage});
+  const StateDict state = StateDict::read(test::in_memory(bytes));
+  CHECK(state.values("rows") == std::vector<double>{0, 1, 2, 10, 11, 12});
+  CHECK(state.values("columns") == std::vector<double>{0, 10, 1, 11, 2, 12});
 }

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "core/backend.h"
 #include "core/rng.h"
+#include "cpu/cpu_backend.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "train/optimizer.h"
@@ -104,7 +105,7 @@ StepResult bench_step(const BenchSettings& settings,
   const auto memory = random_clips(backend, shape, stored, compute, clips);
   std::vector<int32_t> labels;
   for (int64_t i = 0; i < settings.batch; ++i) labels.push_back(static_cast<int32_t>(i % settings.classes));
-  std::vector<double> losses(labels.size()), logits(static_cast<size_t>(settings.batch * settings.classes));
+  std::vector<double> losses(labels.size()), logits(labels.size() * static_cast<size_t>(settings.classes));
   const LossSettings loss{.scale = 1.0 / static_cast<double>(settings.batch)};
 
   StepResult result;
@@ -121,7 +122,7 @@ StepResult bench_step(const BenchSettings& settings,
                           .seed = 1,
                           .step = static_cast<uint64_t>(step + kWarmUp)});
       optimizer->step(1e-3);
-      network.results(losses);  // waits, as training does: once, at the end
+      network.results(losses, logits);  // waits, as training does: once, at the end
     } else {
       network.infer(clips, logits);
     }
@@ -139,7 +140,8 @@ StepResult bench_step(const BenchSettings& settings,
   result.activation_bytes = network.activation_bytes();
   result.parameter_bytes = network.parameter_bytes();
   result.peak_process_bytes = peak_process_bytes();
-  result.threads = config.machine.threads;
+  const auto* const cpu = dynamic_cast<const CpuBackend*>(device.get());
+  result.threads = cpu ? cpu->threads() : config.machine.threads;
   return result;
 }
 

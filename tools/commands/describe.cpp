@@ -60,8 +60,8 @@ struct Memories {
   size_t parameters = 0, training = 0, evaluation = 0;
 };
 
-Memories planned(const ModelSpec& spec, const Shape& clips, DType compute) {
-  CpuBackend cpu;
+Memories planned(const ModelSpec& spec, const Shape& clips, DType compute, const CpuSettings& settings) {
+  CpuBackend cpu(settings);
   DryBackend dry(cpu);
   Network network(dry, compute, spec);
   return {network.parameter_bytes(), network.planned_bytes(clips, Mode::train),
@@ -157,7 +157,7 @@ void run(const Options& options) {
   const Shape clips{options.batch, 3, options.frames, options.size, options.size};
   const DType compute = options.precision == "bf16" ? DType::bf16 : DType::f32;
   const Summary summary = summarize(spec, clips);
-  const Memories memories = planned(spec, clips, compute);
+  const Memories memories = planned(spec, clips, compute, cpu_settings(config));
   (options.json ? print_json : print_table)(spec, clips, compute, summary, memories);
 }
 
@@ -180,6 +180,8 @@ void add_describe(Command& program) {
   command.add("--precision", options->precision, "data type of activations").choices({"f32", "bf16"});
   std::vector<std::string> flags = flags_with(Role::network);
   std::erase(flags, "model");  // above, as an argument
+  for (const char* flag : {"threads", "isa"})
+    flags.emplace_back(flag);  // they change the memory that is planned
   options->flags.add_to(command, flags);
   command.add("--json", options->json, "print JSON instead of a table");
   command.example("laban describe r2plus1d_18 --frames 16 --size 112")

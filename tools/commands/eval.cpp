@@ -98,7 +98,7 @@ std::string which_epoch(const NetworkSource& source, const CheckpointInfo& info)
   if (!source.weights.empty() || state.epoch == 0) return "";
   std::string which = text("network: epoch ", state.epoch, " of ", info.config.train.epochs);
   if (state.batch == 0 && state.best_epoch == state.epoch)
-    which += text(", the best so far by validation ", word_of(info.config.train.best_by), " (loss ",
+    which += text(", the best so far", by_what(info.config.train.best_by), " (validation loss ",
                   fixed(state.best_loss, 3), ", accuracy ", percent(state.best_accuracy), ", macro-F1 ",
                   fraction_text(state.best_macro_f1), ")");
   return which;
@@ -156,6 +156,7 @@ void evaluate(const Options& options) {
   Evaluation evaluation = summarize(*classified, dataset, trained.info.classes, options.views);
   evaluation.split = options.split;
   evaluation.single_frame = config.clip.single_frame;
+  if (options.source.weights.empty()) evaluation.epoch = trained.info.state.epoch;
   const std::string document = to_json(evaluation);
   if (!output.empty()) write_file(output, document);
   if (options.json) {

@@ -16,6 +16,8 @@
 //
 // Few input channels (stems) would make many short sums: there the taps along w, which lie next to each other
 // in memory, count as channels of one wide tap, over a copy of the input with its padding written out.
+#include <algorithm>
+
 #include "cpu/kernels/conv_algorithms.h"
 #include "cpu/kernels/conv_output.h"
 #include "cpu/kernels/register_tile.h"

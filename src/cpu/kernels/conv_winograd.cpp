@@ -1,6 +1,8 @@
 // Winograd's forward convolution and gradient of the input. Formulas: conv_winograd.h.
 #include "cpu/kernels/conv_winograd.h"
 
+#include <algorithm>
+
 #include "cpu/kernels/conv_algorithms.h"
 #include "cpu/kernels/conv_output.h"
 #include "cpu/thread_pool.h"

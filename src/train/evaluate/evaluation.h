@@ -87,6 +87,7 @@ struct Evaluation {
   Views views = {};
   std::vector<Prediction> predictions;
   std::vector<BadFile> bad_files;
+  int64_t epoch = 0;  // of the run, after which the weights were taken; 0: unknown
 
   int64_t clips = 0, correct = 0;
   double accuracy = kMissing;
