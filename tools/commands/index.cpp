@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/dataset_table.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "commands/commands.h"
 #include "core/error.h"
@@ -23,15 +24,13 @@ struct Options {
 void write_index(const Options& options) {
   Config config;
   options.flags.apply(config);
-  DatasetSettings settings = dataset_settings(config);
-  settings.use_index = settings.layout == "index";  // an index that is there is made anew
-  const Dataset dataset = open_dataset(options.data, settings);
+  const bool by_index = config.data.dataset.layout == "index";  // an index that is there is made anew
+  const Dataset dataset =
+      open_data(config, options.data, {.use_index = by_index, .write_sketches = !options.dry_run});
   print_notes(dataset);
   std::printf("%s: layout %s, %s\n%s", visible(dataset.root.string()).c_str(), dataset.layout.c_str(),
               split_sizes(dataset).c_str(), class_table(dataset).c_str());
-  if (!dataset.ignored.empty())
-    std::printf("%zu other files were left alone, the first: %s\n", dataset.ignored.size(),
-                visible(dataset.ignored.front()).c_str());
+  std::fputs(ignored_line(dataset).c_str(), stdout);
   if (options.dry_run) return;
   const fs::path output = options.output.empty() ? dataset.root / kIndexFile : fs::path(options.output);
   const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");

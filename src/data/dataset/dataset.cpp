@@ -2,6 +2,7 @@
 #include "data/dataset/dataset.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/error.h"
 #include "core/utf8.h"
@@ -43,10 +44,18 @@ const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
                   "Choose another --layout, or use --layout auto to detect it.");
     return layout;
   }
+  std::string unread;
   for (const Layout& layout : all_layouts()) {
     const Look look = layout.look(dataset.root, settings);
+    const bool draws = layout.read == read_flat || layout.read == read_class_folders;
+    if (look.fits && draws && !unread.empty() && !settings.undivided)
+      throw Error(
+          text(dataset.root.string(), ": cannot be read, but seems to assign the clips to splits: ", unread),
+          text("Correct it (docs/data.md shows what a list looks like), or move it elsewhere; --layout ",
+               layout.name, " splits all clips anew, those of your test split too."));
     if (look.fits) return layout;
     if (!look.warning.empty()) dataset.notes.push_back(look.warning);
+    if (!look.unread_split.empty()) unread = look.unread_split;
   }
   throw Error(text(dataset.root.string(), ": no dataset found", what_was_looked_for(dataset.root, settings)),
               "Create one folder per class, with its clips inside; docs/data.md shows all layouts.");
@@ -55,7 +64,7 @@ const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
 void require_learnable(const Dataset& dataset) {
   const std::string root = dataset.root.string();
   if (dataset.classes.empty()) throw Error(root + ": no clips are listed", "List clips with their classes.");
-  if (dataset.classes.size() == 1)
+  if (dataset.classes.size() == 1 && !dataset.undivided)
     throw Error(
         root + ": only one class found, \"" + dataset.classes[0] + "\"; at least two are needed",
         "Create one folder per class. If the class folders are deeper, give the folder directly above them.");
@@ -149,6 +158,26 @@ void add_clips_within(Dataset& dataset, const fs::path& folder, int depth) {
   for (const std::string& name : listing.folders) add_clips_within(dataset, folder / name, depth + 1);
 }
 
+/// The clips that a text file lists; false if it is no such file.
+bool add_listed(Dataset& dataset, const fs::path& path) {
+  constexpr std::array<std::string_view, 5> kLists{".txt", ".csv", ".tsv", ".lst", ".list"};
+  std::error_code failed;
+  if (std::ranges::find(kLists, lower_extension(path)) == kLists.end() || !fs::is_regular_file(path, failed))
+    return false;
+  const std::vector<std::string> listed = read_list_paths(path);
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  MediaFolder media(folder, folder, {});
+  if (listed.empty() || !media.choose(listed)) return false;
+  for (const std::string& name : listed) {
+    const fs::path clip = media.locate(name);
+    if (name.starts_with('#') && !fs::exists(clip, failed)) continue;
+    // A header, perhaps; any other name that does not exist is a clip that cannot be read.
+    if (&name == &listed.front() && !fs::exists(clip, failed) && !is_video_name(name)) continue;
+    add_unlabeled(dataset, clip, fs::is_directory(clip, failed) ? ItemKind::frame_folder : ItemKind::video);
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<int> Dataset::of(Split split) const {
@@ -178,7 +207,7 @@ Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
     layout.read(dataset, settings);
   } else if (fs::is_regular_file(status)) {
     dataset.root = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    read_file_of_clips(dataset, path, settings);
+    read_file_of_clips(dataset, dataset.root / path.filename(), settings);
   } else {
     throw Error(path.string() + (fs::exists(status) ? ": is neither a folder nor a list"
                                  : status.type() == fs::file_type::not_found ? ": there is no such folder"
@@ -223,6 +252,7 @@ Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
     std::error_code failed;  // ignored: reading the clip reports the reason
+    if (add_listed(dataset, path)) continue;
     if (!fs::is_directory(path, failed)) {
       add_unlabeled(dataset, path, ItemKind::video);
       continue;
