@@ -165,7 +165,10 @@ std::vector<Finding> compare_looks(const Dataset& dataset, const std::vector<Fil
     }
   for (const auto& [first, items] : members_of(alike.scene)) {
     const Places places = places_of(dataset, items);
-    if (places.splits < 2) continue;
+    const auto is_copy = [&](int item) {
+      return alike.copy[static_cast<size_t>(item)] == alike.copy[static_cast<size_t>(first)];
+    };
+    if (places.splits < 2 || std::ranges::all_of(items, is_copy)) continue;  // copies have been reported
     const auto other =
         std::ranges::find_if(items, [&](int i) { return item_at(i).split != item_at(first).split; });
     findings.push_back({FindingKind::shared_scene, first, *other,

@@ -214,7 +214,9 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
     report.content = content.hex();
   }
   if (!index.gap.empty()) report.findings.push_back({FindingKind::missing_frames, index.gap});
-  if (!index.chosen.empty()) report.findings.push_back({FindingKind::mixed_pictures, index.chosen});
+  // Of different kinds they may be by their extensions alone.
+  if (!index.chosen.empty() && strangers == 0)
+    report.findings.push_back({FindingKind::mixed_pictures, index.chosen});
   if (report.readable) add_rotated(index.rotation, index.mirror, report);
   if (strangers > 1) strange += text(", and ", strangers - 1, " more pictures do not match their extensions");
   if (strangers > 0) report.findings.push_back({FindingKind::wrong_extension, strange});

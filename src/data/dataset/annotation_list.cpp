@@ -236,6 +236,9 @@ AnnotationList with_header(const Csv& csv) {
     }
     (cells.commented ? list.commented : list.rows).push_back(std::move(row));
   }
+  if (list.rows.empty())
+    throw FileError(csv.file.string(), "the list contains no clips",
+                    "Its first row names the columns; list clips below.");
   return list;
 }
 
@@ -361,6 +364,8 @@ FrameRange range_of(const std::array<int64_t, 2>& pair, PairMeaning meaning, con
         "LABEL. If the row has several labels, keep one: every clip has exactly one class.");
   return {first, second - first + 1};
 }
+
+bool names_columns(const std::string& all) { return header_separator(first_row(all)).has_value(); }
 
 std::vector<GuessedRow> guess_rows(const std::string& all) {
   const std::string first = first_row(all);

@@ -57,6 +57,9 @@ AnnotationList parse_annotation_list(const std::string& text, const std::filesys
 /// UTF-16 and UTF-32.
 std::string read_list_text(const std::filesystem::path& file);
 
+/// Whether a list's first row is a header with a path and a label.
+bool names_columns(const std::string& text);
+
 /// A single row of a text that may be a list.
 struct GuessedRow {
   std::vector<std::string> paths{};  // candidates for its path, most likely first

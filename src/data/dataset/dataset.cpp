@@ -117,6 +117,29 @@ void require_confined(const Dataset& dataset, const fs::path& media) {
   }
 }
 
+/// Looks into one folder of pictures of each class, and says if it holds other pictures than the clip's. FileError if
+/// nothing tells which of several series the clip is; not so if what cannot be read is kept.
+void tell_series(Dataset& dataset, const DatasetSettings& settings) {
+  std::vector<bool> seen(dataset.classes.size(), false);
+  std::vector<std::string> found;
+  for (const DatasetItem& item : dataset.items) {
+    const auto label = static_cast<size_t>(item.label);
+    if (item.kind != ItemKind::frame_folder || !item.filename_pattern.empty() || seen[label]) continue;
+    seen[label] = true;
+    std::string chosen;
+    try {
+      chosen = list_frames(item.path).chosen;
+    } catch (const SeveralSeries&) {
+      if (!settings.keep_missing) throw;
+    } catch (const FileError&) {  // whoever reads the clip reports it
+    }
+    if (!chosen.empty()) found.push_back(text(visible(item.name), ": ", chosen));
+  }
+  if (found.empty()) return;
+  dataset.notes.push_back(text(found.front(), found.size() > 1 ? "; likewise in other folders" : "",
+                               " (--filename-pattern chooses the pictures)"));
+}
+
 /// Reads a file: an index or another table, or an annotation list.
 void read_file_of_clips(Dataset& dataset, const fs::path& file, const DatasetSettings& settings) {
   if (is_video_name(file) || is_picture_name(file))
@@ -219,6 +242,7 @@ Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
   require_learnable(dataset);
   require_names(dataset);
   if (settings.confine) require_confined(dataset, settings.media);
+  tell_series(dataset, settings);
   return dataset;
 }
 

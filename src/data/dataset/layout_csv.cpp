@@ -114,10 +114,13 @@ Look look_for_split_csv(const fs::path& root, const DatasetSettings& settings) {
     const std::string all = read_file(file);
     const std::string header = all.substr(0, all.find('\n'));
     const bool ours = header.find("path") != std::string::npos && header.find("label") != std::string::npos;
-    if (ours || settings.layout == "csv") return {true, "split.csv"};
+    if (all.empty() || ours || settings.layout == "csv") return {true, "split.csv"};
     return {false, "a split.csv that is no table"};
   }
-  if (lacking.empty() || settings.layout == "csv") return {true, "split.csv"};
+  // With paths and labels it is meant for laban, and reading it says what it lacks.
+  const bool ours = std::ranges::find(lacking, "path") == lacking.end() &&
+                    std::ranges::find(lacking, "label") == lacking.end();
+  if (ours || settings.layout == "csv") return {true, "split.csv"};
   return {false, text("a split.csv without the column", lacking.size() > 1 ? "s " : " ", some_of(lacking),
                       "; its columns are ", has)};
 }

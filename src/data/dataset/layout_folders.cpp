@@ -313,7 +313,7 @@ void assign_parts(SplitFolders& found, const fs::path& root, const std::vector<N
   for (const std::string& name : others) beside.push_back(visible(name));
   throw Error(
       text(root.string(), ": ", shown.size() == 1 ? "the folder " : "the folders ", some_of(shown),
-           shown.size() == 1 ? " is" : " are", " named for splits, ", why,
+           shown.size() == 1 ? " is named for a split, " : " are named for splits, ", why,
            beside.empty() ? "" : some_of(beside)),
       text(
           "Name split folders train, val and test, with class folders in them, and move others elsewhere. Or say how "

@@ -9,6 +9,7 @@
 #include "data/dataset/list_search.h"
 #include "data/dataset/split_names.h"
 #include "data/picture/image_folder.h"
+#include "data/video/demuxer.h"
 
 namespace laban {
 namespace fs = std::filesystem;
@@ -63,9 +64,11 @@ ClassNameFile read_class_names(const fs::path& file) {
   return read;
 }
 
-/// 0, 1, 2, ... or 1, 2, 3, ...: numbers that were meant as such.
+/// 0, 1, 2, ... or 1, 2, 3, ..., with different names: numbers that were meant as such.
 bool counts_up(const NumberedNames& names) {
-  return !names.empty() && names.begin()->first <= 1 &&
+  std::set<std::string> different;
+  for (const auto& [number, name] : names) different.insert(name);
+  return !names.empty() && names.begin()->first <= 1 && different.size() == names.size() &&
          names.rbegin()->first - names.begin()->first + 1 == std::ssize(names);
 }
 
@@ -242,13 +245,19 @@ struct Extent {
 };
 std::optional<Extent> extent_of(const fs::path& clip, const std::string& filename_pattern) {
   std::error_code failed;
-  if (!fs::is_directory(clip, failed)) return std::nullopt;
   try {
-    const FolderIndex index = list_frames(clip, filename_pattern);
-    return Extent{index.picture_number(0), index.frame_count()};
+    if (fs::is_directory(clip, failed)) {
+      const FolderIndex index = list_frames(clip, filename_pattern);
+      return Extent{index.picture_number(0), index.frame_count()};
+    }
+    Watch watch;
+    const int64_t declared = Demuxer(clip, watch).setup()->declared_frames;
+    if (declared > 0) return Extent{0, declared};
   } catch (const FileError&) {
-    return std::nullopt;
+    // A pattern that no picture follows; anything else is reported when the clip is read.
+    if (!filename_pattern.empty()) return extent_of(clip, "");
   }
+  return std::nullopt;
 }
 
 /// Decides what the two numbers of four columns mean, from the numbers and from the folders' pictures.
@@ -332,12 +341,21 @@ void add_list(Dataset& dataset, const PlacedList& list, const ClassNames& names,
     const fs::path clip = media.locate(row.path);
     const std::string where = text(found.file.string(), ", line ", row.line);
     std::error_code failed;
-    if (!fs::exists(clip, failed)) missing.add(found.file, row.line, row.path);
+    const bool exists = fs::exists(clip, failed);
+    if (!exists && &row == &found.list.rows.front() && !row.range && !clip.has_extension() &&
+        found.list.rows.size() > 1 && row.path.find('/') == std::string::npos)
+      throw FileError(
+          where,
+          text("the first row names no clip: \"", visible(row.path), "\", \"", visible(row.label), "\""),
+          "If it is a header, call the columns of paths and labels path and label (and that of splits "
+          "split); else correct it.");
+    if (!exists) missing.add(found.file, row.line, row.path);
     DatasetItem item = make_item(dataset.root, clip,
                                  fs::is_directory(clip, failed) ? ItemKind::frame_folder : ItemKind::video);
     item.label = label_of(dataset, names.name(row.label));
     item.range = row.pair ? range_of(*row.pair, meaning, where) : row.range;
-    if (row.pair ? meaning == PairMeaning::offset_count : row.offset) {
+    if (item.kind == ItemKind::frame_folder &&
+        (row.pair ? meaning == PairMeaning::offset_count : row.offset)) {
       const auto [place, fresh] = extents.try_emplace(clip);
       if (fresh) place->second = extent_of(clip, filename_pattern);
       if (place->second) *item.range->first += place->second->first;

@@ -174,7 +174,8 @@ std::string first_line(const std::string& what, const fs::path& file) {
 
 bool names_classes(const fs::path& file) {
   const std::vector<std::string> words = words_of(file.stem().string());
-  const std::set<std::string> said{words.begin(), words.end()};
+  std::set<std::string> said{words.begin(), words.end()};
+  for (size_t i = 1; i < words.size(); ++i) said.insert(words[i - 1] + words[i]);  // classInd, class_ind
   for (const char* word : {"classes", "classind", "labels", "categories", "category", "names"})
     if (said.contains(word)) return true;
   return said.contains("label") && said.contains("map");
@@ -192,7 +193,7 @@ bool assigns_splits(const fs::path& root, const fs::path& file) {
   const bool named = split_word_of_list(file).has_value() || is_called_split_table(file);
   if (split_word_of_list(file) && has_rows_of_a_list(file)) return true;
   const Mentions found = mentions_in(root, file);
-  return found.clips > 1 && (named || found.splits.size() > 1);
+  return named ? found.clips > 0 : found.clips > 1 && found.splits.size() > 1;
 }
 
 void ListSearch::look_at(const fs::path& root, const fs::path& file, const DatasetSettings& settings) {
@@ -217,6 +218,10 @@ void ListSearch::look_at(const fs::path& root, const fs::path& file, const Datas
     return;
   }
   const std::optional<SplitWord> word = split_word_of_list(file);
+  if (file.filename() == "split.csv" && !names_columns(all)) {
+    set_aside(root, file, look_for_split_csv(root, settings).found, false);
+    return;
+  }
   try {
     FoundList found{file, parse_annotation_list(all, file), word};
     std::vector<std::string> paths;
@@ -233,9 +238,7 @@ void ListSearch::look_at(const fs::path& root, const fs::path& file, const Datas
   } catch (const FileError& error) {
     const Likeness like = likeness_of(all, media);
     if (is_called_list(file) ? like.begin_with_clip > 0 : like.good > 0 && 2 * like.good >= like.rows) throw;
-    const std::string why = file.filename() == "split.csv" ? look_for_split_csv(root, settings).found
-                                                           : first_line(error.what(), file);
-    set_aside(root, file, why, 2 * like.begin_with_clip > like.rows);
+    set_aside(root, file, first_line(error.what(), file), 2 * like.begin_with_clip > like.rows);
   }
 }
 

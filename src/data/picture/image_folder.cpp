@@ -169,7 +169,7 @@ std::vector<std::string> choose_series(const fs::path& folder, const std::vector
       std::map<int64_t, std::string> seen;
       for (const std::string& name : series.names)
         if (const auto [other, fresh] = seen.emplace(number_in(name), name); !fresh)
-          throw FileError(
+          throw SeveralSeries(
               folder.string(),
               text("the folder has some pictures twice: ", visible(other->second), " and ", visible(name)),
               "Remove one kind, or choose it: --filename-pattern, for instance img_%05d.jpg.");
@@ -184,8 +184,9 @@ std::vector<std::string> choose_series(const fs::path& folder, const std::vector
   if (scene == 1 && scene + derived == std::ssize(all)) return take(*std::ranges::find_if(all, shows_scene));
   std::string shown;
   for (size_t i = 0; i < all.size() && i < 4; ++i) shown += (i ? ", " : "") + all[i].shown();
-  throw FileError(folder.string(), text("the folder contains ", all.size(), " series of pictures: ", shown),
-                  "Say which is the clip: --filename-pattern, for instance img_%05d.jpg.");
+  throw SeveralSeries(folder.string(),
+                      text("the folder contains ", all.size(), " series of pictures: ", shown),
+                      "Say which is the clip: --filename-pattern, for instance img_%05d.jpg.");
 }
 
 std::vector<std::string> list_pictures(const fs::path& folder, const std::string& named,

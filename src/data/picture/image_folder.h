@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "data/dataset/filename_pattern.h"
 #include "data/picture/frame.h"
 #include "data/picture/picture_reader.h"
@@ -19,6 +20,12 @@ namespace laban {
 std::string lower_extension(const std::filesystem::path& path);
 /// Whether the extension is that of a picture.
 bool is_picture_name(const std::filesystem::path& path);
+
+/// A folder of pictures of which nothing tells which are the clip.
+class SeveralSeries : public FileError {
+ public:
+  using FileError::FileError;
+};
 
 struct FolderIndex {
   std::filesystem::path folder{};

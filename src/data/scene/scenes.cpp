@@ -28,7 +28,7 @@ namespace {
 constexpr double kSoft = 4;
 constexpr double kSameScene = 0.55;
 // Copies agree frame by frame.
-constexpr double kSameFrame = 0.95;
+constexpr double kSameFrame = 0.9;
 // A field is structured if so many of its values are clearly above noise.
 constexpr double kClear = 3, kStructured = 0.2;
 // Plain pictures agree in brightness instead, by gray levels, and must change alike.
