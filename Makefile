@@ -59,7 +59,7 @@ tsan:
 
 # What a run finds interesting stays in build-fuzz/corpus, for the next one. A crash leaves its input in build-fuzz.
 FUZZ_SECONDS ?= 60
-FUZZ ?= safetensors torch video picture shard packets lists
+FUZZ ?= safetensors torch checkpoint video picture shard packets lists
 fuzz:
 	@sh tools/scripts/install_deps.sh --fuzz
 	$(call configure_with,fuzz,build-fuzz,$(CMAKE_FLAGS))

@@ -1,5 +1,5 @@
-# The kernels of src/cpu/kernels, compiled once for each instruction set: laban_kernels_avx2 and so on. Which of them a machine
-# has is asked when the program runs (src/cpu/isa.h). Rules of that folder: src/cpu/kernels/isa_namespace.h.
+# The kernels of src/cpu/kernels and src/cpu/ladder, compiled once for each instruction set: laban_kernels_avx2 and so on. Which
+# of them a machine has is asked when the program runs (src/cpu/isa.h). Rules of these folders: src/cpu/kernels/isa_namespace.h.
 #
 # Sets LABAN_ISAS, from the least to the best; laban_kernels() sets LABAN_KERNEL_OBJECTS.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
@@ -19,7 +19,7 @@ set(LABAN_FLAGS_avx512bf16 ${LABAN_FLAGS_avx512} -mavx512bf16)
 # must not be one of these, or the whole program would need their instructions. So the objects of a set are linked into one, and
 # all that lies outside the set's namespace becomes local to it.
 function(laban_kernels)
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cpu/kernels/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cpu/kernels/*.cpp ${PROJECT_SOURCE_DIR}/src/cpu/ladder/*.cpp)
   foreach(isa IN LISTS LABAN_ISAS)
     add_library(laban_kernels_${isa} OBJECT ${sources})
     target_compile_definitions(laban_kernels_${isa} PRIVATE LABAN_ISA=${isa})

@@ -15,7 +15,7 @@ function(laban_module name)
   set(sources ${ARGN})
   if(NOT sources)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
-    list(FILTER sources EXCLUDE REGEX "/src/cpu/kernels/") # kernels.cmake
+    list(FILTER sources EXCLUDE REGEX "/src/cpu/(kernels|ladder)/") # kernels.cmake
   endif()
   list(TRANSFORM LABAN_USES_${name} PREPEND laban_ OUTPUT_VARIABLE others)
   if(NOT sources) # headers alone

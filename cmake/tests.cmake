@@ -36,6 +36,7 @@ laban_tests(train laban_train laban_cpu laban_reference nlohmann_json::nlohmann_
 laban_tests(program laban_weights laban_train laban_cpu laban_reference nlohmann_json::nlohmann_json PkgConfig::LIBAV)
 list(TRANSFORM LABAN_MADE_BY_OTHER_TESTS PREPEND ${PROJECT_SOURCE_DIR}/tests/)
 target_sources(laban_test_program PRIVATE ${LABAN_MADE_BY_OTHER_TESTS})
+target_include_directories(laban_test_program PRIVATE ${PROJECT_SOURCE_DIR}/tools)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   foreach(test laban_test_weights laban_test_train laban_test_program)
     target_compile_options(${test} PRIVATE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds) # all see ghosts in text + text (GCC bug 105329)

@@ -1,11 +1,9 @@
 // laban: the program. Parses the command line, runs one subcommand, and turns errors into sentences.
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 #include <system_error>
 
 #include "cli/printable.h"
@@ -28,30 +26,24 @@ int internal_error(const std::exception& error) {
 
 /// Says that memory ran out, and how much is in use and may be.
 void tell_memory() {
-  long pages = 0;
-  if (std::FILE* const statm = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(statm, "%ld", &pages) != 1) pages = 0;
-    std::fclose(statm);
+  std::string memory;
+  try {
+    memory = laban::memory_in_use();
+  } catch (const std::bad_alloc&) {  // then without the numbers
   }
-  std::fprintf(stderr, "laban: out of memory: %lld MiB are in use already",
-               static_cast<long long>(pages) * ::sysconf(_SC_PAGESIZE) >> 20);
-  struct rlimit limit {};
-  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-    std::fprintf(stderr, ", of %lld MiB that are allowed (ulimit -v)",
-                 static_cast<long long>(limit.rlim_cur >> 20));
-  std::fprintf(
-      stderr,
-      "\n  A smaller --batch, --frames or --size, and fewer --workers, need less; `laban describe MODEL` "
-      "shows how much a model takes.\n");
+  std::fprintf(stderr,
+               "laban: out of memory%s%s\n  A smaller --batch, --frames or --size, and fewer --workers, need "
+               "less; `laban describe MODEL` shows how much a model takes.\n",
+               memory.empty() ? "" : ": ", memory.c_str());
 }
 
 int run(int argc, char** argv) {
   using namespace laban::tools;
   Command program("laban", "trains 3-D convolutional networks that classify video");
-  for (const auto add :
-       {add_synth,  add_index,   add_check,   add_cache,     add_preview,  add_floor,      add_train,
-        add_eval,   add_predict, add_report,  add_export,    add_features, add_settings,   add_describe,
-        add_frames, add_sample,  add_forward, add_gradcheck, add_bench,    add_completion, add_man})
+  for (const auto add : {add_synth,     add_index,    add_check,      add_cache,  add_preview, add_floor,
+                         add_train,     add_eval,     add_predict,    add_report, add_export,  add_weights,
+                         add_features,  add_settings, add_describe,   add_frames, add_sample,  add_forward,
+                         add_gradcheck, add_bench,    add_completion, add_man})
     add(program);
   program.example("laban synth clips --clips 60")
       .example("laban train clips --epochs 10")

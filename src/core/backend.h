@@ -52,6 +52,8 @@ class BackendServices {
   virtual void synchronize() {}
   /// A sentence that whoever starts the program should read (a cache that cannot be used, say); empty: none.
   virtual std::string note() const { return {}; }
+  /// The most elements that a tensor may have.
+  virtual int64_t most_elements() const { return INT64_MAX; }
   /// Bytes that allocate() could still give, where the backend can tell.
   virtual std::optional<size_t> free_bytes() { return std::nullopt; }
 

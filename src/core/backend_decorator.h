@@ -22,6 +22,7 @@ class Holder : public Backend {
   void upload(const Tensor& to, const void* from) override { inner_.upload(to, from); }
   void download(void* to, const Tensor& from) override { inner_.download(to, from); }
   void synchronize() override { inner_.synchronize(); }
+  int64_t most_elements() const override { return inner_.most_elements(); }
   std::optional<size_t> free_bytes() override { return inner_.free_bytes(); }
   std::unique_ptr<Memory> allocate_staging(size_t bytes) override { return inner_.allocate_staging(bytes); }
   void begin_upload(const Tensor& to, const void* from) override { inner_.begin_upload(to, from); }

@@ -28,8 +28,15 @@ std::string name_of_fault(int code);
 
 /// What a library's own code for a lack of memory, or a system call's, means for work on `file`: throws
 /// MachineError if it is a fault of the machine, and returns if not. `needed`: a lack of memory counts as such
-/// where not even so much is to be had.
+/// where not even so much is to be had, or was to be had.
 void throw_if_machine_fault(const std::filesystem::path& file, int code, size_t needed = size_t{64} << 20);
+
+/// The same where a library has failed for reasons of its own, and may have failed for want of memory without
+/// saying so.
+void throw_if_memory_was_short(const std::filesystem::path& file, size_t needed = size_t{64} << 20);
+
+/// "187 MiB are in use, of 200 MiB that are allowed (ulimit -v)"; empty where nothing limits it.
+std::string memory_in_use();
 
 /// Whether not even this much memory is to be had: whether a library that reports a lack of memory is right, or has
 /// been asked for an absurd amount by a damaged file.

@@ -1,6 +1,7 @@
 #include "core/safetensors.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -28,8 +29,17 @@ size_t checksum_position(std::string_view header) {
                                                                          : at + key.size();
 }
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+/// The values of `bytes` bytes of the file, decoded piece by piece.
+template <class Value>
+std::vector<Value> decoded(const FileBytes& file, ElementType type, uint64_t at, uint64_t bytes) {
+  std::vector<Value> values(bytes / size_of(type));
+  std::span<Value> rest(values);
+  file.for_each_piece(at, bytes, [&](std::span<const std::byte> piece) {
+    const size_t count = piece.size() / size_of(type);  // a piece holds whole elements, of 8 bytes at most
+    decode(type, piece.data(), rest.first(count));
+    rest = rest.subspan(count);
+  });
+  return values;
 }
 
 }  // namespace
@@ -75,43 +85,102 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   file.commit();
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(map_file(path)) {}
+namespace {
+
+/// How well-known kinds of files begin, and what they are.
+struct Kind {
+  size_t at;
+  std::string_view bytes, name;
+  bool shows = false;  // something to classify
+};
+constexpr std::array kKinds{
+    Kind{4, "ftyp", "a video (MP4 or MOV)", true},
+    Kind{0, "\x1a\x45\xdf\xa3", "a video (Matroska or WebM)", true},
+    Kind{8, "AVI ", "a video (AVI)", true},
+    Kind{0, "FLV", "a video (FLV)", true},
+    Kind{0, {"\0\0\1\xba", 4}, "a video (MPEG)", true},
+    Kind{0, "GIF8", "a picture or video (GIF)", true},
+    Kind{0, "\xff\xd8\xff", "a picture (JPEG)", true},
+    Kind{0, "\x89PNG", "a picture (PNG)", true},
+    Kind{0, "\x89HDF", "an HDF5 file, as Keras writes"},
+    Kind{0, "\x1f\x8b", "packed with gzip"},
+    Kind{0, "BZh", "packed with bzip2"},
+    Kind{0,
+         "\xfd"
+         "7zXZ",
+         "packed with xz"},
+    Kind{0, "Rar!", "a RAR archive"},
+    Kind{0, "7z\xbc\xaf", "a 7-zip archive"},
+    Kind{0, "<!DOCTYPE", "a page of HTML, perhaps one that stood in place of a download"},
+    Kind{0, "<!doctype", "a page of HTML, perhaps one that stood in place of a download"},
+    Kind{0, "<html", "a page of HTML, perhaps one that stood in place of a download"},
+    Kind{0, "version https://git-lfs", "a pointer to a file that git-lfs has not fetched"},
+    Kind{0, "# All settings of a laban run", "the settings of a run, not its weights"},
+};
+
+const Kind* kind_of(std::span<const std::byte> bytes) {
+  const auto found = std::ranges::find_if(kKinds, [&](const Kind& kind) {
+    return bytes.size() >= kind.at + kind.bytes.size() &&
+           std::memcmp(bytes.data() + kind.at, kind.bytes.data(), kind.bytes.size()) == 0;
+  });
+  return found == kKinds.end() ? nullptr : &*found;
+}
+
+/// ", but a video (MP4 or MOV)"; empty where nobody knows.
+std::string but_is(std::span<const std::byte> bytes) {
+  const Kind* kind = kind_of(bytes);
+  return kind ? text(", but ", kind->name) : bytes.empty() ? std::string(": it is empty") : std::string();
+}
+std::string advice_for(std::span<const std::byte> bytes, std::string advice) {
+  const Kind* kind = kind_of(bytes);
+  return kind && kind->shows
+             ? advice + " What is to be classified stands alone: laban predict VIDEO --checkpoint FILE."
+             : advice;
+}
+
+}  // namespace
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(FileBytes(path)) {}
 
 SafetensorsFile::SafetensorsFile(FileBytes file) : file_(std::move(file)) {
   const auto fail = [&](const std::string& what, const std::string& advice) {
-    throw FileError(file_.path.string(), what, advice);
+    throw FileError(path().string(), what, advice);
   };
   const char* foreign =
       "Give a checkpoint of laban, a .safetensors file, or weights that PyTorch saved (.pt, .pth).";
-  const size_t size = file_.bytes.size();
+  const uint64_t size = file_.size();
   uint64_t length = 0;
-  if (size >= 4 && std::memcmp(file_.bytes.data(), "PK\x03\x04", 4) == 0)
+  const std::vector<std::byte> begin_of_file = file_.read(0, 64);
+  const std::span begin = std::span(begin_of_file).first(std::min(begin_of_file.size(), sizeof(length) + 1));
+  if (begin.size() >= 4 && std::memcmp(begin.data(), "PK\x03\x04", 4) == 0)
     fail("is a zip archive, as PyTorch's torch.save writes, not a safetensors file",
          "PyTorch's weights are read with --weights FILE --model NAME.");
-  if (size <= sizeof(length) || file_.bytes[sizeof(length)] != std::byte{'{'})  // where every header begins
-    fail("is not a safetensors or PyTorch file", foreign);
-  std::memcpy(&length, file_.bytes.data(), sizeof(length));
+  if (begin.size() <= sizeof(length) || begin.back() != std::byte{'{'})  // where every header begins
+    fail("is not a safetensors or PyTorch file" + but_is(begin_of_file), advice_for(begin_of_file, foreign));
+  std::memcpy(&length, begin.data(), sizeof(length));
   if (length > kLargestHeader || length < 2)
     fail(text("is not a safetensors file: its header would be ", length, " bytes long"), foreign);
   if (length > size - sizeof(length))
     fail(text("is truncated, or not a safetensors file: the header should take ", length, " bytes, but only ",
               size - sizeof(length), " follow"),
          "Copy it anew from where it came from; a run's other checkpoint may still be whole.");
-  header_text_ = file_.bytes.subspan(sizeof(length), length);
-  data_ = file_.bytes.subspan(sizeof(length) + length);
-  header_ = parse_safetensors_header(as_text(header_text_), data_.size(), file_.path);
+  header_text_.resize(length);
+  file_.read(sizeof(length), std::as_writable_bytes(std::span(header_text_)));
+  data_at_ = sizeof(length) + length;
+  header_ = parse_safetensors_header(header_text_, size - data_at_, path());
 }
 
 void SafetensorsFile::verify_checksum() const {
   const auto stored = metadata().find(kChecksum);
-  std::string header(as_text(header_text_));
+  std::string header = header_text_;
   const size_t at = checksum_position(header);
   if (stored == metadata().end() || at == std::string::npos || header.compare(at, 64, stored->second) != 0)
     throw FileError(path().string(), "carries no checksum, so it was not written by laban or is damaged");
   header.replace(at, 64, kNoChecksum);
   Sha256 sum;
   sum.update(header);
-  sum.update(data_.data(), data_.size());
+  file_.for_each_piece(data_at_, file_.size() - data_at_,
+                       [&](std::span<const std::byte> piece) { sum.update(piece.data(), piece.size()); });
   if (sum.hex() != stored->second)
     throw FileError(path().string(), "is damaged: its contents do not match its checksum",
                     "Copy it anew from where it came from; a run's other checkpoint may still be whole.");
@@ -132,9 +201,7 @@ std::vector<double> SafetensorsFile::doubles(const std::string& name, std::span<
   if (!is_floating(entry.type) || !is_readable(entry.type))
     throw FileError(path().string(), text("tensor '", name, "' is ", name_of(entry.type),
                                           ", but F64, F32, F16 or BF16 is needed"));
-  std::vector<double> values((entry.end - entry.begin) / size_of(entry.type));
-  decode(entry.type, bytes_of(entry).data(), values);
-  return values;
+  return decoded<double>(file_, entry.type, position_of(entry), entry.end - entry.begin);
 }
 
 std::vector<int64_t> SafetensorsFile::integers(const std::string& name,
@@ -143,9 +210,7 @@ std::vector<int64_t> SafetensorsFile::integers(const std::string& name,
   if (is_floating(entry.type))
     throw FileError(path().string(),
                     text("tensor '", name, "' is ", name_of(entry.type), ", but whole numbers are needed"));
-  std::vector<int64_t> values((entry.end - entry.begin) / size_of(entry.type));
-  decode(entry.type, bytes_of(entry).data(), values);
-  return values;
+  return decoded<int64_t>(file_, entry.type, position_of(entry), entry.end - entry.begin);
 }
 
 }  // namespace laban

@@ -38,7 +38,7 @@ struct TensorToSave {
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorToSave> tensors,
                        std::map<std::string, std::string> metadata);
 
-/// A file opened for reading, mapped into memory. Everything in the header is checked before anything is
+/// A file opened for reading. Everything in the header is checked before anything is
 /// believed (safetensors_header.h): a file that is truncated, foreign or damaged throws a FileError that says
 /// what is wrong.
 class SafetensorsFile {
@@ -48,17 +48,17 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
   explicit SafetensorsFile(FileBytes file);
 
-  const std::filesystem::path& path() const { return file_.path; }
-  const FileBytes& file() const { return file_; }
+  const std::filesystem::path& path() const { return file_.path(); }
   const std::map<std::string, Entry>& entries() const { return header_.entries; }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   bool has(const std::string& name) const { return header_.entries.contains(name); }
 
   /// Throws FileError where the checksum is missing or differs from the contents.
   void verify_checksum() const;
-  /// The bytes of a tensor, as they lie in the file: not necessarily aligned for its elements.
-  std::span<const std::byte> bytes_of(const Entry& entry) const {
-    return data_.subspan(entry.begin, entry.end - entry.begin);
+  /// Where the tensor's bytes lie in the file: not necessarily aligned for its elements.
+  uint64_t position_of(const Entry& entry) const { return data_at_ + entry.begin; }
+  std::vector<std::byte> bytes_of(const Entry& entry) const {
+    return file_.read(position_of(entry), entry.end - entry.begin);
   }
   /// The values of a floating-point tensor (F64, F32, F16, BF16). Throws FileError where the tensor is
   /// missing, has another shape or another kind of element.
@@ -70,7 +70,8 @@ class SafetensorsFile {
   const Entry& checked(const std::string& name, std::span<const int64_t> shape) const;
 
   FileBytes file_;
-  std::span<const std::byte> header_text_, data_;
+  std::string header_text_;
+  uint64_t data_at_ = 0;
   SafetensorsHeader header_;
 };
 

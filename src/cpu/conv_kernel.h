@@ -8,8 +8,9 @@
 #include <memory>
 #include <vector>
 
-#include "core/backend.h"
 #include "core/conv_geometry.h"
+#include "core/memory.h"
+#include "core/tensor.h"
 
 namespace laban::cpu {
 
@@ -34,12 +35,19 @@ class ConvTransform {
   virtual PackingKey packing_key() const = 0;
 
   virtual size_t scratch_bytes(int workers) const = 0;
+  /// Batch norm with given statistics, of a vector each: relu?((sum - mean) * scale + beta + residual?).
+  struct Norm {
+    const float *mean, *scale, *beta;
+    const void* residual;  // like out; may be null
+    bool relu;
+  };
   struct Run {
     const void* in;      // x, or dy
     const void* packed;  // weights
     const float* bias;   // may be null
     void* out;           // y, or dx: of the same type as `in`
     bool accumulate;     // out += the result, instead of out = it
+    const Norm* norm;    // what is done to the result before it is written; may be null, excludes accumulate
   };
   virtual void run(const Run& run, Scratch scratch, ThreadPool& pool) const = 0;
 };

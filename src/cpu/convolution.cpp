@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "cpu/elements.h"
+#include "math/batch_norm.h"
+
 namespace laban::cpu {
 namespace {
 
@@ -50,23 +53,65 @@ size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) {
                   op.dbias ? kernels_.bias_gradient_scratch(op.dy) : 0);
 }
 
-void Convolutions::run(const ConvForward& op, Scratch scratch) {
-  const ConvTransform& kernel = plan(op);
-  kernel.run({.in = op.x.data,
-              .packed = packed_.get(op.w, op.weights_version, kernel, pool_),
-              .bias = op.bias.as_or_null<float>(),
-              .out = op.y.data,
-              .accumulate = false},
-             scratch, pool_);
+size_t Convolutions::scratch_bytes(const ConvBatchNorm& op) {
+  return ScratchCutter::bytes_for({bytes_of<float>(op.y.shape.c), scratch_bytes(op.convolution())});
+}
+
+size_t Convolutions::scratch_bytes(const ConvTransform& kernel, bool weights_stay) const {
+  return ScratchCutter::bytes_for(
+      {weights_stay ? 0 : kernel.packed_bytes(), kernel.scratch_bytes(pool_.threads())});
+}
+
+template <class Op>
+void Convolutions::run(const Op& op, const ConvTransform& kernel, ConvTransform::Run run, Scratch memory) {
+  ScratchCutter scratch(memory);
+  if (op.weights_stay) {
+    run.packed = packed_.get(op.w, op.weights_version, kernel, pool_);
+  } else {
+    void* packed = scratch.take(kernel.packed_bytes());
+    kernel.pack(op.w.data, op.w.dtype, packed, pool_);
+    run.packed = packed;
+  }
+  const size_t bytes = kernel.scratch_bytes(pool_.threads());
+  kernel.run(run, {scratch.take(bytes), bytes}, pool_);
+}
+
+void Convolutions::forward(const ConvForward& op, const ConvTransform::Norm* norm, Scratch scratch) {
+  run(op, plan(op),
+      {.in = op.x.data,
+       .packed = nullptr,
+       .bias = op.bias.as_or_null<float>(),
+       .out = op.y.data,
+       .accumulate = false,
+       .norm = norm},
+      scratch);
+}
+void Convolutions::run(const ConvForward& op, Scratch scratch) { forward(op, nullptr, scratch); }
+void Convolutions::run(const ConvBatchNorm& op, Scratch memory) {
+  ScratchCutter scratch(memory);
+  const int64_t channels = op.y.shape.c;
+  float* scale = scratch.take_array<float>(channels);
+  const float *gamma = op.gamma.as<float>(), *variance = op.running_var.as<float>();
+  for (int64_t c = 0; c < channels; ++c)
+    scale[c] = static_cast<float>(gamma[c] * inverse_std<double>(variance[c], op.eps));
+  const ConvTransform::Norm norm{.mean = op.running_mean.as<float>(),
+                                 .scale = scale,
+                                 .beta = op.beta.as<float>(),
+                                 .residual = op.residual.data,
+                                 .relu = op.relu};
+  const ConvForward convolution = op.convolution();
+  const size_t bytes = scratch_bytes(convolution);
+  forward(convolution, &norm, {scratch.take(bytes), bytes});
 }
 void Convolutions::run(const ConvBackwardData& op, Scratch scratch) {
-  const ConvTransform& kernel = plan(op);
-  kernel.run({.in = op.dy.data,
-              .packed = packed_.get(op.w, op.weights_version, kernel, pool_),
-              .bias = nullptr,
-              .out = op.dx.data,
-              .accumulate = op.accumulate},
-             scratch, pool_);
+  run(op, plan(op),
+      {.in = op.dy.data,
+       .packed = nullptr,
+       .bias = nullptr,
+       .out = op.dx.data,
+       .accumulate = op.accumulate,
+       .norm = nullptr},
+      scratch);
 }
 void Convolutions::run(const ConvBackwardWeights& op, Scratch scratch) {
   if (op.dbias) kernels_.add_bias_gradient(op.dy, op.dbias, scratch, pool_);

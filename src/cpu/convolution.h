@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "core/ops/conv.h"
 #include "cpu/conv_kernel.h"
 #include "cpu/kernels.h"
 #include "cpu/packed_weights.h"
@@ -18,19 +19,32 @@ class Convolutions {
   /// `native_bf16`: whether sums of bf16 may use the processor's own bf16 instructions.
   Convolutions(const Kernels& kernels, ThreadPool& pool, bool native_bf16);
 
-  size_t scratch_bytes(const ConvForward& op) { return plan(op).scratch_bytes(pool_.threads()); }
-  size_t scratch_bytes(const ConvBackwardData& op) { return plan(op).scratch_bytes(pool_.threads()); }
+  size_t scratch_bytes(const ConvForward& op) { return scratch_bytes(plan(op), op.weights_stay); }
+  size_t scratch_bytes(const ConvBatchNorm& op);
+  size_t scratch_bytes(const ConvBackwardData& op) { return scratch_bytes(plan(op), op.weights_stay); }
   size_t scratch_bytes(const ConvBackwardWeights& op);
-  void prepare(const ConvForward& op) { packed_.reserve(op.w, plan(op)); }
-  void prepare(const ConvBackwardData& op) { packed_.reserve(op.w, plan(op)); }
+  void prepare(const ConvForward& op) {
+    if (op.weights_stay) packed_.reserve(op.w, plan(op));
+  }
+  void prepare(const ConvBatchNorm& op) { prepare(op.convolution()); }
+  void prepare(const ConvBackwardData& op) {
+    if (op.weights_stay) packed_.reserve(op.w, plan(op));
+  }
   void prepare(const ConvBackwardWeights& op) { plan(op); }
   void run(const ConvForward& op, Scratch scratch);
+  void run(const ConvBatchNorm& op, Scratch scratch);
   void run(const ConvBackwardData& op, Scratch scratch);
   void run(const ConvBackwardWeights& op, Scratch scratch);
 
   void distrust_packed_weights() { packed_.distrust(); }
 
  private:
+  void forward(const ConvForward& op, const ConvTransform::Norm* norm, Scratch scratch);
+  size_t scratch_bytes(const ConvTransform& kernel, bool weights_stay) const;
+  /// With weights packed in `scratch` or, where they stay, kept; `run.packed` is filled in.
+  template <class Op>
+  void run(const Op& op, const ConvTransform& kernel, ConvTransform::Run run, Scratch scratch);
+
   /// Everything that distinguishes two plans: geometry, direction, dtype.
   using Key = std::array<int64_t, 21>;
   static Key key_of(ConvDirection direction, const ConvGeometry& geometry, DType dtype);

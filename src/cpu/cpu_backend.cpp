@@ -85,6 +85,18 @@ void CpuBackend::run(const ConvForward& op, Scratch scratch) {
   convolutions_->run(op, scratch);
 }
 
+size_t CpuBackend::scratch_for(const ConvBatchNorm& op) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
+  return convolutions_->scratch_bytes(op);
+}
+void CpuBackend::prepare_for(const ConvBatchNorm& op) {
+  if (op.x.dtype != DType::f64) convolutions_->prepare(op);
+}
+void CpuBackend::run(const ConvBatchNorm& op, Scratch scratch) {
+  if (op.x.dtype == DType::f64) return ReferenceBackend::run(op, scratch);
+  convolutions_->run(op, scratch);
+}
+
 size_t CpuBackend::scratch_for(const ConvBackwardData& op) {
   if (op.dx.dtype == DType::f64) return ReferenceBackend::scratch_for(op);
   return convolutions_->scratch_bytes(op);

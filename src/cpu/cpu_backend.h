@@ -56,6 +56,7 @@ class CpuBackend : public ReferenceBackend {
   // Whoever adds an op here says what scratch it needs: scratch_for() below or, where none, WithoutScratch.
   using ReferenceBackend::run;
   void run(const ConvForward& op, Scratch scratch) override;
+  void run(const ConvBatchNorm& op, Scratch scratch) override;
   void run(const ConvBackwardData& op, Scratch scratch) override;
   void run(const ConvBackwardWeights& op, Scratch scratch) override;
   void run(const BatchNormTrain& op, Scratch scratch) override;
@@ -83,6 +84,7 @@ class CpuBackend : public ReferenceBackend {
  protected:
   using ReferenceBackend::scratch_for;
   size_t scratch_for(const ConvForward& op) override;
+  size_t scratch_for(const ConvBatchNorm& op) override;
   size_t scratch_for(const ConvBackwardData& op) override;
   size_t scratch_for(const ConvBackwardWeights& op) override;
   size_t scratch_for(const BatchNormTrain& op) override;
@@ -93,6 +95,7 @@ class CpuBackend : public ReferenceBackend {
 
   using ReferenceBackend::prepare_for;
   void prepare_for(const ConvForward& op) override;
+  void prepare_for(const ConvBatchNorm& op) override;
   void prepare_for(const ConvBackwardData& op) override;
   void prepare_for(const ConvBackwardWeights& op) override;
 

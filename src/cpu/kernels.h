@@ -4,10 +4,38 @@
 // tells of its functions here. See cpu/kernels/isa_namespace.h for the rules there.
 #pragma once
 
-#include "core/backend.h"
+#include "core/ops/op_list.h"
 #include "cpu/conv_kernel.h"
 #include "cpu/isa.h"
+#include "cpu/ladder/ladder.h"
 #include "cpu/thread_pool.h"
+
+namespace laban {
+
+// Declared, not included: a kernel is built anew when its own op changes, not with every op.
+struct Accumulate;
+struct AdamStep;
+struct BatchNormBackward;
+struct BatchNormInfer;
+struct BatchNormTrain;
+struct Cast;
+struct Dropout;
+struct GlobalAvgPoolBackward;
+struct GlobalAvgPoolForward;
+struct LinearBackwardData;
+struct LinearBackwardWeights;
+struct LinearForward;
+struct MaxPoolBackward;
+struct MaxPoolForward;
+struct MixClips;
+struct MovingAverage;
+struct ReluBackward;
+struct ReluForward;
+struct SetZero;
+struct SgdStep;
+struct SumOfSquares;
+
+}  // namespace laban
 
 namespace laban::cpu {
 
@@ -43,6 +71,9 @@ struct Kernels : KernelsOf<KernelOps> {
   void (*add_bias_gradient)(const Tensor& dy, const Tensor& dbias, Scratch scratch,
                             ThreadPool& pool) = nullptr;
   size_t (*bias_gradient_scratch)(const Tensor& dy) = nullptr;
+
+  /// The rungs of the convolution ladder, from the first to the last.
+  std::span<const LadderRung> (*ladder)() = nullptr;
 
   template <class Op>
   const Kernel<Op>& of() const {

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <climits>
-#include <system_error>
+#include <exception>
 
 #include "core/error.h"
 #include "core/processors.h"
@@ -47,17 +47,21 @@ thread_local Inside inside;
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : asked_(threads) {
   spins_ = threads > available_processors() ? 0 : kSpins;
   started_.reserve(static_cast<size_t>(std::max(threads - 1, 0)));
   try {
     for (int worker = 1; worker < threads; ++worker) started_.emplace_back([this, worker] { work(worker); });
-  } catch (const std::system_error&) {
-    note_ =
-        text("the system starts no more than ", this->threads(), " of the ", threads,
-             " threads asked for (a limit on processes or on memory, as of ulimit or a container): slower, "
-             "with the same results");
+  } catch (
+      const std::exception&) {  // nothing may be thrown from here: those that have started must be joined
   }
+}
+
+std::string ThreadPool::note() const {
+  if (threads() >= asked_) return "";
+  return text("the system starts no more than ", threads(), " of the ", asked_,
+              " threads asked for (a limit on processes or on memory, as of ulimit or a container): slower, "
+              "with the same results");
 }
 
 ThreadPool::~ThreadPool() {

@@ -35,7 +35,7 @@ class ThreadPool {
   /// How many there are, the caller's included.
   int threads() const { return static_cast<int>(started_.size()) + 1; }
   /// A sentence where there are fewer than were asked for; else empty.
-  const std::string& note() const { return note_; }
+  std::string note() const;
 
   /// Calls body(tile, worker) for each tile of 0..tiles-1, in any order, and returns when all calls have
   /// returned. Calls that run at the same time have different workers, in [0, threads()). The body must not
@@ -74,7 +74,7 @@ class ThreadPool {
   std::atomic<bool> stop_{false};
 
   int spins_ = 0;
-  std::string note_;
+  int asked_ = 1;
   std::vector<std::thread> started_;
 };
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "core/machine_error.h"
+
 namespace laban::cuda {
 namespace {
 
@@ -13,6 +15,38 @@ std::string sentence(std::string_view call, std::string_view said, std::string_v
   if (!more.empty()) out += text(" (", more, ")");
   if (!doing.empty()) out += text("; this was: ", doing);
   return out;
+}
+
+/// Errors after which the GPU does nothing more for this process: every later call fails with the same one.
+bool is_lasting(cudaError_t status) {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string advice_after(cudaError_t lasting) {
+  const bool hardware = lasting == cudaErrorECCUncorrectable || lasting == cudaErrorNvlinkUncorrectable;
+  return text(
+      "The GPU does nothing more for this process, so it ends; begin anew (`laban train --resume RUN` goes on "
+      "from the last checkpoint). ",
+      hardware ? "The hardware is at fault: nvidia-smi -q shows its errors."
+      : lasting == cudaErrorLaunchTimeout
+          ? "A kernel took longer than the system allows a GPU that also draws a screen."
+          : "If it happens again: CUDA_LAUNCH_BLOCKING=1 with --no-graph shows which kernel went astray, "
+            "compute-sanitizer where; please report it.");
 }
 
 const char* advice_for(cudaError_t status) {
@@ -36,12 +70,6 @@ const char* advice_for(cudaError_t status) {
              "-DLABAN_CUDA_ARCHITECTURES=native.";
     case cudaErrorDevicesUnavailable:
       return "Another process has the GPU for itself (compute mode in nvidia-smi -q).";
-    case cudaErrorIllegalAddress:
-    case cudaErrorLaunchFailure:
-    case cudaErrorMisalignedAddress:
-      return "A kernel went astray. Run once more with CUDA_LAUNCH_BLOCKING=1 and --no-graph to see which "
-             "one, "
-             "or under compute-sanitizer, and report it.";
     default:
       return "";
   }
@@ -97,24 +125,42 @@ std::string last_cudnn_message() {
 }
 
 void fail(cudaError_t status, std::string_view call, const std::string& doing) {
-  throw Error(sentence(call, cudaGetErrorName(status), cudaGetErrorString(status), doing),
-              advice_for(status));
-}
-void fail(cudnnStatus_t status, std::string_view call, const std::string& doing) {
-  throw Error(sentence(call, cudnnGetErrorString(status), last_cudnn_message(), doing), advice_for(status));
-}
-void fail(cublasStatus_t status, std::string_view call, const std::string& doing) {
-  throw Error(sentence(call, cublasGetStatusName(status), cublasGetStatusString(status), doing),
-              advice_for(status));
+  const std::string said = sentence(call, cudaGetErrorName(status), cudaGetErrorString(status), doing);
+  if (is_lasting(status)) throw MachineError(said, advice_after(status));
+  throw Error(said, advice_for(status));
 }
 
-void require_sound_cudnn(size_t version) {
+namespace {
+
+/// For what a library says of its call: it may be a kernel's fault of before, which is CUDA's to tell.
+[[noreturn]] void fail_in_library(const std::string& said, const char* advice) {
+  const cudaError_t before = cudaPeekAtLastError();
+  if (is_lasting(before))
+    throw MachineError(text(said, "; the GPU had failed: ", cudaGetErrorString(before)),
+                       advice_after(before));
+  throw Error(said, advice);
+}
+
+}  // namespace
+
+void fail(cudnnStatus_t status, std::string_view call, const std::string& doing) {
+  fail_in_library(sentence(call, cudnnGetErrorString(status), last_cudnn_message(), doing),
+                  advice_for(status));
+}
+void fail(cublasStatus_t status, std::string_view call, const std::string& doing) {
+  fail_in_library(sentence(call, cublasGetStatusName(status), cublasGetStatusString(status), doing),
+                  advice_for(status));
+}
+
+void require_sound_cudnn(size_t version, const std::string& path) {
   if (version >= 91500) return;
   const size_t major_unit = version < 10000 ? 1000 : 10000;  // cuDNN 8 counted in thousands
   throw Error(text("cuDNN ", version / major_unit, '.', version % major_unit / 100, '.', version % 100,
-                   " is loaded, and laban needs 9.15 or newer: 9.8 to 9.14 give wrong results in bf16 conv3d "
+                   " is loaded", path.empty() ? "" : " from " + path,
+                   ", and laban needs 9.15 or newer: 9.8 to 9.14 give wrong results in bf16 conv3d "
                    "over large tensors, and older ones cannot plan as laban does"),
-              "Install a newer cuDNN 9, or use --device cpu.");
+              "Install a newer cuDNN 9, or, where there is one beside it, let the loader find that first "
+              "(LD_LIBRARY_PATH); or use --device cpu.");
 }
 
 }  // namespace laban::cuda

@@ -13,7 +13,8 @@
 
 namespace laban::cuda {
 
-/// Throw the Error for a failed call; `doing` says what for ("conv forward 1x16x56x56x64 ..."), may be empty.
+/// Throw the Error for a failed call, a MachineError where the GPU is lost to this process (a kernel's illegal
+/// address, say): then nothing must be tried again. `doing` says what for ("conv forward 1x16x56x56x64 ..."), may be empty.
 [[noreturn]] void fail(cudaError_t status, std::string_view call, const std::string& doing);
 [[noreturn]] void fail(cudnnStatus_t status, std::string_view call, const std::string& doing);
 [[noreturn]] void fail(cublasStatus_t status, std::string_view call, const std::string& doing);
@@ -38,7 +39,8 @@ std::string last_cudnn_message();
 
 /// Throws Error where the cuDNN that is loaded must not be used: before 9.15, conv3d in bf16 gives wrong
 /// results for large tensors (9.8 to 9.14), and plans cannot be made from device properties (before 9.8).
-/// `version` is cudnnGetVersion()'s number: 10000*major + 100*minor + patch.
-void require_sound_cudnn(size_t version);
+/// `version` is cudnnGetVersion()'s number: 10000*major + 100*minor + patch; `path`: the library's
+/// file, for the sentence: a system's old one may come before a newer one.
+void require_sound_cudnn(size_t version, const std::string& path = {});
 
 }  // namespace laban::cuda

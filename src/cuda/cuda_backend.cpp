@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "core/machine_error.h"
 #include "cuda/check.h"
 #include "cuda/conv/plan_timer.h"
 #include "cuda/cuda_backend.h"
@@ -83,8 +84,22 @@ void CudaBackend::begin_upload(const Tensor& to, const void* from) {
 void CudaBackend::await_uploads() { uploaded_.make_wait(stream_.get()); }
 
 std::unique_ptr<Recording> CudaBackend::record(const std::function<void()>& body) {
-  if (!settings_.graph || settings_.managed) return nullptr;
-  return record_graph(stream_.get(), body);
+  if (!settings_.graph || settings_.managed || !unrecorded_.empty()) return nullptr;
+  try {
+    return record_graph(stream_.get(), body);
+  } catch (const MachineError&) {
+    throw;
+  } catch (const Error& error) {
+    unrecorded_ = error.sentence();  // if it was not the recording's fault, it comes again without
+    return nullptr;
+  }
+}
+
+std::string CudaBackend::note() const {
+  if (!unrecorded_.empty())
+    return "steps run op by op, somewhat slower, as they cannot be recorded: " + unrecorded_;
+  const std::string complaint = convolutions_.plans().file().complaint();
+  return complaint.empty() ? convolutions_.note() : complaint;
 }
 
 void CudaBackend::run(const ConvForward& op, Scratch scratch) {
@@ -98,6 +113,10 @@ void CudaBackend::run(const ConvBackwardData& op, Scratch scratch) {
 void CudaBackend::run(const ConvBackwardWeights& op, Scratch scratch) {
   convolutions_.run(op, scratch, libraries_, stream_.get());
   launched();
+}
+void CudaBackend::run(const ConvBatchNorm& op, Scratch scratch) {
+  run(op.convolution(), scratch);
+  run(op.normalization(), {});
 }
 void CudaBackend::run(const LinearForward& op, Scratch scratch) {
   cuda::run(op, scratch, settings_.tf32, libraries_, stream_.get());

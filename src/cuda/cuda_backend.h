@@ -43,6 +43,9 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
     return settings_.managed ? 1 : compute == DType::bf16 ? 8 : 4;
   }
 
+  /// What cuDNN's indices and many of the kernels' hold.
+  int64_t most_elements() const override { return INT32_MAX; }
+
   std::unique_ptr<Memory> allocate(size_t bytes) override {
     return settings_.managed ? allocate_managed(bytes) : allocate_device(bytes);
   }
@@ -66,11 +69,13 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
   void run(const ConvForward& op, Scratch scratch) override;
   void run(const ConvBackwardData& op, Scratch scratch) override;
   void run(const ConvBackwardWeights& op, Scratch scratch) override;
+  /// A convolution, then batch norm in place.
+  void run(const ConvBatchNorm& op, Scratch scratch) override;
   void run(const LinearForward& op, Scratch scratch) override;
   void run(const LinearBackwardData& op, Scratch scratch) override;
   void run(const LinearBackwardWeights& op, Scratch scratch) override;
 
-  std::string note() const override { return convolutions_.plans().file().complaint(); }
+  std::string note() const override;
 
   const DeviceInfo& info() const { return info_; }
 
@@ -80,18 +85,21 @@ class CudaBackend : public Chain<RunsKernel, OnDevice, OwnOps> {
   size_t scratch_for(const ConvForward& op) override;
   size_t scratch_for(const ConvBackwardData& op) override;
   size_t scratch_for(const ConvBackwardWeights& op) override;
+  size_t scratch_for(const ConvBatchNorm& op) override { return scratch_for(op.convolution()); }
   size_t scratch_for(const LinearForward& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const LinearBackwardData& op) override { return cuda::scratch_bytes(op); }
   size_t scratch_for(const LinearBackwardWeights& op) override { return cuda::scratch_bytes(op); }
   void prepare_for(const ConvForward& op) override;
   void prepare_for(const ConvBackwardData& op) override;
   void prepare_for(const ConvBackwardWeights& op) override;
+  void prepare_for(const ConvBatchNorm& op) override { prepare_for(op.convolution()); }
 
  private:
   SmallUploads small_uploads_;
   StreamOwner copies_;  // uploads beside the ops
   Event uploaded_;      // the last of them
   Libraries libraries_;
+  std::string unrecorded_;  // why steps are not recorded, though they were to be
   Convolutions convolutions_;
 };
 

@@ -1,11 +1,22 @@
 #include "cuda/libraries.h"
 
+#include <dlfcn.h>
+
 #include "cuda/check.h"
 
 namespace laban::cuda {
+namespace {
+
+/// The file that cuDNN was loaded from; empty where the loader does not say.
+std::string cudnn_path() {
+  Dl_info info{};
+  return dladdr(reinterpret_cast<void*>(&cudnnGetVersion), &info) && info.dli_fname ? info.dli_fname : "";
+}
+
+}  // namespace
 
 Libraries::Libraries() {
-  require_sound_cudnn(cudnnGetVersion());
+  require_sound_cudnn(cudnnGetVersion(), cudnn_path());
   cudnnHandle_t cudnn = nullptr;
   check(cudnnCreate(&cudnn), "cudnnCreate");
   cudnn_.reset(cudnn);

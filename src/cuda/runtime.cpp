@@ -3,8 +3,10 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "cuda/check.h"
 
@@ -109,9 +111,21 @@ int attribute(cudaDeviceAttr which, int device) {
   return cudaDeviceGetAttribute(&value, which, device) == cudaSuccess ? value : 0;
 }
 
+/// CUDA's numbers of its GPUs in the order of nvidia-smi, that of the buses; CUDA's own puts the fastest first.
+std::vector<int> gpus_in_order(int count) {
+  std::vector<std::array<int, 4>> places;
+  for (int gpu = 0; gpu < count; ++gpu)
+    places.push_back({attribute(cudaDevAttrPciDomainId, gpu), attribute(cudaDevAttrPciBusId, gpu),
+                      attribute(cudaDevAttrPciDeviceId, gpu), gpu});
+  std::ranges::sort(places);
+  std::vector<int> order;
+  for (const auto& place : places) order.push_back(place.back());
+  return order;
+}
+
 }  // namespace
 
-DeviceInfo open_device(int index) {
+DeviceInfo open_device(int number) {
   int count = 0, driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
@@ -120,9 +134,10 @@ DeviceInfo open_device(int index) {
     cudaGetLastError();
     explain_missing_device(status, driver, runtime);
   }
-  if (index < 0 || index >= count)
-    throw Error(text("--device cuda: there is no GPU number ", index, "; this machine has ", count),
-                text("Numbers go from 0 to ", count - 1, "."));
+  if (number < 0 || number >= count)
+    throw Error(text("--device cuda: there is no GPU number ", number, "; this machine has ", count),
+                text("Numbers go from 0 to ", count - 1, ", in the order of nvidia-smi."));
+  const int index = gpus_in_order(count)[static_cast<size_t>(number)];
   check(cudaSetDevice(index), "cudaSetDevice", "GPU ", index);
   // The host waits once a step, for milliseconds: a processor that spins meanwhile is one that does not
   // decode.
@@ -189,6 +204,7 @@ std::unique_ptr<Recording> record_graph(Stream stream, const std::function<void(
     throw;
   }
   const auto [status, graph] = end();
+  if (status != cudaSuccess && graph) cudaGraphDestroy(graph);
   check(status, "cudaStreamEndCapture",
         "an op did something that cannot be recorded; --no-graph works without recording");
   cudaGraphExec_t executable = nullptr;

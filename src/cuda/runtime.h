@@ -16,7 +16,7 @@ namespace laban::cuda {
 
 /// The GPU that a backend computes on.
 struct DeviceInfo {
-  int index = 0;
+  int index = 0;             // CUDA's own
   std::string name;          // "NVIDIA H200"
   int major = 0, minor = 0;  // compute capability: 9.0 is sm_90
   int multiprocessors = 0;
@@ -26,11 +26,12 @@ struct DeviceInfo {
   int memory_bus_bits = 0;
 };
 
-/// Makes GPU `index` the calling thread's. Error with one sentence where there is no driver, an old one, no
-/// GPU, or none of that number.
-DeviceInfo open_device(int index);
+/// Makes a GPU the calling thread's: `number` counts as nvidia-smi does, whatever CUDA_DEVICE_ORDER says (and among
+/// CUDA_VISIBLE_DEVICES, if set). Error with one sentence where there is no driver, an old one, no GPU, or none
+/// of that number.
+DeviceInfo open_device(int number);
 
-/// Makes an opened GPU the calling thread's.
+/// Makes an opened GPU the calling thread's, by DeviceInfo::index.
 void use_device(int index);
 
 /// A queue of work. It never waits for the default stream, nor that for it.

@@ -72,6 +72,25 @@ Value BatchNorm3d::forward_add(StepContext& ctx, const Value& x, const Value& re
   return y;
 }
 
+void BatchNorm3d::complete(ConvBatchNorm& op) const {
+  require(op.y.shape.c == gamma_.storage.c, "BatchNorm3d: wrong number of channels");
+  op.gamma = gamma_.value;
+  op.beta = beta_.value;
+  op.running_mean = running_mean_.value;
+  op.running_var = running_var_.value;
+  op.relu = options_.relu;
+  op.eps = options_.eps;
+}
+
+Value Layer::forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm, const Value& residual) {
+  const bool input_gradient = ctx.input_gradient;
+  const Value h = forward(ctx, x);
+  ctx.input_gradient = input_gradient || trainable();
+  Value y = norm.forward_add(ctx, h, residual);
+  ctx.input_gradient = input_gradient;
+  return y;
+}
+
 Value BatchNorm3d::run_backward(StepContext& ctx, const Value& dy, const Tensor& dresidual) {
   const bool frozen = mean_.empty();
   Value dx = ctx.take(x_.shape());

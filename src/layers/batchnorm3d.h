@@ -33,6 +33,12 @@ class BatchNorm3d : public Layer {
 
   /// The fused form: y = relu?(bn(x) + residual).
   Value forward_add(StepContext& ctx, const Value& x, const Value& residual);
+  /// Whether forward_add would apply the running statistics and save nothing. Then a convolution may do its work:
+  /// complete() fills in what the op needs of this layer.
+  bool only_applies(const StepContext& ctx) const {
+    return (ctx.mode != Mode::train || running_mean_.frozen) && !saves(ctx);
+  }
+  void complete(ConvBatchNorm& op) const;
   struct Gradients {
     Value dx, dresidual;
   };

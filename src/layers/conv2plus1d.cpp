@@ -18,15 +18,23 @@ Conv2Plus1d::Conv2Plus1d(std::string name, const Conv2Plus1dOptions& o)
       norm_(this->name() + ".1", {.channels = o.middle, .relu = true, .eps = o.eps}),
       temporal_(this->name() + ".3", {.in = o.middle, .out = o.out, .window = temporal_part(o.window)}) {}
 
-Value Conv2Plus1d::forward(StepContext& ctx, const Value& x) {
+Value Conv2Plus1d::forward_then(StepContext& ctx, const Value& x, auto&& last) {
   const bool input_gradient = ctx.input_gradient;
-  Value h = spatial_.forward(ctx, x);
-  ctx.input_gradient = input_gradient || spatial_.trainable();
-  h = norm_.forward(ctx, h);
-  ctx.input_gradient = ctx.input_gradient || norm_.trainable();
-  h = temporal_.forward(ctx, h);
+  const Value h = spatial_.forward_normalized(ctx, x, norm_, {});
+  ctx.input_gradient = input_gradient || spatial_.trainable() || norm_.trainable();
+  Value y = last(h);
   ctx.input_gradient = input_gradient;
-  return h;
+  return y;
+}
+
+Value Conv2Plus1d::forward(StepContext& ctx, const Value& x) {
+  return forward_then(ctx, x, [&](const Value& h) { return temporal_.forward(ctx, h); });
+}
+
+Value Conv2Plus1d::forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm,
+                                      const Value& residual) {
+  return forward_then(ctx, x,
+                      [&](const Value& h) { return temporal_.forward_normalized(ctx, h, norm, residual); });
 }
 
 Value Conv2Plus1d::backward(StepContext& ctx, Value dy, bool need_dx) {

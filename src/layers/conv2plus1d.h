@@ -23,6 +23,8 @@ class Conv2Plus1d : public Layer {
   Conv2Plus1d(std::string name, const Conv2Plus1dOptions& options);
 
   Value forward(StepContext& ctx, const Value& x) override;
+  Value forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm,
+                           const Value& residual) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
   Value backward_onto(StepContext& ctx, Value dy, Value onto) override;
   void clear_saved() override;
@@ -33,6 +35,9 @@ class Conv2Plus1d : public Layer {
   int trace(Graph& graph, int x) const override;
 
  private:
+  /// The work of forward up to T; last(h) does the rest.
+  Value forward_then(StepContext& ctx, const Value& x, auto&& last);
+
   // Saved tensors belong to the parts. Their names are torchvision's: .0, .1 and .3 (.2 is the fused ReLU).
   Conv3d spatial_;
   BatchNorm3d norm_;

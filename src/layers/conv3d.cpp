@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "layers/batchnorm3d.h"
+
 namespace laban {
 namespace {
 
@@ -55,8 +57,29 @@ Value Conv3d::forward(StepContext& ctx, const Value& x) {
                        .y = y.tensor(),
                        .window = window_,
                        .weights_version = ctx.weights_version,
-                       .own_channels = weight_.shape.c});
+                       .own_channels = weight_.shape.c,
+                       .weights_stay = ctx.weights_stay});
   if (saves(ctx)) x_ = x;
+  return y;
+}
+
+Value Conv3d::forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm, const Value& residual) {
+  if (saves(ctx) || !norm.only_applies(ctx)) return Layer::forward_normalized(ctx, x, norm, residual);
+  clear_saved();
+  norm.clear_saved();
+  Value y = ctx.take(checked_output(x.shape(), weight_.storage.c, weight_.storage.n));
+  require(residual.empty() || residual.shape() == y.shape(), "Conv3d: the residual has another shape");
+  ConvBatchNorm op{.x = x.tensor(),
+                   .w = weight_.working,
+                   .bias = bias_.value,
+                   .residual = residual.tensor(),
+                   .y = y.tensor(),
+                   .window = window_,
+                   .weights_version = ctx.weights_version,
+                   .own_channels = weight_.shape.c,
+                   .weights_stay = ctx.weights_stay};
+  norm.complete(op);
+  run(ctx, op);
   return y;
 }
 
@@ -84,7 +107,8 @@ Value Conv3d::backward(StepContext& ctx, const Value& dy, bool need_dx, Value on
                             .dx = dx.tensor(),
                             .window = window_,
                             .weights_version = ctx.weights_version,
-                            .accumulate = accumulate});
+                            .accumulate = accumulate,
+                            .weights_stay = ctx.weights_stay});
   return dx;
 }
 

@@ -24,6 +24,8 @@ class Conv3d : public Layer {
   Conv3d(std::string name, const Conv3dOptions& options);
 
   Value forward(StepContext& ctx, const Value& x) override;
+  Value forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm,
+                           const Value& residual) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override;
   Value backward_onto(StepContext& ctx, Value dy, Value onto) override;
   void clear_saved() override { x_.reset(); }

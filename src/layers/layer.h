@@ -18,12 +18,15 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/machine_error.h"
 #include "core/step_context.h"
 #include "layers/graph.h"
 #include "layers/layer_row.h"
 #include "layers/parameter.h"
 
 namespace laban {
+
+class BatchNorm3d;
 
 class Layer {
  public:
@@ -36,6 +39,10 @@ class Layer {
   const std::string& name() const { return name_; }
 
   virtual Value forward(StepContext& ctx, const Value& x) = 0;
+  /// forward, then `norm`'s forward_add with `residual` (may be empty). Layers that end in a convolution override
+  /// it: where nothing is saved and the statistics are given, both are one op.
+  virtual Value forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm,
+                                   const Value& residual);
   /// Not called for a layer that has saved nothing (see saves()).
   virtual Value backward(StepContext& ctx, Value dy, bool need_dx) = 0;
   /// The same, but adds dx to `onto`, the gradient of the same input along another path, which nothing else
@@ -66,6 +73,8 @@ class Layer {
   void run(StepContext& ctx, const Op& op) const {
     try {
       ctx.run(op);
+    } catch (const MachineError& error) {
+      throw MachineError(text("layer ", name_, ": ", error.sentence()), error.advice());
     } catch (const Error& error) {
       throw Error(text("layer ", name_, ": ", error.sentence()), error.advice());
     }

@@ -1,13 +1,17 @@
 #include "layers/parameter.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <set>
 
 #include "core/backend.h"
 #include "core/hash.h"
+#include "core/processors.h"
 #include "core/rng.h"
+#include "core/thread_group.h"
 #include "layers/padding.h"
 
 namespace laban {
@@ -16,6 +20,8 @@ namespace {
 // In elements. 32 elements are 64 bytes even in the bf16 copy, which has the same offsets as the master
 // weights.
 constexpr int64_t kAlignment = 32;
+
+constexpr int kMostDrawingThreads = 8;
 
 Tensor view(const Tensor& flat, int64_t begin, const Shape& shape) {
   Tensor part = flat;
@@ -53,14 +59,12 @@ std::vector<double> download(Backend& backend, const Tensor& tensor, const Shape
   return values;
 }
 
-void upload(Backend& backend, const Tensor& tensor, const Shape& logical, std::span<const double> values,
-            const std::string& name) {
-  if (static_cast<int64_t>(values.size()) != logical.count())
-    throw Error(text(name, " has ", logical.count(), " values, got ", values.size()),
-                "The weights are for a different architecture or a different number of classes.");
-  std::vector<std::byte> bytes(tensor.bytes());  // zero, so the padding is too
-  for_each_element(logical, tensor.shape, [&](int64_t from, int64_t to) {
-    const double value = values[static_cast<size_t>(from)];
+/// The bytes of a tensor whose elements are next(), in PyTorch's order; padding is zero.
+template <class Next>
+std::vector<std::byte> stored(const Tensor& tensor, const Shape& logical, Next&& next) {
+  std::vector<std::byte> bytes(tensor.bytes());
+  for_each_element(logical, tensor.shape, [&](int64_t, int64_t to) {
+    const double value = next();
     if (tensor.dtype == DType::f64) {
       std::memcpy(bytes.data() + to * 8, &value, 8);
     } else {
@@ -68,20 +72,28 @@ void upload(Backend& backend, const Tensor& tensor, const Shape& logical, std::s
       std::memcpy(bytes.data() + to * 4, &single, 4);
     }
   });
-  backend.upload(tensor, bytes.data());
+  return bytes;
 }
 
-std::vector<double> draw(const Parameter& parameter, uint64_t seed) {
-  const Shape& s = parameter.shape;
-  std::vector<double> values(static_cast<size_t>(s.count()), parameter.init.value);
-  if (parameter.init.kind == Initializer::Kind::constant) return values;
+void upload(Backend& backend, const Tensor& tensor, const Shape& logical, std::span<const double> values,
+            const std::string& name) {
+  if (static_cast<int64_t>(values.size()) != logical.count())
+    throw Error(text(name, " has ", logical.count(), " values, got ", values.size()),
+                "The weights are for a different architecture or a different number of classes.");
+  const double* value = values.data();
+  backend.upload(tensor, stored(tensor, logical, [&] { return *value++; }).data());
+}
+
+std::vector<std::byte> initial_bytes(const Parameter& parameter, uint64_t seed) {
+  const auto [kind, value] = parameter.init;
+  if (kind == Initializer::Kind::constant)
+    return stored(parameter.value, parameter.shape, [&] { return value; });
   // He et al. 2015, equation 14 ("fan out" counts outputs times kernel volume; gain sqrt 2 for ReLU).
-  const double deviation = parameter.init.kind == Initializer::Kind::normal
-                               ? parameter.init.value
-                               : std::sqrt(2.0 / static_cast<double>(s.n * s.t * s.h * s.w));
+  const Shape& s = parameter.shape;
+  const double deviation =
+      kind == Initializer::Kind::normal ? value : std::sqrt(2.0 / static_cast<double>(s.n * s.t * s.h * s.w));
   Rng rng(seed, Purpose::init, fnv1a(parameter.name));
-  for (double& value : values) value = deviation * rng.normal();
-  return values;
+  return stored(parameter.value, s, [&] { return deviation * rng.normal(); });
 }
 
 }  // namespace
@@ -152,7 +164,32 @@ ParameterStore::ParameterStore(Backend& backend, DType compute, ParameterList li
 }
 
 void ParameterStore::initialize(uint64_t seed) {
-  for (const Parameter* p : list_.parameters) upload(backend_, p->value, p->shape, draw(*p, seed), p->name);
+  // Each parameter draws from a stream of its own, so several threads may. The last ones are the largest: they go
+  // first, or one thread would still have one when the others are done.
+  const auto& parameters = list_.parameters;
+  std::vector<std::vector<std::byte>> bytes(parameters.size());
+  std::atomic<int64_t> left = static_cast<int64_t>(parameters.size());
+  std::vector<std::exception_ptr> failures(
+      static_cast<size_t>(std::clamp(available_processors(), 1, kMostDrawingThreads)));
+  const auto draw_some = [&](std::exception_ptr& failure) {
+    try {
+      for (int64_t i; (i = --left) >= 0;)
+        bytes[static_cast<size_t>(i)] = initial_bytes(*parameters[static_cast<size_t>(i)], seed);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  };
+  {
+    ThreadGroup threads;
+    for (size_t i = 1; i < failures.size(); ++i) threads.start([&, i] { draw_some(failures[i]); });
+    draw_some(failures[0]);
+  }
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    backend_.upload(parameters[i]->value, bytes[i].data());
+    bytes[i] = {};
+  }
   for (const Statistic* s : list_.statistics)
     write(*s, std::vector<double>(static_cast<size_t>(s->shape.count()), s->initial));
   for (Counter* c : list_.counters) c->value = 0;

@@ -10,6 +10,7 @@ ResidualBlock::ResidualBlock(std::string name, std::unique_ptr<Layer> main, std:
 
 Value ResidualBlock::forward(StepContext& ctx, const Value& x) {
   const Value shortcut = shortcut_ ? shortcut_->forward(ctx, x) : x;
+  if (!saves(ctx)) return main_->forward_normalized(ctx, x, *last_, shortcut);
   const Value h = main_->forward(ctx, x);
   const bool input_gradient = ctx.input_gradient;
   ctx.input_gradient = input_gradient || main_->trainable() || (shortcut_ && shortcut_->trainable());

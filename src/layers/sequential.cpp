@@ -2,17 +2,34 @@
 
 #include <algorithm>
 
+#include "layers/batchnorm3d.h"
+
 namespace laban {
 
 Value Sequential::forward_part(StepContext& ctx, const Value& x, size_t begin, size_t end) {
   const bool input_gradient = ctx.input_gradient;
   Value h = x;
   for (size_t i = begin; i < end; ++i) {
-    h = layers_[i]->forward(ctx, h);
-    ctx.input_gradient = ctx.input_gradient || layers_[i]->trainable();
+    Layer& layer = *layers_[i];
+    auto* const norm = i + 1 < end ? dynamic_cast<BatchNorm3d*>(layers_[i + 1].get()) : nullptr;
+    h = norm ? layer.forward_normalized(ctx, h, *norm, {}) : layer.forward(ctx, h);
+    ctx.input_gradient = ctx.input_gradient || layer.trainable() || (norm && norm->trainable());
+    if (norm) ++i;
   }
   ctx.input_gradient = input_gradient;
   return h;
+}
+
+Value Sequential::forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm,
+                                     const Value& residual) {
+  if (layers_.empty()) return Layer::forward_normalized(ctx, x, norm, residual);
+  const bool input_gradient = ctx.input_gradient;
+  const size_t last = layers_.size() - 1;
+  const Value h = forward_part(ctx, x, 0, last);
+  for (size_t i = 0; i < last; ++i) ctx.input_gradient = ctx.input_gradient || layers_[i]->trainable();
+  Value y = layers_[last]->forward_normalized(ctx, h, norm, residual);
+  ctx.input_gradient = input_gradient;
+  return y;
 }
 
 Value Sequential::backward_part(StepContext& ctx, Value dy, bool need_dx, size_t begin) {

@@ -23,6 +23,8 @@ class Sequential : public Layer {
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
 
   Value forward(StepContext& ctx, const Value& x) override { return forward_part(ctx, x, 0, layers_.size()); }
+  Value forward_normalized(StepContext& ctx, const Value& x, BatchNorm3d& norm,
+                           const Value& residual) override;
   Value backward(StepContext& ctx, Value dy, bool need_dx) override {
     return backward_part(ctx, std::move(dy), need_dx, 0);
   }

@@ -13,6 +13,8 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
               (targets.fraction.empty() ||
                (targets.other_labels.shape() == samples && targets.fraction.shape() == samples)),
           "SoftmaxCrossEntropyLoss: needs one other label and one fraction per sample");
+  require(targets.class_weights.empty() || targets.class_weights.shape() == Shape::vector(logits.shape().c),
+          "SoftmaxCrossEntropyLoss: needs one weight per class");
   Value loss = ctx.take(samples, ctx.master());
   if (ctx.mode != Mode::evaluate) dlogits_ = ctx.take(logits.shape(), ctx.master());
   ctx.run(SoftmaxCrossEntropy{.logits = logits.tensor(),
@@ -22,7 +24,8 @@ Value SoftmaxCrossEntropyLoss::forward(StepContext& ctx, const Value& logits, co
                               .smoothing = smoothing,
                               .scale = scale,
                               .other_labels = targets.other_labels.tensor(),
-                              .fraction = targets.fraction.tensor()});
+                              .fraction = targets.fraction.tensor(),
+                              .class_weights = targets.class_weights.tensor()});
   return loss;
 }
 

@@ -3,6 +3,7 @@
 //   p = softmax(z)        q = (1 - e) onehot(label) + e / K        loss[n] = - sum_k q_k log p_k
 //   for a mixed clip: s onehot(label) + (1 - s) onehot(other label) instead of onehot(label)
 //   d(scale * sum_n loss[n]) / dz = scale * (p - q)
+//   with class weights w: q_k w_k instead of q_k, and p sum_k q_k w_k instead of p
 //
 // Derived in docs/layers/softmax_cross_entropy.md.
 #pragma once
@@ -15,6 +16,7 @@ namespace laban {
 struct Targets {
   Value labels;                  // i32 vector of n, each in [0, classes), which the caller ensures
   Value other_labels, fraction;  // i32 and master dtype, vectors of n; both empty if nothing is mixed
+  Value class_weights = {};      // master dtype, a vector of classes; empty: all 1
 };
 
 class SoftmaxCrossEntropyLoss {

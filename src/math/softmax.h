@@ -6,6 +6,11 @@
 //   q_k = (1-smoothing) (fraction [k = label] + (1-fraction) [k = other]) + smoothing/classes
 //   loss = -sum_k q_k log p_k = sum_k q_k (log s - (z_k - m))        dloss/dz_k = p_k - q_k
 //
+// With weights w of the classes, as in PyTorch's CrossEntropyLoss(weight=w, reduction="none"), q_k w_k takes the
+// place of q_k; these no longer add up to 1:
+//
+//   loss = -sum_k q_k w_k log p_k        dloss/dz_k = p_k sum_j q_j w_j - q_k w_k
+//
 // The maximum is subtracted first so that no exponential overflows.
 #pragma once
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/hash.h"
 #include "core/rng.h"
@@ -223,6 +224,10 @@ class Differences {
 GradcheckRow named_row(const GradcheckCase& check, const std::string& tensor,
                        const std::vector<double>& gradient, double tolerance) {
   GradcheckRow row;
+  std::vector<LayerRow> layers;
+  check.make()->describe(check.input, layers);
+  row.layers = std::max(1, static_cast<int>(layers.size()));
+  row.input_size = check.input.count();
   row.layer = check.layer;
   row.variant = check.variant;
   row.tensor = tensor;
@@ -231,9 +236,27 @@ GradcheckRow named_row(const GradcheckCase& check, const std::string& tensor,
   return row;
 }
 
-/// std::max that keeps a NaN.
-void raise(double& worst, double error) {
-  if (!(error <= worst)) worst = error;
+/// An element's place, in memory order, along the axes that have more than one.
+std::string place_of(int64_t element, const Shape& shape) {
+  const int64_t c = element % shape.c, w = element / shape.c % shape.w,
+                h = element / shape.c / shape.w % shape.h,
+                t = element / shape.c / shape.w / shape.h % shape.t,
+                n = element / shape.c / shape.w / shape.h / shape.t;
+  std::string place;
+  const auto add = [&](const char* axis, int64_t at, int64_t extent) {
+    if (extent > 1) place += text(place.empty() ? "" : ", ", axis, " ", at);
+  };
+  add("n", n, shape.n), add("c", c, shape.c), add("t", t, shape.t), add("h", h, shape.h),
+      add("w", w, shape.w);
+  return place.empty() ? "its only element" : place;
+}
+
+/// Notes an error where it is the largest so far; a NaN is larger than any.
+void note(GradcheckRow& row, double error, double backward, double expected,
+          const std::function<std::string()>& where) {
+  if (!row.where.empty() && (error <= row.error || std::isnan(row.error))) return;
+  row.error = error, row.backward = backward, row.expected = expected;
+  row.where = where();
 }
 
 void check_every_element(Differences& differences, const Tensor& variable,
@@ -246,7 +269,8 @@ void check_every_element(Differences& differences, const Tensor& variable,
     if (std::isnan(slope))
       ++row.kinked;
     else
-      raise(row.error, std::abs(slope - gradient[static_cast<size_t>(i)]) / std::max(row.rms, kSmallestRms));
+      note(row, std::abs(slope - gradient[static_cast<size_t>(i)]) / std::max(row.rms, kSmallestRms),
+           gradient[static_cast<size_t>(i)], slope, [&] { return place_of(i, variable.shape); });
   }
 }
 
@@ -273,11 +297,20 @@ void check_directions(Differences& differences, const Tensor& variable, const st
     if (std::isnan(slope))
       ++row.kinked;
     else
-      raise(row.error, std::abs(slope - analytic) / expected);
+      note(row, std::abs(slope - analytic) / expected, analytic, slope,
+           [&] { return text("direction ", d + 1, " of ", directions); });
   }
 }
 
 }  // namespace
+
+const GradcheckRow* smallest_failure(const std::vector<GradcheckRow>& rows) {
+  const GradcheckRow* smallest = nullptr;
+  const auto size = [](const GradcheckRow& row) { return std::pair(row.layers, row.input_size); };
+  for (const GradcheckRow& row : rows)
+    if (!row.pass() && (!smallest || size(row) < size(*smallest))) smallest = &row;
+  return smallest;
+}
 
 std::vector<GradcheckRow> gradcheck(Backend& backend, const GradcheckCase& check, uint64_t seed) {
   Probe probe(backend, DType::f64, check, seed);
@@ -315,7 +348,7 @@ std::vector<GradcheckRow> compare_gradients(Backend& reference, Backend& backend
     if (kinked && attempt + 1 < kTries) continue;
 
     std::vector<GradcheckRow> rows;
-    const auto examine = [&](const std::string& tensor, const std::vector<double>& want,
+    const auto examine = [&](const std::string& tensor, const Shape& shape, const std::vector<double>& want,
                              const std::vector<double>& got) {
       GradcheckRow row = named_row(check, tensor, want, kCompareTolerance);
       row.checked = static_cast<int64_t>(want.size());
@@ -323,16 +356,16 @@ std::vector<GradcheckRow> compare_gradients(Backend& reference, Backend& backend
       std::vector<double> difference(want.size());
       for (size_t i = 0; i < want.size(); ++i) difference[i] = got[i] - want[i];
       const double unit = std::max(row.rms, kSmallestRms);
-      if (check.directions > 0)
-        row.error = rms_of(difference) / unit;
-      else
-        for (const double d : difference) raise(row.error, std::abs(d) / unit);
+      for (size_t i = 0; i < want.size(); ++i)
+        note(row, std::abs(difference[i]) / unit, got[i], want[i],
+             [&] { return place_of(static_cast<int64_t>(i), shape); });
+      if (check.directions > 0) row.error = rms_of(difference) / unit;
       rows.push_back(std::move(row));
     };
-    examine("input", exact.dx(), tested.dx());
+    examine("input", check.input, exact.dx(), tested.dx());
     for (size_t i = 0; i < exact.parameters().size(); ++i) {
       const Parameter &want = *exact.parameters()[i], &got = *tested.parameters()[i];
-      examine(want.name, exact.store().read(exact.store().grads(), want),
+      examine(want.name, want.shape, exact.store().read(exact.store().grads(), want),
               tested.store().read(tested.store().grads(), got));
     }
     return rows;

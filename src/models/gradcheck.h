@@ -40,6 +40,11 @@ struct GradcheckRow {
   double rms = 0;       // of the gradient
   double error = 0;     // the largest |difference| / rms; for directions |difference| / norm of the gradient
   double tolerance = 0;
+  /// Where the error is largest: "n 0, c 3, t 1, h 2, w 2", or "direction 1"; and what was compared there.
+  std::string where;
+  double backward = 0, expected = 0;
+  int layers = 1;          // without parts of their own, of which the case is made
+  int64_t input_size = 0;  // elements
   bool pass() const { return kinked == 0 && error <= tolerance; }  // a NaN fails
 };
 
@@ -50,6 +55,10 @@ const std::vector<GradcheckCase>& gradcheck_layer_cases();
 const std::vector<GradcheckCase>& gradcheck_model_cases();
 /// A case for any model.
 GradcheckCase gradcheck_case(const ModelSpec& spec, const Shape& clips, int directions);
+
+/// Of rows that fail, the one to look at first: the smallest layer that fails by itself, as what contains it
+/// fails with it. Null where all pass.
+const GradcheckRow* smallest_failure(const std::vector<GradcheckRow>& rows);
 
 /// Compares backward with difference quotients, both computed by `backend` in f64 (host memory).
 std::vector<GradcheckRow> gradcheck(Backend& backend, const GradcheckCase& check, uint64_t seed = 1);

@@ -20,8 +20,8 @@ constexpr int64_t kClasses = 5;
 /// The loss as a layer: from logits to one loss per sample. Its cotangent is 1 (GradcheckCase::is_loss).
 class LossLayer : public Layer {
  public:
-  explicit LossLayer(double smoothing, bool mixed = false)
-      : Layer("loss"), smoothing_(smoothing), mixed_(mixed) {}
+  explicit LossLayer(double smoothing, bool mixed = false, bool weighted = false)
+      : Layer("loss"), smoothing_(smoothing), mixed_(mixed), weighted_(weighted) {}
 
   Value forward(StepContext& ctx, const Value& x) override {
     const int64_t samples = x.shape().n;
@@ -35,16 +35,25 @@ class LossLayer : public Layer {
       others.push_back(static_cast<int32_t>(3 * n % kClasses));
       fractions.push_back(static_cast<double>(n + 1) / static_cast<double>(samples + 1));
     }
+    const auto fill_master = [&](const Value& value, const std::vector<double>& values) {
+      if (ctx.master() == DType::f64)
+        fill(value, values);
+      else
+        fill(value, std::vector<float>(values.begin(), values.end()));
+    };
     Targets targets{ctx.take(Shape::vector(samples), DType::i32), {}, {}};
     fill(targets.labels, labels);
     if (mixed_) {
       targets.other_labels = ctx.take(Shape::vector(samples), DType::i32);
       targets.fraction = ctx.take(Shape::vector(samples), ctx.master());
       fill(targets.other_labels, others);
-      if (ctx.master() == DType::f64)
-        fill(targets.fraction, fractions);
-      else
-        fill(targets.fraction, std::vector<float>(fractions.begin(), fractions.end()));
+      fill_master(targets.fraction, fractions);
+    }
+    if (weighted_) {
+      targets.class_weights = ctx.take(Shape::vector(x.shape().c), ctx.master());
+      std::vector<double> weights;
+      for (int64_t k = 0; k < x.shape().c; ++k) weights.push_back(0.25 + 0.75 * static_cast<double>(k));
+      fill_master(targets.class_weights, weights);
     }
     return loss_.forward(ctx, x, targets, smoothing_, 1.0);
   }
@@ -59,7 +68,7 @@ class LossLayer : public Layer {
 
  private:
   double smoothing_;
-  bool mixed_;
+  bool mixed_, weighted_;
   SoftmaxCrossEntropyLoss loss_;
 };
 
@@ -111,8 +120,8 @@ Make block(BlockKind kind, Shortcut shortcut) {
   };
 }
 
-Make loss(double smoothing, bool mixed = false) {
-  return [=] { return std::make_unique<LossLayer>(smoothing, mixed); };
+Make loss(double smoothing, bool mixed = false, bool weighted = false) {
+  return [=] { return std::make_unique<LossLayer>(smoothing, mixed, weighted); };
 }
 template <class T, class... Arguments>
 Make plain(Arguments... arguments) {
@@ -202,6 +211,8 @@ const std::vector<GradcheckCase>& gradcheck_layer_cases() {
       {"softmax_cross_entropy", "smoothing 0.1", loss(0.1), Shape::matrix(4, kClasses), Mode::train, true},
       {"softmax_cross_entropy", "mixed clips, smoothing 0.1", loss(0.1, true), Shape::matrix(4, kClasses),
        Mode::train, true},
+      {"softmax_cross_entropy", "class weights, mixed clips, smoothing 0.1", loss(0.1, true, true),
+       Shape::matrix(4, kClasses), Mode::train, true},
   };
   return cases;
 }

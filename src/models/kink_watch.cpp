@@ -39,6 +39,11 @@ void KinkWatch::run(const BatchNormInfer& op, Scratch scratch) {
   if (op.relu) note_signs(op.y);
 }
 
+void KinkWatch::run(const ConvBatchNorm& op, Scratch scratch) {
+  inner().run(op, scratch);
+  if (op.relu) note_signs(op.y);
+}
+
 void KinkWatch::run(const ReluForward& op, Scratch scratch) {
   inner().run(op, scratch);
   note_signs(op.y);

@@ -22,6 +22,7 @@ class KinkWatch : public BackendDecorator {
   using BackendDecorator::run;
   void run(const BatchNormTrain& op, Scratch scratch) override;
   void run(const BatchNormInfer& op, Scratch scratch) override;
+  void run(const ConvBatchNorm& op, Scratch scratch) override;
   void run(const ReluForward& op, Scratch scratch) override;
   void run(const MaxPoolForward& op, Scratch scratch) override;
 

@@ -112,7 +112,8 @@ void Network::train_step(const TrainStep& step) {
                   .seed = step.seed,
                   .step = step.step,
                   .dclips = step.dclips,
-                  .mix = step.mix};
+                  .mix = step.mix,
+                  .weights_stay = step.weights_stay};
   validate(pass);
   last_ = nullptr;
   Plan& chosen = plan(pass);
@@ -175,6 +176,9 @@ void Network::validate(const Pass& pass) const {
   require(pass.mix.other_labels.size() == pass.mix.fraction.size() &&
               (pass.mix.empty() || pass.mix.fraction.size() == n),
           "Network: one other label and one fraction per clip");
+  require(
+      pass.loss.class_weights.empty() || pass.loss.class_weights.size() == static_cast<size_t>(spec_.classes),
+      "Network: one weight a class");
   for (const double fraction : pass.mix.fraction)
     require(fraction >= 0 && fraction <= 1, "Network: a fraction must lie between 0 and 1");
   for (const std::span<const int32_t> labels : {pass.labels, pass.mix.other_labels})

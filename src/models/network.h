@@ -21,7 +21,8 @@ struct StepContext;
 
 struct LossSettings {
   double smoothing = 0;
-  double scale = 1;  // of the gradient: 1 / (batch * accumulation steps)
+  double scale = 1;                            // of the gradient: 1 / (batch * accumulation steps)
+  std::span<const double> class_weights = {};  // host, one a class; empty: all 1
 };
 
 /// The second class of every clip of a mixed batch, and the first one's weight (1 minus it is the second's).
@@ -42,7 +43,10 @@ struct TrainStep {
   /// device, and results() fetches them later.
   std::span<double> losses = {}, logits = {};
   Mode mode = Mode::train;  // or frozen: fine-tuning with the running statistics as constants
-  Tensor dclips = {};       // backend memory, like clips: gradient of the clips; empty: not computed
+  /// Whether another step may follow before the weights change (gradient accumulation): then copies of them in
+  /// other layouts are kept, for time and memory.
+  bool weights_stay = false;
+  Tensor dclips = {};  // backend memory, like clips: gradient of the clips; empty: not computed
   LabelMix mix = {};
 };
 

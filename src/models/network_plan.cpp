@@ -38,6 +38,7 @@ StepContext Network::context(Arena& arena, const Pass& pass, const Tensor& step)
           .seed = pass.seed,
           .step = step,
           .weights_version = store_->version(),
+          .weights_stay = pass.mode == Mode::evaluate || pass.weights_stay,
           .input_gradient = !pass.dclips.empty()};
 }
 
@@ -58,7 +59,7 @@ Network::Plan& Network::plan(const Pass& pass) {
     if (clips == storage_shape({clips.n, 3, clips.t, clips.h, clips.w})) clips.c = 3;
     body_->output_shape(clips);  // a readable error before the dry run meets the same
   }
-  auto plan = std::make_unique<Plan>(backend_, pass, most_scores(), master_of(compute_));
+  auto plan = std::make_unique<Plan>(backend_, pass, most_scores(), spec_.classes, master_of(compute_));
   run(*plan, pass);  // dry
   require_fit(plan->arena.peak_bytes(), clips);
   plan->arena.commit();
@@ -108,6 +109,10 @@ void Network::replay(Plan& plan, const Pass& pass) {
     backend_.upload(plan.other_labels, pass.mix.other_labels.data());
     copy_in(backend_, pass.mix.fraction, plan.host, plan.fraction);
   }
+  if (plan.has_class_weights && !std::ranges::equal(plan.class_weights_there, pass.loss.class_weights)) {
+    copy_in(backend_, pass.loss.class_weights, plan.host, plan.class_weights);
+    plan.class_weights_there.assign(pass.loss.class_weights.begin(), pass.loss.class_weights.end());
+  }
   if (!plan.warm) {
     run(plan, pass);
     plan.warm = true;
@@ -145,7 +150,8 @@ void Network::execute(Plan& plan, const Pass& pass) {
     losses = loss_->forward(
         ctx, logits,
         {Value::external(plan.labels), plan.has_mix ? Value::external(plan.other_labels) : Value(),
-         plan.has_mix ? Value::external(plan.fraction) : Value()},
+         plan.has_mix ? Value::external(plan.fraction) : Value(),
+         plan.has_class_weights ? Value::external(plan.class_weights) : Value()},
         pass.loss.smoothing, pass.loss.scale);
   Value scores = logits;
   if (pass.probabilities) {
@@ -170,7 +176,7 @@ size_t Network::planned_bytes(const Shape& clips, Mode mode) {
   const Pass pass{.clips = Tensor(token, compute_, storage_shape(clips), backend_.device()),
                   .labels = {&label, 1},
                   .mode = mode};
-  Plan plan(backend_, pass, most_scores(), master_of(compute_));
+  Plan plan(backend_, pass, most_scores(), spec_.classes, master_of(compute_));
   run(plan, pass);
   return plan.arena.peak_bytes();
 }

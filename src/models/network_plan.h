@@ -23,6 +23,7 @@ struct Network::Pass {
   Tensor dclips = {};
   bool probabilities = false;  // scores are to be these (evaluation only)
   LabelMix mix = {};
+  bool weights_stay = false;
   bool features = false;  // scores are to be what the last layer sees (evaluation only)
 };
 
@@ -36,43 +37,49 @@ struct Recorded {
 
 /// An arena for one kind of pass, its inputs and results, and host memory for these.
 struct Network::Plan {
-  Plan(Backend& backend, const Pass& pass, int64_t scores_a_clip, DType master)
+  Plan(Backend& backend, const Pass& pass, int64_t scores_a_clip, int64_t classes, DType master)
       : clips(pass.clips.shape),
         mode(pass.mode),
         has_labels(!pass.labels.empty()),
         has_dclips(!pass.dclips.empty()),
         probabilities(pass.probabilities),
         has_mix(!pass.mix.empty()),
+        has_class_weights(!pass.loss.class_weights.empty()),
         features(pass.features),
+        weights_stay(pass.weights_stay),
         arena(backend),
-        host(static_cast<size_t>(clips.n * scores_a_clip) * size_of(DType::f64)) {
-    const auto lines = [&](DType dtype) {
-      return (static_cast<size_t>(clips.n) * size_of(dtype) + kLine - 1) / kLine * kLine;
+        host(static_cast<size_t>(std::max(clips.n * scores_a_clip, classes)) * size_of(DType::f64)) {
+    const auto lines = [](int64_t count, DType dtype) {
+      return (static_cast<size_t>(count) * size_of(dtype) + kLine - 1) / kLine * kLine;
     };
-    inputs = backend.allocate(kLine + 2 * lines(DType::i32) + lines(master));
+    const size_t integers = lines(clips.n, DType::i32);
+    inputs = backend.allocate(kLine + 2 * integers + lines(clips.n, master) + lines(classes, master));
     auto* at = static_cast<std::byte*>(inputs->data());
     const Shape each = Shape::vector(clips.n);
     step = Tensor(at, DType::i64, Shape::vector(1), backend.device());
     labels = Tensor(at += kLine, DType::i32, each, backend.device());
-    other_labels = Tensor(at += lines(DType::i32), DType::i32, each, backend.device());
-    fraction = Tensor(at += lines(DType::i32), master, each, backend.device());
+    other_labels = Tensor(at += integers, DType::i32, each, backend.device());
+    fraction = Tensor(at += integers, master, each, backend.device());
+    class_weights = Tensor(at += lines(clips.n, master), master, Shape::vector(classes), backend.device());
   }
 
   bool serves(const Pass& pass) const {
     return clips == pass.clips.shape && mode == pass.mode && has_labels == !pass.labels.empty() &&
            has_dclips == !pass.dclips.empty() && probabilities == pass.probabilities &&
-           has_mix == !pass.mix.empty() && features == pass.features;
+           has_mix == !pass.mix.empty() && has_class_weights == !pass.loss.class_weights.empty() &&
+           features == pass.features && weights_stay == pass.weights_stay;
   }
 
   Shape clips;
   Mode mode;
-  bool has_labels, has_dclips, probabilities, has_mix, features;
+  bool has_labels, has_dclips, probabilities, has_mix, has_class_weights, features, weights_stay;
   Arena arena;
   static constexpr size_t kLine = 64;
   std::unique_ptr<Memory> inputs;
   // In `inputs`; outside the arena, because they are written before a pass begins.
-  Tensor step, labels, other_labels, fraction;
-  Tensor losses, scores;  // of the last pass: they stay in the arena until its next one
+  Tensor step, labels, other_labels, fraction, class_weights;
+  Tensor losses, scores;                    // of the last pass: they stay in the arena until its next one
+  std::vector<double> class_weights_there;  // what `class_weights` holds
   std::vector<std::byte> host;
   bool warm = false;  // has run once: what a backend sets up lazily is there, and recording may begin
   std::vector<Recorded> recorded;

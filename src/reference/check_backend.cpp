@@ -136,13 +136,13 @@ void Checker::make_inputs(double (*of)(double)) {
   }
 }
 
-Arithmetic Checker::arithmetic_of(bool multiplies) const {
+Arithmetic Checker::arithmetic_of(bool has_factors) const {
   Arithmetic arithmetic;
   arithmetic.sums = unit_roundoff(DType::f64);
   for (const Copy& copy : copies_)
     if (is_float(copy.original.dtype) && copy.original.dtype != DType::f64)
       arithmetic.sums = unit_roundoff(DType::f32);
-  if (tf32_ && multiplies) arithmetic.products = kTf32Roundoff;
+  if (tf32_ && has_factors) arithmetic.products = kTf32Roundoff;
   return arithmetic;
 }
 

@@ -73,8 +73,10 @@ class Checker {
     } else {
       to_magnitudes(mirror);
       keep(&Copy::magnitude);
+      if (tf32_ && multiplies<Op>)
+        for (Copy& copy : copies_) copy.spread = copy.magnitude;
     }
-    Arithmetic arithmetic = arithmetic_of(sums_products<Op>);
+    Arithmetic arithmetic = arithmetic_of(multiplies<Op>);
     if constexpr (requires { backend_.rounds_before_adding(op); })
       if (backend_.rounds_before_adding(op)) arithmetic.addends = 0x1p-8;  // of bf16
     for (const Copy& copy : copies_)
@@ -96,7 +98,7 @@ class Checker {
   /// Replaces the copies' floating-point inputs, and what results that are updated begin from, by a function
   /// of theirs.
   void make_inputs(double (*of)(double));
-  Arithmetic arithmetic_of(bool multiplies) const;
+  Arithmetic arithmetic_of(bool has_factors) const;
   /// Throws Error where they differ by more than rounding explains.
   void compare(std::string_view op, const Copy& copy, Arithmetic arithmetic, int64_t terms);
 

@@ -6,6 +6,8 @@
 //
 // with p, q, k, s, pad standing for their (t,h,w) triples. In NDHWC the taps along w and the channels are
 // adjacent both in x and in w, so that for given taps along t and h they are one contiguous run.
+#include "math/activation.h"
+#include "math/batch_norm.h"
 #include "math/window.h"
 #include "reference/loops.h"
 
@@ -29,8 +31,9 @@ void for_each_run(const Window& window, const Shape& x, const TapRange& t, const
     }
 }
 
-template <class T>
-void forward(const ConvForward& op) {
+/// y[p,o] = finish(index, o, sum).
+template <class T, class Finish>
+void forward(const ConvForward& op, Finish&& finish) {
   const Shape &xs = op.x.shape, &ys = op.y.shape;
   const int64_t filter = op.window.volume() * xs.c;
   const T *x = op.x.as<T>(), *w = op.w.as<T>();
@@ -47,7 +50,8 @@ void forward(const ConvForward& op) {
             for_each_run(op.window, xs, kt, kh, kw, n, [&](int64_t at_x, int64_t at_w, int64_t length) {
               sum += dot(x + at_x, w + o * filter + at_w, length);
             });
-            store(y[ys.index(n, to, ho, wo, o)], sum);
+            const int64_t index = ys.index(n, to, ho, wo, o);
+            store(y[index], finish(index, o, sum));
           }
         }
 }
@@ -118,7 +122,28 @@ size_t scratch_bytes(const ConvForward&) {
 }
 template <>
 void run(const ConvForward& op, Scratch) {
-  with_float_type(op.x.dtype, [&]<class T>() { forward<T>(op); });
+  with_float_type(op.x.dtype,
+                  [&]<class T>() { forward<T>(op, [](int64_t, int64_t, double sum) { return sum; }); });
+}
+
+template <>
+size_t scratch_bytes(const ConvBatchNorm&) {
+  return 0;
+}
+template <>
+void run(const ConvBatchNorm& op, Scratch) {
+  with_float_type(op.x.dtype, [&]<class T>() {
+    using M = MasterOf<T>;
+    const M *gamma = op.gamma.as<M>(), *beta = op.beta.as<M>();
+    const M *mean = op.running_mean.as<M>(), *variance = op.running_var.as<M>();
+    const T* residual = op.residual.as_or_null<T>();
+    forward<T>(op.convolution(), [&](int64_t index, int64_t o, double sum) {
+      const double scale = gamma[o] * inverse_std<double>(variance[o], op.eps);
+      double z = BatchNormAffine<double>{mean[o], scale, beta[o]}(sum);
+      if (residual) z += load(residual[index]);
+      return op.relu ? relu(z) : z;
+    });
+  });
 }
 
 template <>

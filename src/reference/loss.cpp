@@ -27,17 +27,22 @@ void run(const SoftmaxCrossEntropy& op, Scratch) {
     const int32_t* labels = op.labels.as<int32_t>();
     const int32_t* others = op.other_labels.as_or_null<int32_t>();
     const M* fractions = op.fraction.as_or_null<M>();
+    const M* weights = op.class_weights.as_or_null<M>();
     M *loss = op.loss.as<M>(), *dlogits = op.dlogits.as_or_null<M>();
     for (int64_t n = 0; n < rows; ++n) {
       const M* z = op.logits.as<M>() + n * classes;
       const SoftmaxRow<double> row = softmax_row(z, classes);
       const SmoothedTarget<double> target(labels[n], others ? others[n] : labels[n],
                                           fractions ? fractions[n] : 1, classes, op.smoothing);
-      double sum = 0;
+      double sum = 0, mass = 1;  // of the targets
+      if (weights) {
+        mass = 0;
+        for (int64_t k = 0; k < classes; ++k) mass += target(k) * weights[k];
+      }
       for (int64_t k = 0; k < classes; ++k) {
-        const double q = target(k);
+        const double q = target(k) * (weights ? weights[k] : 1);
         if (q != 0) sum -= q * row.log_probability(z[k]);  // 0 log 0 counts as 0
-        if (dlogits) store(dlogits[n * classes + k], op.scale * (row.probability(z[k]) - q));
+        if (dlogits) store(dlogits[n * classes + k], op.scale * (row.probability(z[k]) * mass - q));
       }
       store(loss[n], sum);
     }

@@ -69,6 +69,23 @@ void to_magnitudes(const BatchNormInfer& op) {
       [&](int64_t c) { return 1 / std::sqrt(op.running_var.as<double>()[c] + op.eps); });
 }
 
+/// The convolution on absolute values, then that of the batch norm.
+void to_magnitudes(const ConvBatchNorm& op) {
+  std::vector<double> x(op.x.as<double>(), op.x.as<double>() + op.x.count()),
+      w(op.w.as<double>(), op.w.as<double>() + op.w.count());
+  for (std::vector<double>* values : {&x, &w})
+    for (double& value : *values) value = std::abs(value);
+  ConvForward convolution = op.convolution();
+  convolution.x.data = x.data();
+  convolution.w.data = w.data();
+  convolution.bias = {};
+  reference::run(convolution, {});
+  if (op.bias)
+    for_each_element(
+        op.y.shape, [&](int64_t i, int64_t c) { op.y.as<double>()[i] += std::abs(op.bias.as<double>()[c]); });
+  to_magnitudes(op.normalization());
+}
+
 void to_magnitudes(const BatchNormBackward& op) {
   const int64_t channels = op.x.shape.c;
   const double *x = op.x.as<double>(), *dy = op.dy.as<double>();
@@ -90,15 +107,21 @@ void to_magnitudes(const BatchNormBackward& op) {
   });
 }
 
-/// loss = log(sum exp(logits - largest)) - (logit - largest); dlogits = scale * (p - q), p and q at most 1.
+/// loss = log(sum exp(logits - largest)) - (logit - largest); dlogits = scale * (p - q), p and q at most 1, or the
+/// largest class weight.
 void to_magnitudes(const SoftmaxCrossEntropy& op) {
+  double weight = 1;
+  if (op.class_weights) {
+    const double* weights = op.class_weights.as<double>();
+    weight = *std::max_element(weights, weights + op.class_weights.count());
+  }
   const std::vector<double> largest = largest_logits(op.logits);
   for (int64_t n = 0; n < op.logits.shape.n; ++n) {
     const double logit = largest[static_cast<size_t>(n)];
-    op.loss.as<double>()[n] = std::abs(op.loss.as<double>()[n]) + 2 * logit;
+    op.loss.as<double>()[n] = std::abs(op.loss.as<double>()[n]) + 2 * logit * weight;
     if (!op.dlogits) continue;
     for (int64_t c = 0; c < op.logits.shape.c; ++c)
-      op.dlogits.as<double>()[n * op.logits.shape.c + c] = std::abs(op.scale) * (1 + 2 * logit);
+      op.dlogits.as<double>()[n * op.logits.shape.c + c] = std::abs(op.scale) * weight * (1 + 2 * logit);
   }
 }
 

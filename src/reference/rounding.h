@@ -21,6 +21,7 @@ int64_t terms(const Op&) {
   return 1;
 }
 inline int64_t terms(const ConvForward& op) { return op.window.volume() * op.x.shape.c; }
+inline int64_t terms(const ConvBatchNorm& op) { return terms(op.convolution()); }
 inline int64_t terms(const ConvBackwardData& op) { return op.window.volume() * op.dy.shape.c; }
 inline int64_t terms(const ConvBackwardWeights& op) { return op.dy.shape.pixels(); }
 inline int64_t terms(const LinearForward& op) { return op.x.shape.c; }
@@ -54,6 +55,13 @@ inline constexpr bool sums_products<GlobalAvgPoolForward> = true;
 template <>
 inline constexpr bool sums_products<MaxPoolBackward> = true;
 
+/// The others that multiply inputs by each other: their factors may be rounded, too. Of the products' squares no
+/// more is known than that the root of their sum is at most the magnitude.
+template <class Op>
+constexpr bool multiplies = sums_products<Op>;
+template <>
+inline constexpr bool multiplies<ConvBatchNorm> = true;
+
 /// Of the other ops. The tensors are f64 on the host; the results, computed already, become magnitudes. By
 /// default they are their own.
 template <class Op>
@@ -61,6 +69,7 @@ void to_magnitudes(const Op&) {}
 void to_magnitudes(const BatchNormTrain& op);
 void to_magnitudes(const BatchNormInfer& op);
 void to_magnitudes(const BatchNormBackward& op);
+void to_magnitudes(const ConvBatchNorm& op);
 void to_magnitudes(const SoftmaxCrossEntropy& op);
 void to_magnitudes(const Softmax& op);
 

@@ -14,7 +14,8 @@ namespace laban {
 
 class Backend;
 
-/// Backend::allocate_staging() for containers; thread-safe. Must outlive what is allocated from it, and
+/// Backend::allocate_staging() for containers; thread-safe. What is given back is kept for the next that asks, as
+/// page-locking memory takes milliseconds and giving it back waits for the device. Must outlive what is allocated from it, and
 /// `backend` must outlive it.
 class StagingMemory : public std::pmr::memory_resource {
  public:
@@ -31,7 +32,8 @@ class StagingMemory : public std::pmr::memory_resource {
 
   Backend& backend_;
   std::mutex mutex_;
-  std::map<void*, std::unique_ptr<Memory>> pieces_;
+  std::map<void*, std::unique_ptr<Memory>> pieces_;         // in use, by address
+  std::multimap<size_t, std::unique_ptr<Memory>> resting_;  // by size
 };
 
 }  // namespace laban

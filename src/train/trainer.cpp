@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/backend.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "data/video/watch.h"
@@ -12,6 +13,7 @@
 #include "train/evaluate/evaluation.h"
 #include "train/features/feature_source.h"
 #include "train/log/data_record.h"
+#include "train/loss_weights.h"
 
 namespace laban {
 namespace {
@@ -91,6 +93,13 @@ LoaderSettings watched(const Config& config, Split split, StagingMemory& staging
   return settings;
 }
 
+std::vector<int64_t> clips_by_class(const Dataset& dataset, Split split) {
+  std::vector<int64_t> clips(dataset.classes.size(), 0);
+  for (const int item : dataset.of(split))
+    ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
+  return clips;
+}
+
 }  // namespace
 
 TrainingDiverged::TrainingDiverged(int64_t step, std::string place, std::vector<std::string> files,
@@ -134,6 +143,13 @@ Trainer::Trainer(Backend& backend, Config config, const Dataset& dataset, RunFol
     val_ = make_source(features_, dataset, std::move(val_items),
                        watched(config_, Split::val, staging_, observer, stop, clips_));
   choose_best_by(config_, dataset);
+  class_weights_ = class_weights(config_, dataset);
+  if (!class_weights_.empty()) {
+    std::vector<std::string> each;
+    for (size_t c = 0; c < class_weights_.size(); ++c)
+      each.push_back(text(visible(dataset.classes[c]), " ", class_weights_[c]));
+    notes_.push_back("weights of the classes in the training loss: " + join(each));
+  }
   if (features_) network_.begin_at_features();
   network_.store().initialize(config_.train.seed);
   if (config_.train.patience > 0 && !val_)
@@ -224,6 +240,16 @@ void Trainer::require_same_clips(const Checkpoint& checkpoint) {
   }
 }
 
+/// What a backend finds out in the first steps, such as that they cannot be recorded.
+void Trainer::tell_of_backend() {
+  constexpr int64_t kFirstSteps = 4;
+  if (steps_here_ == kFirstSteps) return;
+  ++steps_here_;
+  std::string note = backend_.note();
+  if (note != backend_note_ && !note.empty()) observer_.on_note(note);
+  backend_note_ = std::move(note);
+}
+
 TrainingResult Trainer::run() {
   if (features_ && backbone_digest(network_.store()) != features_->backbone)
     throw UsageError(
@@ -232,6 +258,7 @@ TrainingResult Trainer::run() {
   std::error_code missing;
   const std::uintmax_t logged = std::filesystem::file_size(folder_.metrics(), missing);
   metrics_ = std::make_unique<MetricsLog>(folder_.metrics(), state_.metrics_bytes);
+  backend_note_ = backend_.note();  // which whoever made the backend has told
   observer_.on_start(state_.step, config_.train.epochs * steps_per_epoch_);
   for (const std::string& note : std::exchange(notes_, {})) observer_.on_note(note);
   if (const std::uintmax_t there = missing ? 0 : logged; there < state_.metrics_bytes)
@@ -269,6 +296,7 @@ TrainingResult Trainer::run() {
         return {true, state_};
       }
       metrics_->add(report);
+      tell_of_backend();
       observer_.on_step(report);
       const bool due =
           config_.train.checkpoint_every > 0 && state_.step % config_.train.checkpoint_every == 0;
@@ -285,11 +313,13 @@ TrainingResult Trainer::run() {
   return {state_.epoch < config_.train.epochs && !ended_early, state_, ended_early};
 }
 
+std::vector<double> class_weights(const Config& config, const Dataset& dataset) {
+  return loss_weights(config.train.loss_weights, dataset.classes, clips_by_class(dataset, Split::train));
+}
+
 void choose_best_by(Config& config, const Dataset& dataset) {
-  std::vector<int64_t> clips(dataset.classes.size(), 0);
-  const std::vector<int> items = dataset.of(Split::val);
-  for (const int item : items) ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].label)];
-  if (!items.empty() && config.train.best_by == BestBy::automatic) config.train.best_by = best_by_for(clips);
+  if (!dataset.of(Split::val).empty() && config.train.best_by == BestBy::automatic)
+    config.train.best_by = best_by_for(clips_by_class(dataset, Split::val), config.train.patience > 0);
 }
 
 bool out_of_patience(const Config& config, const TrainingState& state) {
@@ -377,8 +407,10 @@ void Trainer::fetch_upcoming() {
 
 /// Enqueues forward and backward of a batch. Returns its clips.
 Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
-  const LossSettings loss{config_.train.label_smoothing, 1.0 / (static_cast<double>(batch.labels.size()) *
-                                                                static_cast<double>(batches_of_step))};
+  const LossSettings loss{
+      config_.train.label_smoothing,
+      1.0 / (static_cast<double>(batch.labels.size()) * static_cast<double>(batches_of_step)),
+      class_weights_};
   const auto seed = config_.train.seed;
   Tensor pixels = buffer_.take();
   if (mixer_.mixes()) pixels = mixer_.mix(pixels, batch.labels, seed, batch.epoch, batch.index);
@@ -387,6 +419,7 @@ Tensor Trainer::enqueue(const Batch& batch, int64_t batches_of_step) {
                        .loss = loss,
                        .seed = seed,
                        .step = static_cast<uint64_t>(state_.batches_run),
+                       .weights_stay = config_.train.accumulation > 1,
                        .mix = mixer_.labels()});
   return pixels;
 }

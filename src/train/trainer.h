@@ -61,6 +61,10 @@ struct TrainingResult {
   bool ended_early = false;  // out of patience
 };
 
+/// What the classes weigh in the training loss, by train.loss_weights; empty: all the same. Throws UsageError, see
+/// train/loss_weights.h.
+std::vector<double> class_weights(const Config& config, const Dataset& dataset);
+
 /// Writes what train.best_by = auto stands for on the validation clips of `dataset`, so that the saved config says it.
 /// Without any, nothing changes.
 void choose_best_by(Config& config, const Dataset& dataset);
@@ -94,6 +98,7 @@ class Trainer {
   Tensor enqueue(const Batch& batch, int64_t batches_of_step);
   void look_at_results(const Batch& batch, const Tensor& pixels, double& loss_sum, int64_t& correct);
   bool finish_epoch();
+  void tell_of_backend();
   void require_finite(const Evaluation& evaluation);
   void record_data() const;
   void require_position(const Checkpoint& checkpoint) const;
@@ -121,6 +126,7 @@ class Trainer {
   std::unique_ptr<BatchSource> val_;  // null if there are no validation clips
   ClipBuffer buffer_;
   ClipMixer mixer_;
+  std::vector<double> class_weights_;  // in the loss; empty: all 1
   std::string fingerprint_;
   int64_t batches_per_epoch_, steps_per_epoch_;
   Schedule schedule_;
@@ -129,6 +135,8 @@ class Trainer {
   std::shared_ptr<const Batch> upcoming_;  // decoded ahead, in buffer_
   std::vector<double> losses_, logits_;    // of the batch just run
   std::unique_ptr<MetricsLog> metrics_;
+  int64_t steps_here_ = 0;  // of this run(), as far as tell_of_backend() counts
+  std::string backend_note_;
 };
 
 }  // namespace laban

@@ -22,10 +22,10 @@ constexpr auto kTables = [] {
 
 }  // namespace
 
-uint32_t crc32(std::span<const std::byte> bytes) {
+uint32_t crc32(std::span<const std::byte> bytes, uint32_t before) {
   const auto* at = reinterpret_cast<const uint8_t*>(bytes.data());
   size_t left = bytes.size();
-  uint32_t remainder = ~0u;
+  uint32_t remainder = ~before;
   for (; left >= 8; left -= 8, at += 8) {
     uint32_t next = 0;
     for (size_t k = 0; k < 4; ++k) next ^= kTables[7 - k][at[k] ^ ((remainder >> (8 * k)) & 255)];

@@ -7,6 +7,7 @@
 
 namespace laban {
 
-uint32_t crc32(std::span<const std::byte> bytes);
+/// Of `bytes` that follow bytes whose CRC-32 is `before`.
+uint32_t crc32(std::span<const std::byte> bytes, uint32_t before = 0);
 
 }  // namespace laban

@@ -1,15 +1,9 @@
 #include "weights/key_style.h"
 
-#include <algorithm>
-#include <array>
 #include <cctype>
 
 namespace laban {
 namespace {
-
-constexpr std::array<std::string_view, 2> kWrappers{"module.", "_orig_mod."};
-constexpr const char* kAverages =
-    "n_averaged";  // a counter that PyTorch's AveragedModel stores next to "module."
 
 /// The length of a prefix such as "layer3.11." without the last dot; 0 if there is none.
 size_t block_prefix(std::string_view name) {
@@ -74,26 +68,6 @@ std::string from_own_key(std::string_view name, KeyStyle style) {
     }
   }
   return std::string(name.substr(0, prefix)) + rest;
-}
-
-StateDict with_own_keys(const StateDict& state) {
-  StateDict bare = state;
-  for (bool found = true; found;) {
-    found = false;
-    for (const std::string_view wrapper : kWrappers) {
-      const StateDict wrapped = bare.without(kAverages);
-      const auto& tensors = wrapped.tensors();
-      if (tensors.empty() ||
-          !std::ranges::all_of(tensors, [&](const auto& item) { return item.first.starts_with(wrapper); }))
-        continue;
-      bare = wrapped.renamed([&](const std::string& name) { return name.substr(wrapper.size()); });
-      found = true;
-    }
-  }
-  const KeyStyle style = key_style_of(bare);
-  return style == KeyStyle::torchvision
-             ? bare
-             : bare.renamed([&](const std::string& name) { return to_own_key(name, style); });
 }
 
 }  // namespace laban

@@ -28,8 +28,4 @@ KeyStyle public_key_style(const ModelSpec& spec);
 std::string to_own_key(std::string_view name, KeyStyle style);
 std::string from_own_key(std::string_view name, KeyStyle style);
 
-/// The tensors under laban's own names: prefixes that wrappers add to every name ("module." from
-/// DataParallel, "_orig_mod." from torch.compile) are removed, and other styles are translated.
-StateDict with_own_keys(const StateDict& state);
-
 }  // namespace laban

@@ -8,7 +8,8 @@
 #include "core/text.h"
 #include "models/builder.h"
 #include "models/families.h"
-#include "weights/key_style.h"
+#include "weights/foreign_model.h"
+#include "weights/own_keys.h"
 
 namespace laban {
 namespace {
@@ -82,11 +83,19 @@ bool head_differs(const StateDict& state, const std::map<std::string, std::vecto
   return weight->second.shape[1] == need->second[1] && weight->second.shape[0] != need->second[0];
 }
 
-std::string advice(const StateDict& state) {
-  const std::vector<std::string> models = fitting_models(state);
+std::string advice(const std::vector<std::string>& models) {
   if (models.empty())
     return "It fits none of laban's models, neither with --midplanes per-conv nor with --shortcut A.";
   return "The file fits: " + join(models, "; or ") + ".";
+}
+
+/// Throws if the file is plainly of a model of other people's.
+void refuse_foreign(const StateDict& state) {
+  const std::string like = foreign_model(state);
+  if (!like.empty())
+    throw FileError(state.path().string(), text("is like ", like, ", which laban cannot build"),
+                    text("laban's models are ", join(model_names()),
+                         "; `laban weights list` names public files for them."));
 }
 
 /// Whether the network keeps its own last layer; throws if the rest, or everything, does not fit.
@@ -94,12 +103,15 @@ bool checked_own_head(const StateDict& state, const std::map<std::string, std::v
                       const ModelSpec& spec, HeadPolicy policy) {
   const bool own_head = policy == HeadPolicy::keep_own && head_differs(state, wanted);
   const Mismatch mismatch = compare(state, wanted, own_head);
-  if (!mismatch.empty())
-    throw FileError(
-        state.path().string(),
-        text("does not fit the model ", spec.name, ", ", spec.classes, " classes:", mismatch.str()),
-        advice(state));
-  return own_head;
+  if (mismatch.empty()) return own_head;
+  const std::vector<std::string> models = fitting_models(state);
+  if (models.empty()) refuse_foreign(state);
+  std::string read_so;
+  for (const std::string& note : state.notes()) read_so += "\n  " + note;
+  throw FileError(
+      state.path().string(),
+      text("does not fit the model ", spec.name, ", ", spec.classes, " classes:", mismatch.str(), read_so),
+      advice(models));
 }
 
 std::vector<double> finite_values(const StateDict& state, const std::string& name) {
@@ -155,11 +167,20 @@ bool has_head(const StateDict& state) {
 
 int64_t classes_of(const StateDict& state) {
   const auto classes = head_classes(with_own_keys(state));
-  if (!classes || *classes < 1)
+  if (!classes || *classes < 1) {
+    refuse_foreign(state);
     throw FileError(state.path().string(),
                     "has no last layer (fc.weight), so its number of classes is unknown",
                     "Check that it is a state dict of one of laban's models.");
+  }
   return *classes;
+}
+
+bool fits(const StateDict& state, const ModelSpec& spec) {
+  const auto layers = build_layers(spec);
+  ParameterList list;
+  layers->collect(list);
+  return compare(with_own_keys(state), needed(list), /*without_head=*/false).empty();
 }
 
 void require_fit(const StateDict& state, const ModelSpec& spec, HeadPolicy policy) {

@@ -34,6 +34,9 @@ LoadedWeights load_weights(Network& network, const StateDict& state, HeadPolicy 
 /// file can specify a size that no machine has.
 void require_fit(const StateDict& state, const ModelSpec& spec, HeadPolicy head);
 
+/// Whether names and shapes fit `spec`, last layer included.
+bool fits(const StateDict& state, const ModelSpec& spec);
+
 /// Whether the file has any part of a last layer.
 bool has_head(const StateDict& state);
 /// The number of classes in a file's last layer. Throws FileError if it has none.

@@ -24,7 +24,7 @@ using Ref = uint32_t;
 
 struct None {};
 /// Something that checkpoints hold beside weights and that no weights need: a number beyond 64 bits (a seed),
-/// a device. What it was is forgotten.
+/// a device, a number or an array of NumPy, a date. What it was is forgotten, and what is put into it too.
 struct Opaque {};
 struct Text {
   std::string_view value;  // in the pickle's own bytes; UTF-8, or Latin-1 from Python 2
@@ -39,13 +39,14 @@ struct Dict {  // a dictionary, ordered, or the attributes of a plain record
 struct Name {
   enum class Kind {
     ordered_dict,
-    copy,    // makes a container from another: Counter, set, Size
-    record,  // a class whose objects are plain attributes: argparse.Namespace
+    default_dict,  // collections.defaultdict: an empty dictionary, whatever makes its values
+    copy,          // makes a container from another: Counter, set, Size
+    record,        // a class whose objects are plain attributes: argparse.Namespace
     storage,
     rebuild_tensor,
     rebuild_parameter,
     label,   // a value in itself: torch.float32
-    opaque,  // makes an Opaque, whatever it is given: torch.device
+    opaque,  // makes an Opaque, whatever it is given: torch.device, numpy.dtype
   };
   Kind kind = Kind::label;
   ElementType type = ElementType::f32;  // of a storage
@@ -87,6 +88,9 @@ class Heap {
  private:
   std::deque<Object> objects_;  // references stay good while it grows
 };
+
+/// No pickle is read beyond this many bytes: what follows them need not be there.
+constexpr uint64_t kEnough = (uint64_t{16} << 20) + 1;
 
 /// Runs one pickle at the beginning of `bytes` and returns its result, which lies in `heap`; `bytes` is moved
 /// to what follows it. `path` is for messages. Throws FileError for a pickle that is damaged or too large, or

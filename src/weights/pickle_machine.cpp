@@ -89,10 +89,15 @@ void Machine::step(Op op) {
       return push_new(std::bit_cast<double>(__builtin_bswap64(number<uint64_t>())));
     case Op::short_binstring:
     case Op::short_binunicode:
+    case Op::short_binbytes:
       return push_new(Text{text_of(number<uint8_t>())});
     case Op::binstring:
     case Op::binunicode:
+    case Op::binbytes:
       return push_new(Text{text_of(number<uint32_t>())});
+    case Op::binunicode8:
+    case Op::binbytes8:
+      return push_new(Text{text_of(number<uint64_t>())});
 
     case Op::empty_tuple:
     case Op::empty_list:

@@ -22,7 +22,7 @@ namespace laban::pickle {
 
 // The weights of a network with its optimizer's state take some hundred kilobytes of pickle and some thousand
 // objects; these limits keep what a hostile file can take to a few hundred megabytes.
-constexpr size_t kLargest = size_t{16} << 20, kMostObjects = size_t{2} << 20;
+constexpr size_t kLargest = kEnough - 1, kMostObjects = size_t{2} << 20;
 constexpr size_t kMostCopied = size_t{8} << 20;  // items that go from one container into another
 
 class Machine {
@@ -109,10 +109,12 @@ class Machine {
     if (copied_ > kMostCopied) fail("has a pickle of too many objects", "");
   }
   void add_items(Ref to, const std::vector<Ref>& items) {
+    if (heap_.get<Opaque>(to)) return;
     std::vector<Ref>& list = as<List>(to, "a list").items;
     list.insert(list.end(), items.begin(), items.end());
   }
   void set_items(Ref to, const std::vector<Ref>& items) {
+    if (heap_.get<Opaque>(to)) return;
     Dict& dict = as<Dict>(to, "a dictionary");
     if (items.size() % 2 != 0) damaged("a key has no value");
     for (size_t i = 0; i < items.size(); i += 2) dict.items.emplace_back(items[i], items[i + 1]);

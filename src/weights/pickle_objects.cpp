@@ -59,6 +59,8 @@ void Machine::call() {
     }
     case Name::Kind::copy:
       return push(argument(0));
+    case Name::Kind::default_dict:
+      return push_new(Dict{});
     case Name::Kind::opaque:
       return push_new(Opaque{});
     case Name::Kind::rebuild_tensor: {
@@ -86,14 +88,16 @@ void Machine::build() {
     const Dict& attributes = as<Dict>(state, "a dictionary of attributes");
     spend(attributes.items.size());
     heap_[object] = attributes;
-  } else {
+  } else if (!heap_.get<Opaque>(object)) {
     as<Dict>(object, "an object that has attributes");
   }
 }
 
 void Machine::new_object() {
   as<List>(pop(), "a tuple of arguments");
-  if (as<Name>(pop(), "a class").kind != Name::Kind::record) damaged("an object of a type without any");
+  const Name::Kind kind = as<Name>(pop(), "a class").kind;
+  if (kind == Name::Kind::opaque) return push_new(Opaque{});
+  if (kind != Name::Kind::record) damaged("an object of a type without any");
   push_new(Dict{});
   records_.insert(top());
 }

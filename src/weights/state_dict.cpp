@@ -1,6 +1,7 @@
 #include "weights/state_dict.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/error.h"
 #include "core/safetensors.h"
@@ -24,30 +25,27 @@ StateDict from_safetensors(FileBytes bytes) {
   std::map<std::string, StoredTensor> tensors;
   for (const auto& [name, entry] : file.entries())
     if (!name.starts_with("optimizer.") && !name.starts_with("training."))
-      tensors[name] = {entry.type, entry.shape, row_major(entry.shape), file.bytes_of(entry).data()};
+      tensors[name] = {entry.type, entry.shape, row_major(entry.shape), file.position_of(entry)};
   return {std::move(bytes), std::move(tensors), file.metadata()};
 }
 
 }  // namespace
 
 StateDict::StateDict(FileBytes file, std::map<std::string, StoredTensor> tensors,
-                     std::map<std::string, std::string> metadata)
-    : file_(std::move(file)), tensors_(std::move(tensors)), metadata_(std::move(metadata)) {
+                     std::map<std::string, std::string> metadata, std::vector<std::string> notes)
+    : file_(std::move(file)),
+      tensors_(std::move(tensors)),
+      metadata_(std::move(metadata)),
+      notes_(std::move(notes)) {
   for (const auto& [name, tensor] : tensors_)
     if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
-      throw FileError(file_.path.string(), "contains a tensor whose name has control characters");
+      throw FileError(path().string(), "contains a tensor whose name has control characters");
 }
 
-StateDict StateDict::read(const std::filesystem::path& path) { return read(map_file(path)); }
+StateDict StateDict::read(const std::filesystem::path& path) { return read(FileBytes(path)); }
 
 StateDict StateDict::read(FileBytes file) {
   return is_torch_file(file) ? read_torch_file(std::move(file)) : from_safetensors(std::move(file));
-}
-
-StateDict StateDict::without(const std::string& name) const {
-  StateDict others = *this;
-  others.tensors_.erase(name);
-  return others;
 }
 
 std::vector<double> StateDict::values(const std::string& name) const {
@@ -60,20 +58,31 @@ std::vector<double> StateDict::values(const std::string& name) const {
   for (const int64_t extent : tensor.shape) count *= static_cast<size_t>(extent);
 
   std::vector<double> values(count);
+  if (count == 0) return values;
+  // All that lies between its first element and its last; where that is much more than the tensor, its
+  // elements one by one.
+  uint64_t reach = size;
+  for (size_t axis = 0; axis < tensor.shape.size(); ++axis)
+    reach += static_cast<uint64_t>((tensor.shape[axis] - 1) * tensor.strides[axis]) * size;
+  constexpr uint64_t kAlwaysRead = uint64_t{1} << 20;
+  const bool at_once = reach <= std::max(4 * count * size, kAlwaysRead);
+  const std::vector<std::byte> all = at_once ? file_.read(tensor.first, reach) : std::vector<std::byte>();
   if (tensor.strides == row_major(tensor.shape)) {
-    decode(tensor.type, tensor.first, values);
+    decode(tensor.type, all.data(), values);
     return values;
   }
   // Iterates over the indices like an odometer, the last one fastest.
   std::vector<int64_t> index(tensor.shape.size(), 0);
-  const std::byte* at = tensor.first;
+  uint64_t at = 0;
+  std::array<std::byte, sizeof(double)> element{};  // none is larger
   for (double& value : values) {
-    decode(tensor.type, at, std::span(&value, 1));
+    if (!at_once) file_.read(tensor.first + at, std::span(element).first(size));
+    decode(tensor.type, at_once ? all.data() + at : element.data(), std::span(&value, 1));
     for (size_t axis = index.size(); axis-- > 0;) {
-      const auto step = static_cast<std::ptrdiff_t>(size) * tensor.strides[axis];
+      const auto step = static_cast<uint64_t>(tensor.strides[axis]) * size;
       at += step;
       if (++index[axis] < tensor.shape[axis]) break;
-      at -= step * tensor.shape[axis];
+      at -= step * static_cast<uint64_t>(tensor.shape[axis]);
       index[axis] = 0;
     }
   }

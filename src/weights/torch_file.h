@@ -17,9 +17,11 @@ namespace laban {
 /// Judging by the first bytes, whether this is one of these formats.
 bool is_torch_file(const FileBytes& file);
 
-/// The state dict in a file: the saved object itself, or its entry "state_dict", "model_state_dict" or
-/// "model", as saved by training programs. Throws FileError if the file is damaged, contains anything but
-/// tensors and plain containers, has tensors that extend beyond their storages, or has no state dict.
+/// The state dict in a file: the saved object itself, or an entry of it, up to three keys deep, as training
+/// programs save it: "state_dict", "model", "net", ... before others, and those before averages ("ema", "swa").
+/// A note says what was passed over. Throws FileError if the file is damaged, contains anything but tensors,
+/// plain containers and what is known to lie beside them, has tensors that extend beyond their storages, has no
+/// state dict, or has several that are equally likely to be meant.
 StateDict read_torch_file(FileBytes file);
 
 }  // namespace laban

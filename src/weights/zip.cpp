@@ -1,6 +1,7 @@
 #include "weights/zip.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
@@ -17,6 +18,7 @@ constexpr size_t kLocalBytes = 30, kDirectoryBytes = 46, kEndBytes = 22, kEnd64B
                  kEnd64LocatorBytes = 20, kLongestComment = 65535;
 constexpr uint32_t kIn64 = 0xffffffff;  // the true number is in a 64-bit field elsewhere
 constexpr size_t kAlignment = 64;
+constexpr uint64_t kLargestDirectory = uint64_t{64} << 20;  // of files of weights: some hundred kilobytes
 
 template <class T>
 T number_at(std::span<const std::byte> bytes, uint64_t at) {
@@ -57,49 +59,56 @@ class Zip64Fields {
 
 }  // namespace
 
-bool ZipReader::recognizes(std::span<const std::byte> bytes) {
-  return bytes.size() >= 4 && number_at<uint32_t>(bytes, 0) == kLocal;
+bool ZipReader::recognizes(std::span<const std::byte> begin) {
+  return begin.size() >= 4 && number_at<uint32_t>(begin, 0) == kLocal;
 }
 
 ZipReader::ZipReader(FileBytes file) : file_(std::move(file)) {
-  const std::span<const std::byte> bytes = file_.bytes;
   const auto damaged = [&](const std::string& what) {
-    throw FileError(file_.path.string(), "is a truncated or damaged zip file: " + what,
+    throw FileError(file_.path().string(), "is a truncated or damaged zip file: " + what,
                     "Download or copy it again.");
   };
-  if (bytes.size() < kEndBytes) damaged("it has no directory");
-  const size_t last = bytes.size() - kEndBytes;
+  if (file_.size() < kEndBytes) damaged("it has no directory");
+  // The end of the file: a comment may follow the record that is looked for, the locator stands before it.
+  const uint64_t tail_at =
+      file_.size() - std::min<uint64_t>(file_.size(), kEnd64LocatorBytes + kEndBytes + kLongestComment);
+  const std::vector<std::byte> tail = file_.read(tail_at, UINT64_MAX);
+  const size_t last = tail.size() - kEndBytes;
   const size_t first = last - std::min(last, kLongestComment);
-  size_t end = last + 1;
+  size_t found = last + 1;
   for (size_t at = last + 1; at-- > first;)
-    if (number_at<uint32_t>(bytes, at) == kEnd &&
-        number_at<uint16_t>(bytes, at + 20) == bytes.size() - at - kEndBytes) {
-      end = at;
+    if (number_at<uint32_t>(tail, at) == kEnd &&
+        number_at<uint16_t>(tail, at + 20) == tail.size() - at - kEndBytes) {
+      found = at;
       break;
     }
-  if (end > last) damaged("it has no directory");
+  if (found > last) damaged("it has no directory");
 
-  uint64_t count = number_at<uint16_t>(bytes, end + 10);
-  uint64_t size = number_at<uint32_t>(bytes, end + 12);
-  uint64_t begin = number_at<uint32_t>(bytes, end + 16);
-  if (end >= kEnd64LocatorBytes && number_at<uint32_t>(bytes, end - kEnd64LocatorBytes) == kEnd64Locator) {
-    const auto at = number_at<uint64_t>(bytes, end - kEnd64LocatorBytes + 8);
-    if (at > bytes.size() || bytes.size() - at < kEnd64Bytes || number_at<uint32_t>(bytes, at) != kEnd64)
+  uint64_t count = number_at<uint16_t>(tail, found + 10);
+  uint64_t size = number_at<uint32_t>(tail, found + 12);
+  uint64_t begin = number_at<uint32_t>(tail, found + 16);
+  if (found >= kEnd64LocatorBytes && number_at<uint32_t>(tail, found - kEnd64LocatorBytes) == kEnd64Locator) {
+    const auto at = number_at<uint64_t>(tail, found - kEnd64LocatorBytes + 8);
+    const std::vector<std::byte> end64 =
+        at <= file_.size() ? file_.read(at, kEnd64Bytes) : std::vector<std::byte>();
+    if (end64.size() < kEnd64Bytes || number_at<uint32_t>(end64, 0) != kEnd64)
       damaged("its 64-bit directory is not at the expected position");
-    count = number_at<uint64_t>(bytes, at + 32);
-    size = number_at<uint64_t>(bytes, at + 40);
-    begin = number_at<uint64_t>(bytes, at + 48);
+    count = number_at<uint64_t>(end64, 32);
+    size = number_at<uint64_t>(end64, 40);
+    begin = number_at<uint64_t>(end64, 48);
   }
+  const uint64_t end = tail_at + found;
   if (begin > end || size > end - begin) damaged("its directory is not within the file");
+  if (size > kLargestDirectory) damaged(text("its directory would take ", size, " bytes"));
   read_directory(begin, size, count);
 }
 
 void ZipReader::read_directory(uint64_t begin, uint64_t size, uint64_t count) {
-  const std::span<const std::byte> bytes = file_.bytes;
   const auto fail = [&](const std::string& what, const std::string& advice = "") {
-    throw FileError(file_.path.string(), what, advice);
+    throw FileError(file_.path().string(), what, advice);
   };
-  const std::span<const std::byte> directory = bytes.subspan(begin, size);
+  const std::vector<std::byte> bytes = file_.read(begin, size);
+  const std::span<const std::byte> directory(bytes);
   uint64_t at = 0;
   for (uint64_t i = 0; i < count; ++i) {
     if (directory.size() - at < kDirectoryBytes || number_at<uint32_t>(directory, at) != kDirectory)
@@ -124,12 +133,14 @@ void ZipReader::read_directory(uint64_t begin, uint64_t size, uint64_t count) {
       damaged("lacks its 64-bit sizes");
     if (method == 0 && packed != unpacked) damaged("has two sizes");
     // Entries end before the directory begins.
-    if (local > begin || begin - local < kLocalBytes || number_at<uint32_t>(bytes, local) != kLocal)
-      damaged("is not where the directory says");
+    std::array<std::byte, kLocalBytes> header{};
+    if (local > begin || begin - local < kLocalBytes) damaged("is not where the directory says");
+    file_.read(local, header);
+    if (number_at<uint32_t>(header, 0) != kLocal) damaged("is not where the directory says");
     const uint64_t data =
-        local + kLocalBytes + number_at<uint16_t>(bytes, local + 26) + number_at<uint16_t>(bytes, local + 28);
+        local + kLocalBytes + number_at<uint16_t>(header, 26) + number_at<uint16_t>(header, 28);
     if (data > begin || begin - data < packed) damaged("extends beyond the file's data");
-    const Entry entry{bytes.subspan(data, packed), number_at<uint32_t>(directory, at + 16), method != 0};
+    const Entry entry{data, packed, number_at<uint32_t>(directory, at + 16), method != 0};
     if (!entries_.emplace(std::move(name), entry).second)
       fail(text("is a damaged zip file: two entries have the same name, number ", i + 1, " again"));
     at += all;
@@ -143,11 +154,14 @@ const ZipReader::Entry* ZipReader::find(std::string_view name) const {
 
 void ZipReader::verify(const std::string& name, const Entry& entry) const {
   if (entry.compressed)
-    throw FileError(file_.path.string(),
+    throw FileError(file_.path().string(),
                     text("has a compressed entry ('", name, "'), but torch.save does not compress"),
                     "Repack it without compression (zip -0), or save it again with torch.save.");
-  if (crc32(entry.bytes) != entry.crc)
-    throw FileError(file_.path.string(),
+  uint32_t crc = 0;
+  file_.for_each_piece(entry.at, entry.size,
+                       [&](std::span<const std::byte> piece) { crc = crc32(piece, crc); });
+  if (crc != entry.crc)
+    throw FileError(file_.path().string(),
                     text("is damaged: the checksum of entry '", name, "' does not match"),
                     "Download or copy it again.");
 }

@@ -7,6 +7,7 @@
 // The directory is authoritative; only the length of a local header is used.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -25,20 +26,25 @@ namespace laban {
 class ZipReader {
  public:
   struct Entry {
-    std::span<const std::byte> bytes;
-    uint32_t crc = 0;  // of the contents
+    uint64_t at = 0, size = 0;  // of its contents in the file
+    uint32_t crc = 0;           // of the contents
     bool compressed = false;
   };
 
   explicit ZipReader(FileBytes file);
 
-  static bool recognizes(std::span<const std::byte> bytes);
+  /// By a file's first bytes.
+  static bool recognizes(std::span<const std::byte> begin);
   const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
   /// Null if there is no such entry.
   const Entry* find(std::string_view name) const;
   /// Throws FileError if the entry is compressed, or its checksum does not match: to be called before its
   /// bytes are used.
   void verify(const std::string& name, const Entry& entry) const;
+  /// The entry's bytes, `most` of them at most.
+  std::vector<std::byte> read(const Entry& entry, uint64_t most = UINT64_MAX) const {
+    return file_.read(entry.at, std::min(entry.size, most));
+  }
 
  private:
   void read_directory(uint64_t begin, uint64_t bytes, uint64_t count);

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "core/error.h"
@@ -271,4 +273,40 @@ TEST_CASE("a file that cannot be written says so and leaves nothing behind") {
   CHECK(read_file(folder.path / "file") == "old");
   CHECK(temporary_files(folder.path) == 0);
   CHECK_THROWS_WITH_AS(read_file(folder.path), doctest::Contains("is a folder"), FileError);
+}
+
+TEST_CASE("a file that is cut, or changed, while it is read is an error, not the end of the program") {
+  TemporaryFolder folder;
+  const auto path = folder.path / "shrinking.safetensors";
+  const std::string header = R"({"a":{"dtype":"F32","shape":[65536],"data_offsets":[0,262144]}})";
+  const std::string whole = file_of(header, std::string(262144, '\x3f'));
+  const std::vector<int64_t> shape{65536};
+  const auto said = [&](const auto& change) -> std::string {
+    write_file(path, whole);
+    const SafetensorsFile file(path);
+    CHECK(file.doubles("a", shape).size() == 65536);
+    change();
+    try {
+      file.doubles("a", shape);
+    } catch (const FileError& error) {
+      CHECK(error.file() == path.string());
+      return error.what();
+    }
+    return "";
+  };
+  for (const uintmax_t left : {uintmax_t{0}, uintmax_t{100}, uintmax_t{200'000}}) {
+    CAPTURE(left);
+    CHECK(says(said([&] { std::filesystem::resize_file(path, left); }), "became shorter while it was read"));
+  }
+  CHECK(says(said([&] { std::filesystem::resize_file(path, whole.size() + 1); }),
+             "was changed while it was read"));
+  CHECK(says(said([&] {
+               std::ofstream(path, std::ios::in | std::ios::out | std::ios::binary) << '\x07';
+               std::filesystem::last_write_time(
+                   path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
+             }),
+             "was changed while it was read"));
+  // Replaced by renaming, or removed: what was opened stays.
+  CHECK(said([&] { write_file(path, "something else"); }).empty());
+  CHECK(said([&] { std::filesystem::remove(path); }).empty());
 }

@@ -98,7 +98,7 @@ std::vector<float> transformed(const ConvTransform& kernel, const Numbers& in, c
       scratch(kernel.scratch_bytes(threads));  // 64-byte alignment, as promised
   const Scratch packed_at = packed.get(), scratch_at = scratch.get();
   kernel.pack(weights.narrow.data(), DType::f32, packed_at.data, pool);
-  kernel.run({in.narrow.data(), packed_at.data, bias, out.narrow.data(), false}, scratch_at, pool);
+  kernel.run({in.narrow.data(), packed_at.data, bias, out.narrow.data(), false, nullptr}, scratch_at, pool);
   CHECK(packed.guard_holds());
   CHECK(scratch.guard_holds());
   return out.narrow;

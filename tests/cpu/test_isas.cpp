@@ -177,3 +177,42 @@ TEST_CASE("each instruction set: the same bits with any number of threads") {
     }
   });
 }
+
+TEST_CASE("each instruction set: batch norm behind a convolution has the bits that it has by itself") {
+  for_each_isa([](cpu::Isa isa) {
+    CpuBackend backend(CpuSettings{.threads = 2, .isa = isa});
+    // Winograd's and direct algorithms; channels that end in half a vector.
+    for (const Window& window :
+         {Window{{1, 3, 3}, {1, 1, 1}, {0, 1, 1}}, Window{{3, 1, 1}, {1, 1, 1}, {1, 0, 0}},
+          Window{{3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, Window{}})
+      for (const int64_t outputs : {45, 64}) {
+        INFO(window, " -> ", outputs);
+        const Shape x{1, 48, 4, 12, 11}, y = window.output(x, outputs), vector = Shape::vector(outputs);
+        OpRig rig(backend, DType::f32, false, 1);
+        ConvBatchNorm op;
+        op.x = rig.in("x", x, DType::f32, normal());
+        op.w = rig.in("w", {outputs, x.c, window.kernel[0], window.kernel[1], window.kernel[2]}, DType::f32,
+                      normal(0.1));
+        op.residual = rig.in("residual", y, DType::f32, normal());
+        op.gamma = rig.in("gamma", vector, DType::f32, normal(0.3, 1));
+        op.beta = rig.in("beta", vector, DType::f32, normal(0.3));
+        op.running_mean = rig.in("running_mean", vector, DType::f32, normal());
+        op.running_var = rig.in("running_var", vector, DType::f32, uniform(0.5, 2));
+        op.relu = true;
+        op.window = window;
+        op.weights_version = OpRig::new_weights_version();
+        op.y = rig.out("together", y, DType::f32);
+        rig.run(op);
+        ConvForward convolution = op.convolution();
+        convolution.y = rig.out("convolution", y, DType::f32);
+        rig.run(convolution);
+        BatchNormInfer normalization = op.normalization();
+        normalization.x = convolution.y;
+        normalization.y = rig.out("one by one", y, DType::f32);
+        rig.run(normalization);
+        const auto results = rig.results();
+        CHECK(results[0].bytes == results[2].bytes);
+        CHECK(results[1].bytes != results[2].bytes);
+      }
+  });
+}

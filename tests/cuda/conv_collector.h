@@ -36,6 +36,7 @@ class ConvCollector : public BackendDecorator {
 
   using BackendDecorator::run;
   void run(const ConvForward&, Scratch) override {}
+  void run(const ConvBatchNorm&, Scratch) override {}
   void run(const ConvBackwardData&, Scratch) override {}
   void run(const ConvBackwardWeights&, Scratch) override {}
 
@@ -47,6 +48,7 @@ class ConvCollector : public BackendDecorator {
   void prepare_for(const ConvForward& op) override {
     note(CollectedConv::Pass::forward, op.x.shape, op.y.shape, op.window, false, op.own_channels);
   }
+  void prepare_for(const ConvBatchNorm& op) override { prepare_for(op.convolution()); }
   void prepare_for(const ConvBackwardData& op) override {
     note(CollectedConv::Pass::data, op.dx.shape, op.dy.shape, op.window, op.accumulate);
   }

@@ -49,6 +49,15 @@ TEST_CASE("bf16 gradients of weights: rounded in scratch unless exact ones are w
   CHECK(rounded.scratch_bytes(weights(kCube, DType::bf16)) >= rounded_gradient);
   CHECK(rounded.scratch_bytes(weights(kCube, DType::bf16, true)) >
         rounded.scratch_bytes(weights(kCube, DType::bf16)));
+  // Exact ones where cuDNN can (compiling them takes a driver), else a sentence.
+  Convolutions exact = convolutions({.exact_weights = true});
+  CHECK(exact.note().empty());
+  const bool rounds = exact.rounds_before_adding(weights(kCube, DType::bf16));
+  CHECK(rounds == !exact.note().empty());
+  const Case odd{{2, 3, 4, 14, 14}, 5, {{3, 3, 3}, {1, 1, 1}, {1, 1, 1}}};
+  CHECK(exact.rounds_before_adding(weights(odd, DType::bf16)));
+  CHECK(exact.note().find("--exact-weights: cuDNN cannot add in f32 for ") == 0);
+  CHECK(rounded.note().empty());
   // In f32 cuDNN itself adds to the gradient: no copy of it.
   ConvPlans plans(h200(), {});
   const ConvPlan& f32 = plans.get({ConvPass::weights,

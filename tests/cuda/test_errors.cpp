@@ -57,5 +57,7 @@ TEST_CASE("a cuDNN with wrong bf16 convolutions is refused, and its version is w
   CHECK_NOTHROW(require_sound_cudnn(100000));
   CHECK(has(message_of([] { require_sound_cudnn(91403); }), "cuDNN 9.14.3 is loaded"));
   CHECK(has(message_of([] { require_sound_cudnn(90800); }), "cuDNN 9.8.0 is loaded"));
-  CHECK(has(message_of([] { require_sound_cudnn(8907); }), "cuDNN 8.9.7 is loaded"));
+  CHECK(has(message_of([] { require_sound_cudnn(8907); }), "cuDNN 8.9.7 is loaded, and"));
+  CHECK(has(message_of([] { require_sound_cudnn(90100, "/usr/lib/libcudnn.so.9"); }),
+            "cuDNN 9.1.0 is loaded from /usr/lib/libcudnn.so.9, and"));
 }

@@ -7,7 +7,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace laban;
-  const FileBytes bytes{"fuzzed", std::as_bytes(std::span(data, size)), nullptr};
+  const FileBytes bytes("fuzzed", std::as_bytes(std::span(data, size)));
   try {
     const SafetensorsFile file(bytes);
     try {

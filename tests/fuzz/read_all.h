@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "weights/key_style.h"
+#include "weights/foreign_model.h"
+#include "weights/own_keys.h"
 #include "weights/state_dict.h"
 
 namespace laban::fuzz {
@@ -17,7 +18,11 @@ inline void read_all(const StateDict& state) {
     } catch (const FileError&) {
     }
   }
-  with_own_keys(state);
+  try {
+    with_own_keys(state);
+  } catch (const FileError&) {
+  }
+  foreign_model(state);
 }
 
 }  // namespace laban::fuzz

@@ -9,6 +9,7 @@
 #include "data/cache/cache.h"
 #include "data/made_clips.h"
 #include "data/video/index_code.h"
+#include "fuzz/checkpoint_metadata.h"
 #include "weights/made_files.h"
 
 namespace {
@@ -97,6 +98,17 @@ void packets_seeds(const fs::path& folder) {
   }
 }
 
+/// Each text once as it should be; then what was found in checkpoints that meant harm.
+void checkpoint_seeds(const fs::path& folder) {
+  for (size_t i = 0; i < fuzz::kCheckpointTexts.size(); ++i) {
+    const char* const key = fuzz::kCheckpointTexts[i];
+    const std::string which(1, static_cast<char>(i));
+    write_file(folder / key, which + fuzz::checkpoint_metadata().at(key));
+    write_file(folder / (std::string(key) + "_deep"), which + std::string(3000, '['));
+  }
+  write_file(folder / "config_keys", std::string(1, '\0') + "a.b.c.d.e = 1\n[train]\nepochs = -5\n");
+}
+
 void lists_seeds(const fs::path& folder) {
   write_file(folder / "labels", "a/1 0\nb/1 1\n# nothing\n\n\"a/2\" 0\n");
   write_file(folder / "counts", "a/1 2 0\nb/1 1 1\n");
@@ -121,10 +133,12 @@ int main(int argc, char** argv) {
       {"picture", picture_seeds},
       {"shard", shard_seeds},
       {"packets", packets_seeds},
-      {"lists", lists_seeds}};
+      {"lists", lists_seeds},
+      {"checkpoint", checkpoint_seeds}};
   const auto format = argc == 3 ? formats.find(argv[1]) : formats.end();
   if (format == formats.end()) {
-    std::fprintf(stderr, "usage: fuzz_seeds safetensors|torch|video|picture|shard|packets|lists FOLDER\n");
+    std::fprintf(stderr,
+                 "usage: fuzz_seeds safetensors|torch|video|picture|shard|packets|lists|checkpoint FOLDER\n");
     return 2;
   }
   const fs::path folder = argv[2];

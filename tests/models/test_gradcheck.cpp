@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -40,6 +41,7 @@ enum class Mistake {
   shortcut_dropped,
   loss_smoothing_forgotten,
   loss_label_forgotten,
+  loss_class_weights_forgotten,
 };
 
 class Saboteur : public BackendDecorator {
@@ -112,6 +114,7 @@ class Saboteur : public BackendDecorator {
     if (!op.dlogits) return;
     SoftmaxCrossEntropy wrong = op;
     if (is(Mistake::loss_smoothing_forgotten)) wrong.smoothing = 0;
+    if (is(Mistake::loss_class_weights_forgotten)) wrong.class_weights = {};
     std::vector<double> losses(op.loss.as<double>(), op.loss.as<double>() + op.loss.count());
     inner().run(wrong, scratch);
     std::copy(losses.begin(), losses.end(), op.loss.as<double>());
@@ -202,7 +205,9 @@ TEST_CASE("negative controls: a wrong backward is caught, for every layer") {
       {"residual_block",
        {Mistake::shortcut_dropped, Mistake::norm_residual_unmasked, Mistake::norm_relu_forgotten,
         Mistake::conv_data_scaled, Mistake::subsample_off_by_one}},
-      {"softmax_cross_entropy", {Mistake::loss_smoothing_forgotten, Mistake::loss_label_forgotten}},
+      {"softmax_cross_entropy",
+       {Mistake::loss_smoothing_forgotten, Mistake::loss_label_forgotten,
+        Mistake::loss_class_weights_forgotten}},
   };
   std::set<std::string> controlled;
   for (const auto& [layer, mistakes] : table) {
@@ -216,6 +221,50 @@ TEST_CASE("negative controls: a wrong backward is caught, for every layer") {
   }
   for (const GradcheckCase& check : gradcheck_layer_cases())
     CHECK_MESSAGE(controlled.contains(check.layer), check.layer);
+}
+
+TEST_CASE("of many failures the smallest layer is named, with the element and both values") {
+  ReferenceBackend reference;
+  CHECK(smallest_failure(gradcheck(reference, gradcheck_layer_cases().front())) == nullptr);
+  for (const auto& [mistake, layer] : {std::pair{Mistake::conv_data_scaled, "conv3d"},
+                                       {Mistake::norm_relu_forgotten, "batchnorm3d"},
+                                       {Mistake::linear_weights_negated, "linear"},
+                                       {Mistake::shortcut_dropped, "residual_block"}}) {
+    CAPTURE(layer);
+    Saboteur backend(reference, mistake);
+    std::vector<GradcheckRow> rows;
+    for (const GradcheckCase& check : gradcheck_layer_cases())
+      for (GradcheckRow& row : gradcheck(backend, check)) rows.push_back(std::move(row));
+    std::ranges::reverse(rows);  // the order of the cases does not matter
+    const GradcheckRow* first = smallest_failure(rows);
+    REQUIRE(first);
+    CHECK(first->layer == layer);
+    CHECK_FALSE(first->where.empty());
+    CHECK(std::abs(first->backward - first->expected) / std::max(first->rms, 1e-8) ==
+          doctest::Approx(first->error));
+  }
+}
+
+TEST_CASE("the element with the largest error is the one that is wrong") {
+  class OneWrong : public BackendDecorator {
+   public:
+    using BackendDecorator::BackendDecorator;
+    using BackendDecorator::run;
+    void run(const ConvBackwardData& op, Scratch scratch) override {
+      inner().run(op, scratch);
+      const Shape& s = op.dx.shape;
+      op.dx.as<double>()[s.index(s.n - 1, 1, 2, 3, 0)] += 0.5;
+    }
+  };
+  ReferenceBackend reference;
+  OneWrong backend(reference);
+  const GradcheckCase& check = gradcheck_layer_cases().front();
+  const auto rows = gradcheck(backend, check);
+  const GradcheckRow* const row = smallest_failure(rows);
+  REQUIRE(row);
+  CHECK(row->tensor == "input");
+  CHECK(row->where == "n " + std::to_string(check.input.n - 1) + ", c 0, t 1, h 2, w 3");
+  CHECK(row->backward - row->expected == doctest::Approx(0.5));
 }
 
 TEST_CASE("negative controls: a wrong backward is caught in every family") {

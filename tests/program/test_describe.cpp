@@ -83,4 +83,8 @@ TEST_CASE("gradcheck prints a row for each tensor") {
   REQUIRE(report["rows"].size() == 3);
   for (const auto& row : report["rows"]) CHECK(row["error"].get<double>() < 1e-8);
   CHECK(laban_with("gradcheck --layer conv2plus1d --backend cpu").code == 0);
+  CHECK(laban_with("gradcheck --layer linear --device cpu --isa baseline --threads 2").code == 0);
+  const Result isa = laban_with("gradcheck --layer linear --isa baseline");
+  CHECK(isa.code == 2);
+  CHECK(isa.says("--isa is for --device cpu"));
 }

@@ -69,7 +69,7 @@ TEST_CASE("eval measures all of another dataset that defines no splits, and says
   CHECK(clips_of({"--data", data.string(), "--split", "all"})["clips"] == 24);
   const Result said = laban_with({"eval", "--run", network, "--data", fresh.string()});
   CHECK(said.says("measured: all 15 clips of " + fresh.string() + ", which defines no splits"));
-  CHECK(said.says("is not kept in its folder"));
+  CHECK(said.says("not written to the run, whose dataset is another"));
   const Result asked = laban_with({"eval", "--run", network, "--data", fresh.string(), "--split", "test"});
   CHECK(
       asked.says("defines no splits: the clips of test were drawn; without --split all clips are measured"));

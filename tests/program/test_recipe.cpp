@@ -75,7 +75,7 @@ TEST_CASE(
   REQUIRE(laban_with({"report", dances.run.path.string(), "--clips", "0"}).code == 0);
   const std::string page = read_file(dances.run.path / "report.html");
   for (const char* part :
-       {"The network and the floor", "Recall and precision", "Best epoch by validation", "The recipe"})
+       {"The network and the floor", "Recall and precision", "Best epoch, the last: 2 of 2", "The recipe"})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
 }
 
@@ -171,4 +171,24 @@ TEST_CASE("two clips a class, uneven classes, clips of three frames") {
     CHECK(!result.says("nan"));
     CHECK(result.says("only 2 training clips"));
   }
+}
+
+TEST_CASE(
+    "--loss-weights reaches the loss, and a class that does not exist is refused before anything is looked at") {
+  const Dances dances;
+  const RunFolder plain{dances.folder.path() / "plain"}, weighted{dances.folder.path() / "weighted"};
+  REQUIRE(dances.train("--recipe none --size 16 --frames 4 --epochs 1", plain).code == 0);
+  const ProgramResult result =
+      dances.train("--recipe none --size 16 --frames 4 --epochs 1 --loss-weights waltz=5,tango=0", weighted);
+  REQUIRE_MESSAGE(result.code == 0, result.said);
+  CHECK(result.says("weights of the classes in the training loss:"));
+  CHECK(result.says("waltz 5"));
+  CHECK(tensors_of(plain.last()) != tensors_of(weighted.last()));
+
+  const RunFolder refused{dances.folder.path() / "refused"};
+  const ProgramResult wrong = dances.train("--loss-weights polka=2", refused);
+  CHECK(wrong.code != 0);
+  CHECK(wrong.says("'polka=2' is no class; there are ballet"));
+  CHECK(!wrong.says("choosing a recipe"));
+  CHECK(!fs::exists(refused.path));
 }

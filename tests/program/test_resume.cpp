@@ -162,9 +162,12 @@ TEST_CASE("a checkpoint whose counters contradict each other is not resumed") {
     const size_t at = state.find(was);
     REQUIRE(at != std::string::npos);
     metadata["state"] = std::string(state).replace(at, std::string(was).size(), forged);
+    std::vector<std::vector<std::byte>> bytes;
     std::vector<TensorToSave> tensors;
-    for (const auto& [name, entry] : whole.entries())
-      tensors.push_back({name, entry.type, entry.shape, whole.bytes_of(entry).data()});
+    for (const auto& [name, entry] : whole.entries()) {
+      bytes.push_back(whole.bytes_of(entry));
+      tensors.push_back({name, entry.type, entry.shape, bytes.back().data()});
+    }
     const RunFolder other = bench.new_run("forged");
     write_safetensors(other.last(), tensors, metadata);
     CHECK_THROWS_WITH_AS(bench.sit(other, -1, 1), doctest::Contains("its state cannot be: "), FileError);

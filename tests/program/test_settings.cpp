@@ -86,11 +86,26 @@ TEST_CASE("weights without notes take every setting of their clips; a checkpoint
   const Result evaluated =
       files.eval("--run", files.run, "--single-frame --index-cache off --precision bf16");
   CHECK_MESSAGE(evaluated.code == 0, evaluated.said);
-  for (const char* flag : {"--scale area", "--preset deck", "--stride 2", "--norm-eps 0.1"}) {
-    const Result refused = files.eval("--run", files.run, flag);
-    CHECK(refused.code == 2);
-    CHECK(refused.says("goes with --weights only"));
+  const Result refused = files.eval("--run", files.run, "--norm-eps 0.1");
+  CHECK(refused.code == 2);
+  CHECK(refused.says("goes with --weights only"));
+  // Other clips than the run's are measured, told, and no result of the run.
+  fs::remove(files.run + "/evaluation_val.json");
+  for (const auto& [flag, told] :
+       {std::pair("--scale area", "scale area (trained with short-side)"),
+        std::pair("--preset torchvision --size 16", "mean 0.43216,0.394666,0.37645"),
+        std::pair("--sampler dense --stride 2", "sampler dense (trained with tsn)"),
+        std::pair("--frames 4", "frames 4 (trained with 2)")}) {
+    CAPTURE(flag);
+    const Result other = files.eval("--run", files.run, flag);
+    CHECK_MESSAGE(other.code == 0, other.said);
+    CHECK_MESSAGE(other.says(told), other.said);
+    CHECK(other.says("not written to the run"));
+    CHECK(!fs::exists(files.run + "/evaluation_val.json"));
   }
+  const Result same = files.eval("--run", files.run, "--frames 2");
+  CHECK(!same.says("other clips than"));
+  CHECK(fs::exists(files.run + "/evaluation_val.json"));
 
   const Result exports = laban_with({"export", "--help"});
   CHECK(exports.says("--norm-eps"));
@@ -123,8 +138,10 @@ TEST_CASE("what a resumed run may change is what it says it may") {
   CHECK(refused.code == 2);
   CHECK(refused.says("--lr cannot be changed in a resumed run"));
   const std::vector<std::string> changes = {
-      "--data",        files.data, "--media",    files.data, "--workers",          "1", "--epochs", "2",
-      "--index-cache", "off",      "--patience", "3",        "--checkpoint-every", "1"};
+      "--data",     files.data, "--media",   files.data,      "--workers",
+      "1",          "--epochs", "2",         "--index-cache", "off",
+      "--patience", "3",        "--best-by", "accuracy",      "--checkpoint-every",
+      "1"};
   for (const std::string& word : changes)
     if (word.starts_with("--")) CHECK_MESSAGE(refused.says(word), word);
   std::vector<std::string> line{"train", "--resume", files.run};

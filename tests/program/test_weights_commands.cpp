@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cmath>
+#include <filesystem>
+#include <functional>
 #include <string>
 
 #include "core/files.h"
@@ -46,6 +48,21 @@ class Files {
   void write_weights(const std::map<std::string, std::string>& metadata) {
     write_safetensors_state(path("w.safetensors"),
                             export_state(network_, ElementType::f32, KeyStyle::torchvision), metadata);
+  }
+  /// A dataset of some of the synthetic classes.
+  void make_dataset(const std::filesystem::path& data, const std::vector<std::string>& classes) const {
+    const std::string all = data.string() + "_all";
+    REQUIRE(laban_with("synth " + all + " --clips 40 --size 32x32").code == 0);
+    std::filesystem::create_directories(data);
+    for (const std::string& name : classes)
+      std::filesystem::rename(std::filesystem::path(all) / name, data / name);
+  }
+  /// The same under other names, as b.safetensors.
+  void write_weights(const std::map<std::string, std::string>& metadata,
+                     const std::function<std::string(const std::string&)>& rename) {
+    auto state = export_state(network_, ElementType::f32, KeyStyle::torchvision);
+    for (ExportedTensor& tensor : state) tensor.name = rename(tensor.name);
+    write_safetensors_state(path("b.safetensors"), state, metadata);
   }
   Result forward(const std::string& flags, const std::string& output = "y.safetensors") const {
     return laban_with("forward --threads 1 --weights " + path("w.safetensors") + " --input " +
@@ -148,6 +165,88 @@ TEST_CASE("a checkpoint's config is taken like notes, and one that cannot be rea
   const Result left = files.forward("--model r3d_tiny");
   CHECK_MESSAGE(left.code == 0, left.said);
   CHECK(says(left.said, "is not valid in this version of laban"));
+}
+
+TEST_CASE("every command reads weights under a prefix and with another head, and says so") {
+  Files files;
+  const std::string data = files.path("dances"), plain = files.path("w.safetensors"),
+                    wrapped = files.path("b.safetensors");
+  files.make_dataset(data, {"ballet", "break", "flamenco", "foxtrot"});
+  files.write_weights({}, [](std::string name) {
+    return name.starts_with("fc.") ? "cls_head.fc_cls" + name.substr(2) : "backbone." + name;
+  });
+  REQUIRE(
+      laban_with("export --weights " + plain + " --model r3d_tiny -o " + files.path("x.safetensors")).code ==
+      0);
+  const std::string of_data =
+      " --model r3d_tiny --frames 4 --size 16 --index-cache off --threads 1 --workers 1";
+  for (const std::string& command : std::vector<std::string>{
+           "export -o " + files.path("y.safetensors") + " --model r3d_tiny", "predict " + data + of_data,
+           "eval " + data + of_data, "features " + data + of_data + " -o " + files.path("f.safetensors"),
+           std::string("describe"),
+           "train " + data + of_data + " --epochs 1 --recipe none --no-floor -o " + files.path("run")}) {
+    CAPTURE(command);
+    const Result result = laban_with(command + " --weights " + wrapped);
+    REQUIRE_MESSAGE(result.code == 0, result.said);
+    CHECK(result.says("the prefix 'backbone.' of its names is left out"));
+    CHECK(result.says("'cls_head.fc_cls' is read as the last layer"));
+    if (command != "describe" && !command.starts_with("export")) {
+      CHECK_MESSAGE(result.says("which clips"), result.said);
+      CHECK(result.says("is not known; taken: "));
+    }
+  }
+  CHECK(read_file(files.path("x.safetensors")) == read_file(files.path("y.safetensors")));
+  const Result described = laban_with("describe --weights " + wrapped);
+  CHECK(described.says("4 classes; fits --model r3d_tiny"));
+  CHECK(described.says("r3d_tiny, 4 classes"));
+  // Which model they are for is not written in them, but can be told.
+  const Result unnamed = laban_with("eval " + data + " --weights " + wrapped);
+  CHECK(unnamed.code == 2);
+  CHECK(unnamed.says("It fits: --model r3d_tiny."));
+
+  // Their classes have no names.
+  const Result predicted = laban_with("predict " + data + of_data + " --weights " + plain);
+  CHECK(predicted.says("does not name its 4 classes"));
+  CHECK(laban_with("eval " + data + of_data + " --weights " + plain)
+            .says("taken are the dataset's, in their order: ballet, break, flamenco, foxtrot"));
+  const std::string three = files.path("three");
+  files.make_dataset(three, {"ballet", "break", "flamenco"});
+  const Result fewer = laban_with("eval " + three + of_data + " --weights " + plain);
+  CHECK(fewer.code == 2);
+  CHECK(fewer.says("does not name its 4 classes, and " + three + " has 3"));
+  CHECK(!fewer.says("class 0"));
+}
+
+TEST_CASE("other people's models and things that are no weights are refused by name in every command") {
+  Files files;
+  const std::string plain = files.path("w.safetensors"), video = files.path("video.mp4");
+  files.write_weights({}, [](const std::string& name) {
+    return name == "stem.0.weight" ? std::string("s1.pathway0_stem.conv.weight")
+           : name == "fc.weight"   ? std::string("s1.pathway1_stem.conv.weight")
+                                   : "s2." + name;
+  });
+  write_file(video, std::string("\0\0\0\x18"
+                                "ftypisom",
+                                12) +
+                        std::string(1000, 'x'));
+  write_file(files.path("page.pth"), "<!DOCTYPE html><html></html>");
+  for (const std::string& command : std::vector<std::string>{
+           "export -o " + files.path("y.onnx"), "predict " + video, "eval " + files.path("."),
+           "features " + files.path(".") + " -o " + files.path("f.safetensors"), std::string("describe")})
+    for (const std::string model : {"", " --model r3d_18"}) {
+      CAPTURE(command + model);
+      const auto with = [&](const std::string& weights) {
+        const Result result = laban_with(command + model + " --weights " + weights);
+        CHECK(result.code == 1);
+        return result;
+      };
+      CHECK(with(files.path("b.safetensors"))
+                .says("is like SlowFast, as in PySlowFast (it has 's1.pathway1_stem"));
+      CHECK(with(video).says("is not a safetensors or PyTorch file, but a video (MP4 or MOV)"));
+      CHECK(with(files.path("page.pth")).says("but a page of HTML"));
+    }
+  CHECK(laban_with("predict " + video + " --checkpoint " + video).says("but a video (MP4 or MOV)"));
+  CHECK(laban_with("train " + files.path(".") + " --weights " + video).says("but a video (MP4 or MOV)"));
 }
 
 TEST_CASE("forward leaves its input and its weights as they are") {

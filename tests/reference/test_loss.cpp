@@ -22,6 +22,27 @@ TEST_CASE("linear: y = x w^T + bias and its three gradients") {
   CHECK(dbias.values() == std::vector<double>{102, 1011});
 }
 
+TEST_CASE("cross-entropy with class weights as PyTorch's") {
+  // z = torch.tensor([[.5,-1.25,2],[1.5,.25,-.75]]);  w = torch.tensor([.25,1.5,4])
+  // loss = CrossEntropyLoss(weight=w, label_smoothing=s, reduction='none')(z, torch.tensor([2,0]));  loss.sum().backward()
+  HostTensor logits(Shape::matrix(2, 3), {0.5, -1.25, 2, 1.5, 0.25, -0.75}),
+      weights(Shape::vector(3), {0.25, 1.5, 4});
+  HostTensor labels(Shape::vector(2), {2, 0}, DType::i32);
+  HostTensor loss(Shape::vector(2)), dlogits(Shape::matrix(2, 3));
+  SoftmaxCrossEntropy op;
+  op.logits = logits, op.labels = labels, op.loss = loss, op.dlogits = dlogits, op.class_weights = weights;
+  ReferenceBackend backend;
+  run_op(backend, op);
+  CHECK(loss.distance({0.9304879324081307, 0.08266815235180602}) < 1e-14);
+  CHECK(dlogits.distance({0.7072807284297772, 0.12290696130574573, -0.8301876897355229, -0.07038991471223377,
+                          0.05145915099941289, 0.01893076371282088}) < 1e-14);
+  op.smoothing = 0.1;
+  run_op(backend, op);
+  CHECK(loss.distance({1.0570250192618738, 0.5002802539196767}) < 1e-14);
+  CHECK(dlogits.distance({0.6621098571573929, 0.06650555707107146, -0.7286154142284647, 0.06601680881294368,
+                          0.035765251665688134, -0.10178206047863186}) < 1e-14);
+}
+
 TEST_CASE("cross-entropy as PyTorch's, with and without label smoothing") {
   // z = torch.tensor([[1.,-2,.5,3],[0,0,0,0],[1000,-1000,999,0]]);  t = torch.tensor([3,1,2])
   // loss = F.cross_entropy(z, t, label_smoothing=s, reduction='none');  (loss.sum()/3).backward()

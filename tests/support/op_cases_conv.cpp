@@ -65,6 +65,28 @@ void add_conv(std::vector<OpCase>& table) {
                        op.weights_version = OpRig::new_weights_version();
                        rig.run(op);
                      }});
+    // What is behind the convolution takes turns: with and without a residual, a ReLU.
+    for (const int form : {0, 1}) {
+      const bool residual = form == 1, relu = (form + g.outputs) % 2 == 0;
+      table.push_back({"conv.batch_norm: " + name + (residual ? ", residual" : "") + (relu ? ", relu" : ""),
+                       [&g, residual, relu](OpRig& rig) {
+                         const Shape y = g.window.output(g.x, g.outputs), vector = Shape::vector(g.outputs);
+                         ConvBatchNorm op;
+                         op.x = rig.in("x", g.x, rig.compute(), normal());
+                         op.w = rig.in("w", weight_shape(g), rig.compute(), weights(g));
+                         if (g.bias) op.bias = rig.in("bias", vector, rig.master(), normal());
+                         if (residual) op.residual = rig.in("residual", y, rig.compute(), normal());
+                         op.y = rig.out("y", y, rig.compute());
+                         op.gamma = rig.in("gamma", vector, rig.master(), normal(0.3, 1));
+                         op.beta = rig.in("beta", vector, rig.master(), normal(0.3));
+                         op.running_mean = rig.in("running_mean", vector, rig.master(), normal());
+                         op.running_var = rig.in("running_var", vector, rig.master(), uniform(0.5, 2));
+                         op.relu = relu;
+                         op.window = g.window;
+                         op.weights_version = OpRig::new_weights_version();
+                         rig.run(op);
+                       }});
+    }
     table.push_back({"conv.backward_data: " + name, [&g](OpRig& rig) {
                        ConvBackwardData op;
                        op.dy = rig.in("dy", g.window.output(g.x, g.outputs), rig.compute(), normal());

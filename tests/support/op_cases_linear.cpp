@@ -59,20 +59,26 @@ void add_loss(std::vector<OpCase>& table, int64_t rows, int64_t classes, double 
 }
 
 /// Mixed clips: two labels each, the second sometimes the first again.
-void add_mixed_loss(std::vector<OpCase>& table, int64_t rows, int64_t classes, double smoothing) {
-  table.push_back(
-      {text("cross_entropy: ", rows, " x ", classes, " smoothing ", smoothing, ", mixed"), [=](OpRig& rig) {
-         SoftmaxCrossEntropy op;
-         op.logits = rig.in("logits", Shape::matrix(rows, classes), rig.master(), normal(2));
-         op.labels = rig.in("labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
-         op.other_labels = rig.in("other labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
-         op.fraction = rig.in("fraction", Shape::vector(rows), rig.master(), uniform(0, 1));
-         op.loss = rig.out("loss", Shape::vector(rows), rig.master());
-         op.dlogits = rig.out("dlogits", Shape::matrix(rows, classes), rig.master());
-         op.smoothing = smoothing;
-         op.scale = 1.0 / static_cast<double>(rows);
-         rig.run(op);
-       }});
+void add_mixed_loss(std::vector<OpCase>& table, int64_t rows, int64_t classes, double smoothing,
+                    bool weighted = false) {
+  table.push_back({text("cross_entropy: ", rows, " x ", classes, " smoothing ", smoothing, ", mixed",
+                        weighted ? ", class weights" : ""),
+                   [=](OpRig& rig) {
+                     SoftmaxCrossEntropy op;
+                     op.logits = rig.in("logits", Shape::matrix(rows, classes), rig.master(), normal(2));
+                     op.labels = rig.in("labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
+                     op.other_labels =
+                         rig.in("other labels", Shape::vector(rows), DType::i32, integers(0, classes - 1));
+                     op.fraction = rig.in("fraction", Shape::vector(rows), rig.master(), uniform(0, 1));
+                     if (weighted)
+                       op.class_weights =
+                           rig.in("class weights", Shape::vector(classes), rig.master(), uniform(0, 5));
+                     op.loss = rig.out("loss", Shape::vector(rows), rig.master());
+                     op.dlogits = rig.out("dlogits", Shape::matrix(rows, classes), rig.master());
+                     op.smoothing = smoothing;
+                     op.scale = 1.0 / static_cast<double>(rows);
+                     rig.run(op);
+                   }});
 }
 
 }  // namespace
@@ -89,6 +95,8 @@ void add_linear_and_loss(std::vector<OpCase>& table) {
   add_loss(table, 5, 16, 0, 1, false);
   add_mixed_loss(table, 9, 3, 0);
   add_mixed_loss(table, 3, 70, 0.1);
+  add_mixed_loss(table, 5, 70, 0.1, true);
+  add_mixed_loss(table, 4, 3, 0, true);
 }
 
 }  // namespace laban::test::cases

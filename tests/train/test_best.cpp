@@ -4,11 +4,16 @@
 
 #include <vector>
 
+#include "core/error.h"
+#include "train/config/config.h"
+
 using namespace laban;
 
 TEST_CASE("epochs are judged by what the validation clips can bear") {
   const auto by = [](std::vector<int64_t> clips) { return best_by_for(clips); };
-  CHECK(by({15, 15}) == BestBy::loss);  // a handful
+  CHECK(by({10, 9}) == BestBy::last);  // a handful: chance decides
+  CHECK(best_by_for(std::vector<int64_t>{10, 9}, true) == BestBy::loss);
+  CHECK(by({10, 10}) == BestBy::loss);
   CHECK(by({49, 50}) == BestBy::loss);
   CHECK(by({50, 50}) == BestBy::accuracy);
   CHECK(by({99, 50}) == BestBy::accuracy);
@@ -16,7 +21,23 @@ TEST_CASE("epochs are judged by what the validation clips can bear") {
   CHECK(by({300, 4}) == BestBy::loss);           // one clip of four is a quarter of a class
   CHECK(by({300, 0, 100}) == BestBy::macro_f1);  // a class without clips says nothing
   CHECK(by({120, 0, 100}) == BestBy::accuracy);
-  CHECK(by({}) == BestBy::loss);
+  CHECK(by({}) == BestBy::last);
+}
+
+TEST_CASE("patience needs a measure that can get worse") {
+  Config config;
+  config.train.best_by = BestBy::last;
+  CHECK_NOTHROW(resolve(config));
+  config.train.patience = 3;
+  CHECK_THROWS_WITH_AS(resolve(config), doctest::Contains("train.best_by, which is last"), UsageError);
+  config.train.best_by = BestBy::loss;
+  CHECK_NOTHROW(resolve(config));
+}
+
+TEST_CASE("what the best epoch is the best by, in words") {
+  CHECK(by_what(BestBy::macro_f1) == " by validation macro-F1");
+  CHECK(by_what(BestBy::last) == ", the last");
+  CHECK(by_what(BestBy::automatic).empty());
 }
 
 TEST_CASE("the better epoch, and ties") {
@@ -30,4 +51,6 @@ TEST_CASE("the better epoch, and ties") {
   CHECK(is_better(BestBy::accuracy, tie, often));
   CHECK(is_better(BestBy::macro_f1, tie, often));
   CHECK(!is_better(BestBy::accuracy, often, tie));
+  CHECK(is_better(BestBy::last, often, tie));
+  CHECK(is_better(BestBy::last, tie, often));
 }

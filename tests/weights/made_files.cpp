@@ -23,7 +23,7 @@ std::string tuple_of(const std::vector<int32_t>& values) {
 }  // namespace
 
 FileBytes in_memory(const std::string& bytes, const std::string& name) {
-  return {name, std::as_bytes(std::span(bytes)), nullptr};
+  return {name, std::as_bytes(std::span(bytes))};
 }
 
 std::string safetensors_of(const std::string& header, const std::string& data) {

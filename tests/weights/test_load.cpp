@@ -7,16 +7,20 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "support/temporary_folder.h"
 #include "weights/export.h"
+#include "weights/foreign_model.h"
 #include "weights/key_style.h"
 #include "weights/made_files.h"
+#include "weights/own_keys.h"
 #include "weights/small_network.h"
 
 using namespace laban;
+using laban::text;
 using test::everything;
 using test::says;
 using test::small_spec;
@@ -277,6 +281,176 @@ TEST_CASE("averaged models (PyTorch's swa_utils) lose their wrapper and its coun
     state.push_back({"n_averaged", ElementType::i64, {}, std::vector<std::byte>(8)});
   });
   CHECK(says(complaint(stray, small_spec("r3d_18")), "not in the model (1):\n    n_averaged"));
+}
+
+TEST_CASE("a prefix of all names is left out, whatever it is, and said") {
+  for (const char* prefix : {"model.", "module.model.", "net.", "backbone.", "my_encoder.3d."}) {
+    CAPTURE(std::string(prefix));
+    for (const KeyStyle style : {KeyStyle::torchvision, KeyStyle::hara}) {
+      const char* name = style == KeyStyle::hara ? "resnet3d_18" : "r3d_18";
+      Saved saved(
+          small_spec(name),
+          [&](Saved::State& state) {
+            for (ExportedTensor& t : state) t.name.insert(0, prefix);
+          },
+          style);
+      Network network(backend, DType::f64, small_spec(name));
+      load_weights(network, saved.path(), HeadPolicy::must_fit);
+      CHECK(everything(network) == everything(saved.network));
+      const StateDict own = with_own_keys(StateDict::read(saved.path()));
+      REQUIRE(own.notes().size() == 1);
+      CHECK(says(own.notes().front(), text("the prefix '", prefix, "'")));
+      CHECK(with_own_keys(own).notes().size() == 1);
+    }
+  }
+}
+
+TEST_CASE("the only linear layer beside the others is the last one, by whatever name") {
+  struct Names {
+    const char *trunk, *head;
+  };
+  for (const Names& names :
+       {Names{"backbone.", "cls_head.fc_cls"}, Names{"", "fc.1"}, Names{"", "head"},
+        Names{"model.", "model.classifier.2"}, Names{"module.trunk.", "module.head.fc"}}) {
+    CAPTURE(std::string(names.head));
+    const auto rename = [&](Saved::State& state) {
+      for (ExportedTensor& t : state)
+        t.name = t.name.starts_with("fc.") ? names.head + t.name.substr(2) : names.trunk + t.name;
+    };
+    Saved saved(small_spec("r2plus1d_18"), rename);
+    Network network(backend, DType::f64, small_spec("r2plus1d_18"));
+    CHECK(load_weights(network, saved.path(), HeadPolicy::must_fit).file_classes == 5);
+    CHECK(everything(network) == everything(saved.network));
+    CHECK(classes_of(StateDict::read(saved.path())) == 5);
+    const std::string head = std::string(names.head).substr(std::string(names.trunk) == "model." ? 6 : 0);
+    CHECK(says(with_own_keys(StateDict::read(saved.path())).notes().back(), text("'", head, "' is read as")));
+    // Two of them: nobody knows.
+    Saved two(small_spec("r2plus1d_18"), [&](Saved::State& state) {
+      rename(state);
+      ExportedTensor other = named(state, std::string(names.head) + ".weight");
+      other.name = "projector.weight";
+      state.push_back(other);
+    });
+    const std::string what = complaint(two, small_spec("r2plus1d_18"));
+    CHECK(says(what, "projector.weight"));
+    CHECK(says(what, head + ".weight"));
+  }
+}
+
+TEST_CASE("of several networks only an average is passed over") {
+  const auto with = [](const char* first, const char* second) {
+    return [=](Saved::State& state) {
+      Saved::State copy = state;
+      for (ExportedTensor& t : state) t.name.insert(0, first);
+      for (ExportedTensor& t : copy) {
+        t.name.insert(0, second);
+        set_first(t, 0.25f);
+        state.push_back(t);
+      }
+    };
+  };
+  Saved averaged(small_spec("r3d_18"), with("model.", "model_ema.module."));
+  Network network(backend, DType::f64, small_spec("r3d_18"));
+  load_weights(network, averaged.path(), HeadPolicy::must_fit);
+  CHECK(everything(network) == everything(averaged.network));
+  CHECK(says(with_own_keys(StateDict::read(averaged.path())).notes().front(),
+             "'model_ema.module.' are not read"));
+
+  for (const auto& [first, second] : {std::pair("encoder_q.", "encoder_k."), std::pair("", "teacher.")}) {
+    const std::string what =
+        complaint(Saved(small_spec("r3d_18"), with(first, second)), small_spec("r3d_18"));
+    CHECK(says(what, "contains several networks"));
+    CHECK(says(what, text("'", first, "' (")));
+    CHECK(says(what, text("'", second, "' (")));
+  }
+  const Saved twice(small_spec("r3d_18"), [](Saved::State& state) {
+    for (ExportedTensor& t : state)
+      if (!t.name.starts_with("fc.")) t.name.insert(0, "net.");
+    ExportedTensor copy = named(state, "fc.weight");
+    copy.name = "net.fc.weight";
+    state.push_back(copy);
+  });
+  CHECK(says(complaint(twice, small_spec("r3d_18")), "contains both 'net.fc.weight' and 'fc.weight'"));
+}
+
+TEST_CASE("what does not fit says how its names were read") {
+  const std::string what = complaint(Saved(small_spec("r3d_18"),
+                                           [](Saved::State& state) {
+                                             for (ExportedTensor& t : state) t.name.insert(0, "model.");
+                                             named(state, "model.fc.bias").name = "criterion.weight";
+                                           }),
+                                     small_spec("r3d_18"));
+  CHECK(says(what, "missing in the file (1):\n    fc.bias"));
+  CHECK(says(what, "not in the model (1):\n    criterion.weight"));
+  CHECK(says(what, "the prefix 'model.' of its names is left out"));
+}
+
+TEST_CASE("other people's video models are refused by their names") {
+  // Some names of published files, as published, and the model they belong to.
+  struct Published {
+    const char* model;
+    std::vector<std::string> names;
+    std::vector<int64_t> shape{8, 3, 1, 7, 7};
+  };
+  const Published published[] = {
+      {"I3D (", {"Conv3d_1a_7x7.conv3d.weight", "Mixed_3b.b0.conv3d.weight", "logits.conv3d.weight"}},
+      {"I3D (", {"module.conv3d_1a_7x7.conv3d.weight", "module.mixed_3b.branch_0.conv3d.weight"}},
+      {"I3D or SlowOnly",
+       {"backbone.conv1.conv.weight", "backbone.layer1.0.conv1.conv.weight", "cls_head.fc_cls.weight"}},
+      {"SlowFast",
+       {"s1.pathway0_stem.conv.weight", "s1.pathway1_stem.conv.weight", "s1_fuse.conv_f2s.weight"}},
+      {"SlowFast", {"blocks.0.multipathway_blocks.0.conv.weight", "blocks.6.proj.weight"}},
+      {"SlowFast", {"backbone.slow_path.conv1.conv.weight", "backbone.fast_path.conv1.conv.weight"}},
+      {"Slow, I3D or C2D", {"s1.pathway0_stem.conv.weight", "s2.pathway0_res0.branch2.a.weight"}},
+      {"X3D", {"s1.pathway0_stem.conv_xy.weight", "head.conv_5.weight"}},
+      {"X3D",
+       {"blocks.0.conv.conv_t.weight", "blocks.0.conv.conv_xy.weight",
+        "blocks.1.res_blocks.0.branch2.conv_a.weight"}},
+      {"X3D", {"backbone.conv1_s.conv.weight", "backbone.conv1_t.conv.weight"}},
+      {"C3D", {"conv1.weight", "conv3a.weight", "conv5b.weight", "fc6.weight"}},
+      {"C3D", {"backbone.conv1a.conv.weight", "backbone.conv3a.conv.weight", "backbone.conv5b.conv.weight"}},
+      {"TSM", {"module.base_model.layer1.0.conv1.net.weight", "module.new_fc.weight"}, {64, 64, 1, 1}},
+      {"TSM", {"backbone.layer1.0.conv1.conv.net.weight", "cls_head.fc_cls.weight"}, {64, 64, 1, 1}},
+      {"S3D", {"features.0.0.0.weight", "features.0.1.0.weight", "classifier.1.weight"}},
+      {"S3D", {"base.0.conv_s.weight", "fc.0.weight"}},
+      {"MViT", {"conv_proj.weight", "pos_encoding.class_token", "blocks.0.attn.qkv.weight"}},
+      {"MViT", {"patch_embed.proj.weight", "blocks.0.attn.pool_q.weight", "blocks.0.attn.qkv.weight"}},
+      {"VideoMAE",
+       {"encoder.patch_embed.proj.weight", "encoder.blocks.0.attn.q_bias",
+        "encoder.blocks.0.attn.qkv.weight"}},
+      {"VideoMAE", {"videomae.embeddings.patch_embeddings.projection.weight"}},
+      {"TimeSformer", {"model.blocks.0.temporal_attn.qkv.weight", "model.patch_embed.proj.weight"}},
+      {"Video Swin", {"patch_embed.proj.weight", "features.0.0.attn.relative_position_bias_table"}},
+      {"R(2+1)D as in mmaction2", {"backbone.conv1.conv.conv_s.weight", "backbone.conv1.conv.conv_t.weight"}},
+      {"CSN", {"stem.0.weight", "layer1.0.conv2.0.weight"}, {64, 1, 3, 3, 3}},
+      {"ResNeXt", {"module.conv1.weight", "module.layer1.0.conv2.weight"}, {128, 4, 3, 3, 3}},
+      {"2-D convolutions",
+       {"conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "fc.weight"},
+       {64, 3, 7, 7}},
+  };
+  for (const Published& file : published) {
+    CAPTURE(file.names.front());
+    const Saved saved(small_spec("r3d_18"), [&](Saved::State& state) {
+      state.clear();
+      const auto count =
+          std::accumulate(file.shape.begin(), file.shape.end(), int64_t{4}, std::multiplies<>());
+      for (const std::string& name : file.names)
+        state.push_back(
+            {name, ElementType::f32, file.shape, std::vector<std::byte>(static_cast<size_t>(count))});
+    });
+    for (const HeadPolicy head : {HeadPolicy::must_fit, HeadPolicy::keep_own}) {
+      const std::string what = complaint(saved, small_spec("r3d_18"), head);
+      CHECK_MESSAGE(
+          says(what, text("is like ", file.model)) + says(what, text("a network of ", file.model)) > 0, what);
+      CHECK(says(what, "which laban cannot build"));
+      CHECK(!says(what, "missing in the file"));
+    }
+  }
+  // laban's own are like none of them, however small.
+  for (const std::string& name : model_names()) {
+    const Saved saved(small_spec(name));
+    CHECK_MESSAGE(foreign_model(StateDict::read(saved.path())).empty(), name);
+  }
 }
 
 TEST_CASE("types that are no numbers for weights are refused") {

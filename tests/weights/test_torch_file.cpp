@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "support/temporary_folder.h"
 #include "weights/golden.h"
 #include "weights/made_files.h"
 
@@ -48,6 +52,36 @@ TEST_CASE("every element type and layout that PyTorch saves is read, in both for
     CHECK(state.tensors().at("brain").type == ElementType::bf16);
     CHECK(state.tensors().at("bool").type == ElementType::boolean);
   }
+}
+
+TEST_CASE("a state dict is found under whichever key it lies, and what is passed over is said") {
+  const auto weights = [](const StateDict& state) { return state.values("module.weight"); };
+  const std::vector<double> own{0.5, -1}, averaged{0.25, -1};
+  for (const std::string protocol : {"2", "4"}) {
+    const auto read = [&](const std::string& name) {
+      return StateDict::read(test::golden_folder() / "wrapped" / (name + "_" + protocol + ".pth"));
+    };
+    for (const char* name : {"numpy_scalars", "net", "model_state", "nested", "unusual"}) {
+      CAPTURE(std::string(name));
+      CHECK(weights(read(name)) == own);
+      CHECK(read(name).tensors().size() == 1);
+      CHECK(read(name).notes().empty());
+    }
+    const StateDict beside = read("with_ema");
+    CHECK(weights(beside) == own);
+    REQUIRE(beside.notes().size() == 1);
+    CHECK(says(beside.notes().front(), "'model' is read, 'ema' is not"));
+    CHECK(weights(read("only_ema")) == averaged);
+    for (const auto& [name, list] : {std::pair("two", "'generator' (1 entries), 'discriminator' (1 entries)"),
+                                     std::pair("two_usual", "'model' (1 entries), 'net' (1 entries)")})
+      CHECK_THROWS_WITH_AS(read(name), doctest::Contains(list), FileError);
+  }
+  // What lies in a circle or deeper than anybody puts it is not looked for without end.
+  const std::string one = state_of(test::tensor("FloatStorage", "0", 1, 0, {1}, {1}));
+  std::string deep = one;
+  for (int i = 0; i < 4; ++i) deep = test::dict({{test::text("model"), deep}});
+  CHECK(says(complaint(test::torch_zip(deep, {"\x01\x02\x03\x04"})), "no state dict"));
+  CHECK(says(complaint(test::torch_zip("}q\x01" + test::text("model") + "h\x01s")), "no state dict"));
 }
 
 TEST_CASE("a training program's checkpoint gives its state dict, whatever lies beside it") {
@@ -146,8 +180,8 @@ TEST_CASE("files without a state dict say what they have instead") {
   CHECK(says(with(one), "a single tensor"));
   CHECK(says(with("](" + one + "e"), "no dictionary of tensors"));
   CHECK(says(with("}"), "it has: nothing"));
-  CHECK(says(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("net"), state_of(one)}})),
-             "it has: 'epoch', 'net'"));
+  CHECK(says(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("scaler"), state_of(one)}})),
+             "it has: 'epoch', 'scaler'"));
   CHECK(with(test::dict({{test::text("epoch"), "K\x01"}, {test::text("model"), state_of(one)}})).empty());
   CHECK(says(with(test::dict({{test::text("w"), one}, {test::text("w"), one}})), "two tensors named 'w'"));
   CHECK(says(with(state_of(one) + "0" + test::dict({{test::text("w\x1b[2J"), one}})), "control characters"));
@@ -193,4 +227,41 @@ TEST_CASE("any file of PyTorch's that is cut off is refused, and none with a cha
       complaint(bad);
     }
   }
+}
+
+TEST_CASE("a torch file that is cut while it is read is an error, not the end of the program") {
+  const test::TemporaryFolder folder;
+  for (const auto& [name, bytes] : test::sample_torch_files()) {
+    if (name == "memo" || name == "module.pt") continue;  // not accepted
+    CAPTURE(name);
+    const auto path = folder.path() / "w.pt";
+    write_file(path, bytes);
+    const StateDict state = StateDict::read(path);
+    for (const auto& [key, tensor] : state.tensors()) CHECK_NOTHROW(state.values(key));
+    std::filesystem::resize_file(path, 1);
+    for (const auto& [key, tensor] : state.tensors())
+      if (std::ranges::count(tensor.shape, 0) == 0)
+        CHECK_THROWS_WITH_AS(state.values(key), doctest::Contains("became shorter while it was read"),
+                             FileError);
+  }
+}
+
+TEST_CASE("a few elements far apart are read without what lies between them") {
+  // Two rows of 3 at either end of 8 MiB, and its transpose.
+  const int32_t half = 1 << 20;
+  std::string storage(size_t{2} * half * sizeof(float), '\0');
+  for (int row = 0; row < 2; ++row)
+    for (int column = 0; column < 3; ++column) {
+      const float value = static_cast<float>(10 * row + column);
+      std::memcpy(&storage[(static_cast<size_t>(row) * half + static_cast<size_t>(column)) * sizeof(float)],
+                  &value, sizeof(float));
+    }
+  const std::string bytes = test::torch_zip(
+      test::dict(
+          {{test::text("rows"), test::tensor("FloatStorage", "0", 2 * half, 0, {2, 3}, {half, 1})},
+           {test::text("columns"), test::tensor("FloatStorage", "0", 2 * half, 0, {3, 2}, {1, half})}}),
+      {storage});
+  const StateDict state = StateDict::read(test::in_memory(bytes));
+  CHECK(state.values("rows") == std::vector<double>{0, 1, 2, 10, 11, 12});
+  CHECK(state.values("columns") == std::vector<double>{0, 10, 1, 11, 2, 12});
 }

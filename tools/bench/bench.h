@@ -1,6 +1,7 @@
 // What `laban bench` measures: full training steps, on random clips.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,18 +25,21 @@ struct BenchSettings {
   double seconds = 10;
   bool deterministic = true, exact_weights = false, autotune = false, graph = true;  // cuda only
   FreezeSettings freeze = {};
+  bool evaluate = false;  // time evaluation, not training
 };
 
 struct StepResult {
   std::vector<double> seconds;  // of each step, in order; warm-up left out
   double gflop = 0;             // arithmetic of a step
+  /// The first of all, which plans, allocates and packs.
+  std::chrono::system_clock::time_point first_step_ended;
   size_t activation_bytes = 0, parameter_bytes = 0, peak_process_bytes = 0;
   int64_t threads = 0;
 
   double median() const;
 };
 
-/// Runs steps (forward, loss, backward, SGD with momentum). `decorate` may put another backend around the one
+/// Runs steps (forward, loss, backward, SGD with momentum; or evaluation's forward). `decorate` may put another backend around the one
 /// that is measured; `before_step` is told the step's number, the first measured one being 0.
 StepResult bench_step(const BenchSettings& settings,
                       const std::function<std::unique_ptr<Backend>(Backend&)>& decorate = {},

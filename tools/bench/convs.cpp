@@ -10,8 +10,8 @@
 #include "core/backend_decorator.h"
 #include "core/error.h"
 #include "core/host_block.h"
-#include "core/processors.h"
 #include "core/rng.h"
+#include "cpu/cpu_backend.h"
 #include "cpu/kernels.h"
 #include "cpu/thread_pool.h"
 
@@ -144,7 +144,8 @@ class Measurer {
                                    .packed = packed.data(),
                                    .bias = nullptr,
                                    .out = forward ? y.data() : x.data(),
-                                   .accumulate = false};
+                                   .accumulate = false,
+                                   .norm = nullptr};
       const double seconds = timed([&] { kernel->run(run, {scratch.data(), scratch.bytes()}, pool_); });
       rows.push_back({kernel->algorithm(), seconds, pack, kernel->cost(), kernel->packed_bytes()});
     }
@@ -161,7 +162,8 @@ void run(Options& options) {
   BenchSettings& bench = options.bench;
   const Isa isa = bench.isa == "auto" ? best_isa() : isa_named(bench.isa);
   require_isa(isa);
-  const int threads = bench.threads > 0 ? static_cast<int>(bench.threads) : available_processors();
+  const int threads =
+      CpuBackend(CpuSettings{.threads = static_cast<int>(bench.threads), .isa = isa}).threads();
   std::vector<Problem> problems;
   bench_step(
       bench,

@@ -2,12 +2,14 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "bench/bench.h"
 #include "cli/options.h"
 #include "core/backend.h"
 #include "core/rng.h"
+#include "cpu/cpu_backend.h"
 #include "models/families.h"
 #include "models/network.h"
 #include "train/optimizer.h"
@@ -35,7 +37,7 @@ std::unique_ptr<Memory> random_clips(Backend& backend, const Shape& shape, const
 
 /// Multiply-accumulates count twice; backward costs a convolution for the weights, where they learn, and one
 /// for the input, where anything below learns.
-double gflop_of_step(const std::vector<LayerRow>& rows, const ParameterList& list) {
+double gflop_of_step(const std::vector<LayerRow>& rows, const ParameterList& list, bool evaluate) {
   std::set<std::string> learning;
   for (const Parameter* p : list.parameters)
     if (!p->frozen) learning.insert(p->name.substr(0, p->name.rfind('.')));
@@ -43,7 +45,7 @@ double gflop_of_step(const std::vector<LayerRow>& rows, const ParameterList& lis
   bool below = false;
   for (const LayerRow& row : rows) {
     const bool learns = learning.contains(row.name);
-    macs += static_cast<double>(row.macs) * (1 + learns + below);
+    macs += static_cast<double>(row.macs) * (evaluate ? 1 : 1 + learns + below);
     below = below || learns;
   }
   return 2 * macs * 1e-9;
@@ -96,12 +98,14 @@ StepResult bench_step(const BenchSettings& settings,
   const Shape stored = network.storage_shape(shape);
   network.store().initialize(1);
   network.freeze(settings.freeze);
-  Optimizer optimizer(network.store(), {.kind = OptimizerKind::sgd, .weight_decay = 1e-4});
+  std::optional<Optimizer> optimizer;
+  if (!settings.evaluate)
+    optimizer.emplace(network.store(), OptimizerSettings{.kind = OptimizerKind::sgd, .weight_decay = 1e-4});
   Tensor clips;
   const auto memory = random_clips(backend, shape, stored, compute, clips);
   std::vector<int32_t> labels;
   for (int64_t i = 0; i < settings.batch; ++i) labels.push_back(static_cast<int32_t>(i % settings.classes));
-  std::vector<double> losses(labels.size());
+  std::vector<double> losses(labels.size()), logits(labels.size() * static_cast<size_t>(settings.classes));
   const LossSettings loss{.scale = 1.0 / static_cast<double>(settings.batch)};
 
   StepResult result;
@@ -110,16 +114,21 @@ StepResult bench_step(const BenchSettings& settings,
     if (before_step) before_step(step);
     const auto start = Clock::now();
     if (step == 0) first = start;
-    network.store().zero_gradients();
-    network.train_step({.clips = clips,
-                        .labels = labels,
-                        .loss = loss,
-                        .seed = 1,
-                        .step = static_cast<uint64_t>(step + kWarmUp)});
-    optimizer.step(1e-3);
-    network.results(losses);  // waits, as training does: once, at the end
+    if (optimizer) {
+      network.store().zero_gradients();
+      network.train_step({.clips = clips,
+                          .labels = labels,
+                          .loss = loss,
+                          .seed = 1,
+                          .step = static_cast<uint64_t>(step + kWarmUp)});
+      optimizer->step(1e-3);
+      network.results(losses, logits);  // waits, as training does: once, at the end
+    } else {
+      network.infer(clips, logits);
+    }
     backend.synchronize();
     const auto end = Clock::now();
+    if (step == -kWarmUp) result.first_step_ended = std::chrono::system_clock::now();
     if (step < 0) continue;
     result.seconds.push_back(std::chrono::duration<double>(end - start).count());
     const bool enough = settings.steps > 0
@@ -127,11 +136,12 @@ StepResult bench_step(const BenchSettings& settings,
                             : std::chrono::duration<double>(end - first).count() >= settings.seconds;
     if (enough) break;
   }
-  result.gflop = gflop_of_step(network.describe(shape), network.store().list());
+  result.gflop = gflop_of_step(network.describe(shape), network.store().list(), settings.evaluate);
   result.activation_bytes = network.activation_bytes();
   result.parameter_bytes = network.parameter_bytes();
   result.peak_process_bytes = peak_process_bytes();
-  result.threads = config.machine.threads;
+  const auto* const cpu = dynamic_cast<const CpuBackend*>(device.get());
+  result.threads = cpu ? cpu->threads() : config.machine.threads;
   return result;
 }
 

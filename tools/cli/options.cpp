@@ -90,7 +90,7 @@ void ConfigFlags::apply(Config& config) const {
   for (const bool preset : {true, false})
     for (const auto& [flag, value] : values_)
       if ((flag == "preset") == preset) apply_flag(config, flag, value);
-  set_most_pixels(config.data.max_pixels);
+  set_decode_limits(config.data.limits);
 }
 
 std::vector<std::string> ConfigFlags::given() const {
@@ -110,6 +110,12 @@ void keep_index_apart(Config& config) {
   if (config.data.index_cache == "auto" && !has_index_store(root)) config.data.index_cache = "user";
 }
 
+CpuSettings cpu_settings(const Config& config) {
+  CpuSettings settings{.threads = config.machine.threads};
+  if (config.machine.isa != CpuKernels::automatic) settings.isa = cpu::isa_named(word_of(config.machine.isa));
+  return settings;
+}
+
 std::unique_ptr<Backend> make_backend(const Config& config) {
   if (config.machine.device == DeviceKind::reference) return std::make_unique<ReferenceBackend>();
   if (config.machine.device == DeviceKind::cuda) {
@@ -123,9 +129,7 @@ std::unique_ptr<Backend> make_backend(const Config& config) {
     print_note(*backend);
     return backend;
   }
-  CpuSettings settings{.threads = config.machine.threads};
-  if (config.machine.isa != CpuKernels::automatic) settings.isa = cpu::isa_named(word_of(config.machine.isa));
-  auto backend = std::make_unique<CpuBackend>(settings);
+  auto backend = std::make_unique<CpuBackend>(cpu_settings(config));
   print_note(*backend);
   return backend;
 }
@@ -162,5 +166,6 @@ void print_notes(const Dataset& dataset) {
 }
 
 std::vector<std::string> dataset_flags() { return flags_with(Role::dataset); }
+std::vector<std::string> limit_flags() { return {"max-pixels", "max-scans", "max-decode-time"}; }
 
 }  // namespace laban::tools

@@ -12,7 +12,8 @@
 
 namespace laban {
 class Backend;
-}
+struct CpuSettings;
+}  // namespace laban
 
 namespace laban::tools {
 
@@ -34,6 +35,8 @@ class ConfigFlags {
   std::vector<std::pair<std::string, std::string>> values_;
 };
 
+/// The threads and the instruction set that `config` names.
+CpuSettings cpu_settings(const Config& config);
 /// The backend that `config` names, computing with config.machine.threads threads. Throws Error where this
 /// build has none.
 std::unique_ptr<Backend> make_backend(const Config& config);
@@ -56,5 +59,7 @@ std::string split_sizes(const Dataset& dataset);
 void print_notes(const Dataset& dataset);
 /// The flags that say how a dataset lies on the disk and how it is split, for ConfigFlags::add_to.
 std::vector<std::string> dataset_flags();
+/// Those that say how much work a file may cause.
+std::vector<std::string> limit_flags();
 
 }  // namespace laban::tools

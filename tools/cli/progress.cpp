@@ -57,7 +57,8 @@ Progress::Progress(std::string title, int64_t total, std::FILE* out)
       out_(out),
       terminal_(isatty(fileno(out)) == 1),
       start_(Clock::now()),
-      last_shown_(start_ - std::chrono::hours(1)) {
+      last_shown_(start_ - std::chrono::hours(1)),
+      left_(total_) {
   if (!terminal_) last_shown_ = start_;
 }
 
@@ -68,6 +69,7 @@ Progress::~Progress() {
 void Progress::update(int64_t done, const std::vector<std::string>& notes) {
   last_done_ = done;
   const Clock::time_point now = Clock::now();
+  left_.note(done, std::chrono::duration<double>(now - start_).count());
   const double since = std::chrono::duration<double>(now - last_shown_).count();
   const int64_t tenth = done * 10 / total_;
   if (terminal_ ? since < kRedrawSeconds : (tenth == last_tenth_ && since < kPlainLineSeconds)) return;
@@ -100,8 +102,8 @@ void Progress::draw(int64_t done, const std::vector<std::string>& notes) {
   std::string time;
   if (done >= total_)
     time = duration_text(elapsed);
-  else if (fraction > 0)
-    time = duration_text(elapsed / fraction - elapsed) + " left";
+  else if (const std::optional<double> left = left_.seconds())
+    time = duration_text(*left) + " left";
   shown_done_ = done;
   const std::string count = text(done, "/", total_);
   const auto line = [&](const std::string& bar, size_t shown) {

@@ -4,10 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "cli/time_left.h"
 
 namespace laban::tools {
 
@@ -24,6 +27,8 @@ class Progress {
   /// shows. Cheap enough to call at every step: a terminal is redrawn at most ten times a second, a file gets
   /// a line at every tenth of the work or half minute.
   void update(int64_t done, const std::vector<std::string>& notes = {});
+  /// As it is shown; nothing where it is too early to say.
+  std::optional<double> seconds_left() const { return left_.seconds(); }
   /// Shows the final state with `notes` and ends the line.
   void finish(const std::vector<std::string>& notes = {});
   /// From the next update on.
@@ -43,6 +48,7 @@ class Progress {
   bool terminal_;
   bool open_ = false;  // the terminal's current line holds a bar
   Clock::time_point start_, last_shown_;
+  TimeLeft left_;
   int64_t last_done_ = 0, shown_done_ = -1, last_tenth_ = 0;
 };
 

@@ -4,11 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/printable.h"
 #include "cli/weights_notes.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/text.h"
 #include "core/utf8.h"
 #include "cuda/make_backend.h"
+#include "models/families.h"
 #include "train/log/json_fields.h"
 #include "train/run_folder.h"
 #include "weights/load.h"
@@ -41,21 +44,41 @@ Config adjusted(Config config, const ConfigFlags& flags, NetworkUse use) {
   return config;
 }
 
+/// "size 64 (trained with 112), scale stretch (trained with short-side)"; empty where nothing differs.
+std::string changes(const Config& trained, const Config& now) {
+  std::map<std::string, std::string> before;
+  for (const auto& [flag, value] : clip_settings(trained)) before[flag] = value;
+  std::string list;
+  for (const auto& [flag, value] : clip_settings(now))
+    if (const auto found = before.find(flag); found == before.end())
+      append(list, flag + " " + value);
+    else if (found->second != value)
+      append(list, text(flag, " ", value, " (trained with ", found->second, ")"));
+  return list;
+}
+
 TrainedNetwork from_checkpoint(const NetworkSource& source, NetworkUse use) {
   for (const std::string& flag : source.flags.given())
-    if (!roles_of(flag).any(Role::inference | Role::dataset))
-      throw UsageError(text("--", flag, " goes with --weights only"),
-                       "A checkpoint knows its model, and how its training clips were made.");
+    if (!roles_of(flag).any(Role::inference | Role::dataset | kClips))
+      throw UsageError(text("--", flag, " goes with --weights only"), "A checkpoint knows its model.");
   if (!source.class_names.empty())
     throw UsageError("--class-names goes with --weights only",
                      "A checkpoint knows the names of its classes.");
   const Checkpoint file(source.run.empty() ? source.checkpoint
                                            : RunFolder{source.run}.to_evaluate().string());
   CheckpointInfo info = file.info();
+  const Config made = info.config;
+  TransformSettings& view = info.config.clip.transform;
+  if (source.flags.has("size")) view.short_side_min = view.short_side_max = 0;  // they follow it
   info.config = adjusted(info.config, source.flags, use);
+  const std::string changed = changes(made, info.config);
+  if (!changed.empty())
+    std::fprintf(stderr, "note: other clips than %s was trained with: %s\n",
+                 printable(file.path().string()).c_str(), changed.c_str());
   require_fit(StateDict::read(file.path()),
               model_spec(info.config, static_cast<int64_t>(info.classes.size())), HeadPolicy::must_fit);
   TrainedNetwork trained(std::move(info), file.path().string());
+  trained.clips_changed = !changed.empty();
   file.load_weights(trained.network->store());
   return trained;
 }
@@ -86,22 +109,34 @@ std::vector<std::string> class_names(const NetworkSource& source, const StateDic
   return names;
 }
 
+/// Nobody says which model the file is for.
+[[noreturn]] void throw_without_model(const StateDict& state) {
+  const std::vector<std::string> models = fitting_models(state);
+  if (models.empty()) {
+    classes_of(state);  // which names other people's models
+    require_fit(state, model_by_name("r3d_18", 1), HeadPolicy::keep_own);
+  }
+  throw UsageError(text("--weights needs --model: ", visible(state.path().string()),
+                        " does not say which model it is for"),
+                   text("It fits: ", join(models, "; or "),
+                        ". (VMZ's weights need --norm-eps 0.001, which no file shows.)"));
+}
+
 TrainedNetwork from_weights(const NetworkSource& source, NetworkUse use) {
-  const StateDict state = StateDict::read(std::filesystem::path(source.weights));
+  const StateDict state = read_weights(source.weights);
   CheckpointInfo info;
   const Notes notes = apply_notes(info.config, state, source.flags.given());
-  if (!notes.model && !has(source.flags.given(), "model"))
-    throw UsageError("--weights needs --model: the file does not say which model it is for",
-                     "laban help describe lists the models.");
+  if (!notes.model && !has(source.flags.given(), "model")) throw_without_model(state);
   const bool headless = use == NetworkUse::features && !has_head(state);
   const int64_t classes = headless ? 1 : classes_of(state);
   const HeadPolicy policy = headless ? HeadPolicy::keep_own : HeadPolicy::must_fit;
   info.config = adjusted(info.config, source.flags, use);
+  if (!notes.clips && use != NetworkUse::weights) tell_unknown_clips(state.path().string(), info.config);
   require_fit(state, model_spec(info.config, classes), policy);
   if (!headless) info.classes = class_names(source, state, classes);
   const bool named = !info.classes.empty();
   for (int64_t i = 0; !named && i < classes; ++i) info.classes.push_back(text("class ", i));
-  TrainedNetwork trained(std::move(info), source.weights);
+  TrainedNetwork trained(std::move(info), state.path().string());
   trained.classes_named = named;
   trained.clips_known = notes.clips;
   trained.network->store().initialize(/*seed=*/0);  // a last layer that the file lacks is never looked at
@@ -125,7 +160,10 @@ void NetworkSource::add_to(Command& command, NetworkUse use) {
   command.add("--checkpoint", checkpoint, "checkpoint, for instance RUN/best.safetensors")
       .path(PathKind::file);
   command
-      .add("--weights", weights, "weights file (safetensors or PyTorch), with --model unless laban wrote it")
+      .add(
+          "--weights", weights,
+          "weights: a safetensors or PyTorch file, with --model unless laban wrote or knows it; or a name from "
+          "`laban weights list`")
       .path(PathKind::file);
   command.add("--class-names", class_names, "class names for --weights: a text file, one name per line")
       .path(PathKind::file);

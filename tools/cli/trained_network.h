@@ -39,13 +39,15 @@ struct TrainedNetwork {
   std::string file;  // where it came from
   // Of weights nobody may have said: then info.classes are numbers, and the clip settings only the defaults.
   bool classes_named = true, clips_known = true;
+  bool clips_changed = false;  // flags made other clips than a checkpoint's network was trained on
 };
 
 /// --views and --crops.
 void add_view_flags(Views& views, Command& command);
 
-/// Loads a network. With a checkpoint the flags may change where and how clips are computed, never the model
-/// or its clips; with weights they say what the file does not note by itself. Throws FileError, UsageError.
+/// Loads a network. With a checkpoint the flags may change where and how clips are computed and what clips are, never
+/// the model; with weights they say what the file does not note by itself. What clips are is told on stderr where
+/// flags change it or nobody knows it. Throws FileError, UsageError.
 TrainedNetwork load_network(const NetworkSource& source, NetworkUse use);
 
 }  // namespace laban::tools

@@ -4,9 +4,13 @@
 #include <cstdio>
 
 #include "cli/printable.h"
+#include "cli/weights_cache.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "models/families.h"
 #include "train/config/toml_value.h"
+#include "weights/own_keys.h"
+#include "weights/public_weights.h"
 
 namespace laban::tools {
 namespace {
@@ -50,7 +54,52 @@ Texts notes_in(const StateDict& state) {
   return metadata;
 }
 
+/// What is published of the file as a public one, likewise; `origin` becomes how it was recognized.
+Texts known_of(const StateDict& state, std::string& origin) {
+  std::string doubt;
+  const std::optional<Recognized> known = recognize(state, doubt);
+  if (!doubt.empty()) std::fprintf(stderr, "note: %s: %s\n", state.path().c_str(), printable(doubt).c_str());
+  if (!known) return {};
+  const PublicWeights& weights = *known->weights;
+  origin = text(state.path().string(), " is ", weights.name, " (", known->evidence, ")");
+  Config published;
+  published.model.name = weights.model;
+  published.model.options = weights.options;
+  for (const auto& [flag, value] : weights.clips) apply_flag(published, flag, value);
+  return noted_settings(published, /*clips=*/true);
+}
+
 }  // namespace
+
+StateDict read_weights(const std::string& given) {
+  StateDict state = with_own_keys(StateDict::read(std::filesystem::path(weights_file(given))));
+  for (const std::string& note : state.notes())
+    std::fprintf(stderr, "note: %s: %s\n", printable(state.path().string()).c_str(), printable(note).c_str());
+  return state;
+}
+
+std::vector<std::pair<std::string, std::string>> clip_settings(Config config) {
+  const bool stretched = config.clip.transform.rule == ScaleRule::stretch;
+  const bool dense = config.clip.sampler.kind == SamplerKind::dense;
+  std::vector<std::pair<std::string, std::string>> list;
+  for (const Setting& setting : settings(config)) {
+    const std::string& flag = setting.flag;
+    const bool unused = flag.starts_with(stretched ? "short-side" : "stretch") ||
+                        (dense ? flag == "frames-per-segment" : flag == "stride" || flag == "fps");
+    if (makes_clips(setting) && !unused) list.emplace_back(setting.flag, setting.plain());
+  }
+  return list;
+}
+
+void tell_unknown_clips(const std::string& file, const Config& config) {
+  std::string list;
+  for (const auto& [flag, value] : clip_settings(config)) append(list, flag + " " + value);
+  std::fprintf(
+      stderr,
+      "note: which clips %s was trained on is not known; taken: %s\n"
+      "  Other clips than a network was trained on make it worse: give --preset, or --size, --mean, ...\n",
+      printable(file).c_str(), list.c_str());
+}
 
 Texts noted_settings(const Config& config, bool clips) {
   Config copy = config;
@@ -61,7 +110,9 @@ Texts noted_settings(const Config& config, bool clips) {
 }
 
 Notes apply_notes(Config& config, const StateDict& state, const std::vector<std::string>& given) {
-  const Texts noted = notes_in(state);
+  Texts noted = notes_in(state);
+  std::string origin = text("as noted in ", state.path().string());
+  if (noted.empty()) noted = known_of(state, origin);
   Notes notes;
   std::string told, replaced;
   Config defaults;
@@ -93,8 +144,7 @@ Notes apply_notes(Config& config, const StateDict& state, const std::vector<std:
   if (!replaced.empty())
     std::fprintf(stderr, "note: --preset replaces what is noted in %s: %s\n", state.path().c_str(),
                  printable(replaced).c_str());
-  if (!told.empty())
-    std::fprintf(stderr, "as noted in %s: %s\n", state.path().c_str(), printable(told).c_str());
+  if (!told.empty()) std::fprintf(stderr, "%s: %s\n", printable(origin).c_str(), printable(told).c_str());
   return notes;
 }
 

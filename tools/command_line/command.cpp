@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/nearest_names.h"
@@ -26,7 +28,9 @@ std::optional<T> parsed(const std::string& value) {
 template <class T>
 std::string bounds_text(T low, T high) {
   if (static_cast<double>(high) >= static_cast<double>(kAsGoodAsInfinite)) return text("at least ", low);
-  return text(low, " to ", high);
+  std::ostringstream bounds;
+  bounds << std::setprecision(12) << low << " to " << high;
+  return bounds.str();
 }
 
 std::string default_of(const Argument::Target& target) {

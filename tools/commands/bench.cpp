@@ -45,6 +45,7 @@ void add_flags(Command& command, Options& options) {
   command.add("--graph,--no-graph", b.graph, "cuda: record a step once and replay it");
   command.add("--freeze", b.freeze.layers, "frozen layers: stem,layer1; backbone: all but fc");
   command.add("--freeze-norms", b.freeze.norms, "batch norms use their running statistics");
+  command.add("--evaluate", b.evaluate, "time evaluation instead: forward with the running statistics");
   command.add("--threads", b.threads, "threads of the cpu device; 0: one per processor").range(0, 1 << 12);
   command.add("--isa", b.isa, "instruction set of the cpu device's kernels; auto: the best that there is")
       .choices({"auto", "baseline", "avx2", "avx512", "avx512bf16", "neon"});
@@ -66,31 +67,35 @@ void choose_device(BenchSettings& bench) {
 
 Json describe(const BenchSettings& b, const StepResult& result) {
   const double median = result.median();
-  return {{"model", b.model},
-          {"frames", b.frames},
-          {"size", b.size},
-          {"batch", b.batch},
-          {"classes", b.classes},
-          {"device", b.device},
-          {"precision", b.precision},
-          {"threads", result.threads},
-          {"steps", result.seconds.size()},
-          {"median_seconds", median},
-          {"min_seconds", *std::min_element(result.seconds.begin(), result.seconds.end())},
-          {"clips_per_second", static_cast<double>(b.batch) / median},
-          {"gflop_per_step", result.gflop},
-          {"gflop_per_second", result.gflop / median},
-          {"activation_bytes", result.activation_bytes},
-          {"parameter_bytes", result.parameter_bytes},
-          {"peak_process_bytes", result.peak_process_bytes}};
+  return {
+      {"model", b.model},
+      {"frames", b.frames},
+      {"size", b.size},
+      {"batch", b.batch},
+      {"classes", b.classes},
+      {"device", b.device},
+      {"precision", b.precision},
+      {"evaluate", b.evaluate},
+      {"threads", result.threads},
+      {"steps", result.seconds.size()},
+      {"median_seconds", median},
+      {"min_seconds", *std::min_element(result.seconds.begin(), result.seconds.end())},
+      {"first_step_ended", std::chrono::duration<double>(result.first_step_ended.time_since_epoch()).count()},
+      {"clips_per_second", static_cast<double>(b.batch) / median},
+      {"gflop_per_step", result.gflop},
+      {"gflop_per_second", result.gflop / median},
+      {"activation_bytes", result.activation_bytes},
+      {"parameter_bytes", result.parameter_bytes},
+      {"peak_process_bytes", result.peak_process_bytes}};
 }
 
 void print_step(const BenchSettings& b, const StepResult& result) {
   const double median = result.median();
-  std::printf("%s, %lld x %lldx%lldx%lld, %s %s, %lld thread(s): a training step\n", b.model.c_str(),
+  std::printf("%s, %lld x %lldx%lldx%lld, %s %s, %lld thread(s): %s\n", b.model.c_str(),
               static_cast<long long>(b.batch), static_cast<long long>(b.frames),
               static_cast<long long>(b.size), static_cast<long long>(b.size), b.device.c_str(),
-              b.precision.c_str(), static_cast<long long>(result.threads));
+              b.precision.c_str(), static_cast<long long>(result.threads),
+              b.evaluate ? "an evaluation step" : "a training step");
   std::printf("  median of %zu     %8.3f s   (fastest %.3f s)\n", result.seconds.size(), median,
               *std::min_element(result.seconds.begin(), result.seconds.end()));
   std::printf("  clips/s          %8.2f\n", static_cast<double>(b.batch) / median);

@@ -85,8 +85,9 @@ void add_cache(Command& program) {
       .add("--clips-per-shard", options->cache.clips_per_shard,
            "clips per file; an interruption costs at most one file")
       .range(1, 1 << 20);
-  std::vector<std::string> flags{"workers", "on-bad-file", "max-pixels"};
-  for (std::string& flag : dataset_flags()) flags.push_back(std::move(flag));
+  std::vector<std::string> flags{"workers", "on-bad-file"};
+  for (const std::vector<std::string>& more : {limit_flags(), dataset_flags()})
+    flags.insert(flags.end(), more.begin(), more.end());
   options->flags.add_to(command, flags);
   command.example("laban cache clips -o clips-small")
       .example("laban cache clips -o clips-small --short-side 128 --quality 90");

@@ -33,7 +33,8 @@ struct Options {
 std::vector<std::string> check_flags() {
   std::vector<std::string> flags = flags_with(Role::dataset | Role::sampling);
   std::erase(flags, "single-frame");  // changes no clip's length
-  for (const char* flag : {"workers", "max-pixels"}) flags.emplace_back(flag);
+  flags.emplace_back("workers");
+  for (std::string& flag : limit_flags()) flags.push_back(std::move(flag));
   return flags;
 }
 

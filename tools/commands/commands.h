@@ -26,6 +26,7 @@ void add_cache(Command& program);
 void add_preview(Command& program);
 void add_forward(Command& program);
 void add_export(Command& program);
+void add_weights(Command& program);
 void add_completion(Command& program);
 void add_man(Command& program);
 

@@ -1,10 +1,14 @@
 // laban describe: what a model is made of and what it costs.
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 
 #include "cli/options.h"
+#include "cli/printable.h"
 #include "cli/table.h"
+#include "cli/weights_notes.h"
 #include "commands/commands.h"
 #include "core/backend_decorator.h"
 #include "core/text.h"
@@ -13,12 +17,13 @@
 #include "models/families.h"
 #include "models/network.h"
 #include "models/summary.h"
+#include "weights/load.h"
 
 namespace laban::tools {
 namespace {
 
 struct Options {
-  std::string model, precision = "f32";
+  std::string model, weights, precision = "f32";
   int64_t frames = 16, size = 112, batch = 1, classes = 400;
   bool json = false;
   std::optional<int> gpu;
@@ -36,6 +41,7 @@ class DryBackend : public BackendDecorator {
  protected:
   using BackendDecorator::prepare_for;
   void prepare_for(const ConvForward&) override {}
+  void prepare_for(const ConvBatchNorm&) override {}
   void prepare_for(const ConvBackwardData&) override {}
   void prepare_for(const ConvBackwardWeights&) override {}
   void prepare_for(const LinearForward&) override {}
@@ -59,8 +65,8 @@ struct Memories {
   size_t parameters = 0, training = 0, evaluation = 0;
 };
 
-Memories planned(const ModelSpec& spec, const Shape& clips, DType compute) {
-  CpuBackend cpu;
+Memories planned(const ModelSpec& spec, const Shape& clips, DType compute, const CpuSettings& settings) {
+  CpuBackend cpu(settings);
   DryBackend dry(cpu);
   Network network(dry, compute, spec);
   return {network.parameter_bytes(), network.planned_bytes(clips, Mode::train),
@@ -142,21 +148,54 @@ void print_json(const ModelSpec& spec, const Shape& clips, DType compute, const 
   std::printf("%s\n", report.dump(2).c_str());
 }
 
+/// Says what a file of weights is, sets its model, and returns its number of classes.
+int64_t model_of(const Options& options, Config& config) {
+  const StateDict state = read_weights(options.weights);
+  std::vector<std::string> given = options.flags.given();
+  if (!options.model.empty()) given.emplace_back("model");
+  const Notes notes = apply_notes(config, state, given);
+  const std::vector<std::string> models = fitting_models(state);
+  const int64_t classes = has_head(state) ? classes_of(state) : options.classes;
+  std::FILE* const out = options.json ? stderr : stdout;
+  std::fprintf(out, "%s: %zu tensors, %s; fits %s\n", printable(state.path().string()).c_str(),
+               state.tensors().size(),
+               has_head(state) ? text(classes, " classes").c_str() : "without a last layer",
+               models.empty() ? "none of laban's models" : join(models, "; or ").c_str());
+  if (!options.model.empty()) config.model.name = options.model;
+  if (options.model.empty() && !notes.model) {
+    if (models.empty())
+      require_fit(state, model_by_name("r3d_18", classes), HeadPolicy::keep_own);  // says why not
+    std::istringstream words(models.front());
+    for (std::string flag, value; words >> flag >> value;)
+      if (const std::string name = flag.substr(2); std::ranges::find(given, name) == given.end())
+        apply_flag(config, name, value);
+  }
+  Config wanted = config;
+  options.flags.apply(wanted);
+  require_fit(state, model_spec(wanted, classes), HeadPolicy::keep_own);
+  if (!notes.clips) std::fprintf(out, "which clips it was trained on is not known\n");
+  return classes;
+}
+
 void run(const Options& options) {
   if (options.gpu) {
     std::printf("%s\n", cuda_description(*options.gpu).c_str());
     return;
   }
-  if (options.model.empty())
+  if (options.model.empty() && options.weights.empty())
     throw UsageError("laban describe: MODEL is missing", "Available: " + join(model_names()) + ".");
   Config config;
-  config.model.name = options.model;
+  int64_t classes = options.classes;
+  if (!options.weights.empty())
+    classes = model_of(options, config);
+  else
+    config.model.name = options.model;
   options.flags.apply(config);
-  const ModelSpec spec = model_spec(config, options.classes);
+  const ModelSpec spec = model_spec(config, classes);
   const Shape clips{options.batch, 3, options.frames, options.size, options.size};
   const DType compute = options.precision == "bf16" ? DType::bf16 : DType::f32;
   const Summary summary = summarize(spec, clips);
-  const Memories memories = planned(spec, clips, compute);
+  const Memories memories = planned(spec, clips, compute, cpu_settings(config));
   (options.json ? print_json : print_table)(spec, clips, compute, summary, memories);
 }
 
@@ -166,6 +205,10 @@ void add_describe(Command& program) {
   const auto options = std::make_shared<Options>();
   Command& command = program.subcommand("describe", "print a model layer by layer: shapes, parameters, cost");
   command.add("MODEL,--model", options->model, "model name").allowed("one of " + join(model_names()));
+  command
+      .add("--weights", options->weights,
+           "file of weights, or a name from `laban weights list`: say what it is, and describe its model")
+      .path(PathKind::file);
   command.add("--gpu", options->gpu, "describe this GPU, its driver and the CUDA libraries instead")
       .range(0, 1023)
       .implied("0");
@@ -179,10 +222,13 @@ void add_describe(Command& program) {
   command.add("--precision", options->precision, "data type of activations").choices({"f32", "bf16"});
   std::vector<std::string> flags = flags_with(Role::network);
   std::erase(flags, "model");  // above, as an argument
+  for (const char* flag : {"threads", "isa"})
+    flags.emplace_back(flag);  // they change the memory that is planned
   options->flags.add_to(command, flags);
   command.add("--json", options->json, "print JSON instead of a table");
   command.example("laban describe r2plus1d_18 --frames 16 --size 112")
       .example("laban describe r3d_18 --json")
+      .example("laban describe --weights net.pth")
       .example("laban describe --gpu");
   command.action([options] { run(*options); });
 }

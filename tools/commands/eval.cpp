@@ -13,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/trained_network.h"
+#include "cli/weights_notes.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -182,10 +183,25 @@ std::string which_epoch(const NetworkSource& source, const CheckpointInfo& info)
   if (!source.weights.empty() || state.epoch == 0) return "";
   std::string which = text("network: epoch ", state.epoch, " of ", info.config.train.epochs);
   if (state.batch == 0 && state.best_epoch == state.epoch)
-    which += text(", the best so far by validation ", word_of(info.config.train.best_by), " (loss ",
+    which += text(", the best so far", by_what(info.config.train.best_by), " (validation loss ",
                   fixed(state.best_loss, 3), ", accuracy ", percent(state.best_accuracy), ", macro-F1 ",
                   fraction_text(state.best_macro_f1), ")");
   return which;
+}
+
+/// Weights whose classes have no names mean the dataset's, in order, if these are as many.
+void name_classes(TrainedNetwork& trained, const Dataset& dataset) {
+  if (trained.classes_named) return;
+  const size_t here = dataset.classes.size(), there = trained.info.classes.size();
+  const char* advice = "--class-names FILE names them, one a line, in the order of the network's outputs.";
+  if (here != there)
+    throw UsageError(text(visible(trained.file), " does not name its ", there, " classes, and ",
+                          visible(dataset.root.string()), " has ", here, ", so their order is unknown"),
+                     advice);
+  std::fprintf(stderr,
+               "note: %s does not name its %zu classes; taken are the dataset's, in their order: %s\n  %s\n",
+               printable(trained.file).c_str(), there, printable(join(dataset.classes)).c_str(), advice);
+  trained.info.classes = dataset.classes;
 }
 
 void evaluate(const Options& options) {
@@ -202,9 +218,7 @@ void evaluate(const Options& options) {
   Dataset& dataset = subject.dataset;
   const std::optional<Split> split = split_by_name(subject.split);
   print_notes(dataset);
-  // Weights whose classes have no names mean the dataset's, in order, if these are as many.
-  if (!trained.classes_named && trained.info.classes.size() == dataset.classes.size())
-    trained.info.classes = dataset.classes;
+  name_classes(trained, dataset);
   const std::string floor_key = fingerprint(dataset, {});  // of the classes as they are there
   relabel(dataset, trained.info.classes);
   std::vector<int> items(dataset.items.size());
@@ -215,8 +229,10 @@ void evaluate(const Options& options) {
                      text("It has: ", split_sizes(dataset), "; choose another --split, or --split all."));
 
   std::string output = options.output;
-  // The run's folder keeps what was measured on the run's own dataset, which the report shows.
-  if (output.empty() && !options.source.run.empty() && subject.own)
+  // The run's folder keeps what was measured on the run's own dataset, which the report shows; what other clips gave is
+  // no result of the run either.
+  const bool of_run = !options.source.run.empty() && subject.own && !trained.clips_changed;
+  if (output.empty() && of_run)
     output = RunFolder{options.source.run}.evaluation(subject.split, config.clip.single_frame).string();
   if (!output.empty()) require_writable(output);
 
@@ -244,6 +260,8 @@ void evaluate(const Options& options) {
   Evaluation evaluation = summarize(*classified, dataset, trained.info.classes, options.views);
   evaluation.split = subject.split;
   evaluation.single_frame = config.clip.single_frame;
+  for (const auto& [flag, value] : clip_settings(config)) evaluation.clip_settings[flag] = value;
+  if (options.source.weights.empty()) evaluation.epoch = trained.info.state.epoch;
   const std::string document = to_json(evaluation);
   if (!output.empty()) write_file(output, document);
   if (options.json) {
@@ -255,11 +273,11 @@ void evaluate(const Options& options) {
       std::printf("%s\n", which.c_str());
     if (!options.source.run.empty()) print_floor(options.source.run, evaluation, floor_key);
   }
-  if (!output.empty()) std::fprintf(stderr, "written to %s\n", output.c_str());
-  if (output.empty() && !options.source.run.empty())
-    std::fprintf(
-        stderr,
-        "note: this is not the run's dataset, so the result is not kept in its folder; -o FILE keeps it\n");
+  if (!output.empty())
+    std::fprintf(stderr, "written to %s\n", output.c_str());
+  else if (!options.source.run.empty())
+    std::fprintf(stderr, "note: not written to the run, whose %s; -o FILE writes it\n",
+                 subject.own ? "clips are others" : "dataset is another");
   for (const BadFile& bad : evaluation.bad_files)
     std::fprintf(stderr, "left out: %s\n", printable(bad.reason).c_str());
   if (evaluation.clips == 0) throw Error(text("none of the ", items.size(), " clips could be read"));
@@ -287,6 +305,7 @@ void add_eval(Command& program) {
   command.example("laban eval --run runs/clips --split test")
       .example("laban eval new-clips --run runs/clips")
       .example("laban eval --run runs/clips --views 10 --crops 3")
+      .example("laban eval clips --weights torchvision/r3d_18 --class-names kinetics.txt")
       .example("laban eval clips --weights net.pt --model r2plus1d_18 -o result.json");
   command.action([options] { evaluate(*options); });
 }

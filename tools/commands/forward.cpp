@@ -242,14 +242,14 @@ void refuse_overwriting(const std::string& output, const char* flag, const std::
 void run(const Options& options) {
   outlive_readers();
   Config config;
-  const StateDict state = StateDict::read(std::filesystem::path(options.weights));
+  const StateDict state = read_weights(options.weights);
   apply_notes(config, state, options.flags.given());
   options.flags.apply(config);
   choose_threads(config);
   choose_device(config);
   resolve(config);
   refuse_overwriting(options.output, "--input", options.input);
-  refuse_overwriting(options.output, "--weights", options.weights);
+  refuse_overwriting(options.output, "--weights", state.path().string());
   require_writable(options.output);
   const int64_t classes = classes_of(state);
   require_fit(state, model_spec(config, classes), HeadPolicy::must_fit);
@@ -274,7 +274,10 @@ void add_forward(Command& program) {
   auto options = std::make_shared<Options>();
   Command& command = program.subcommand(
       "forward", "compute logits, loss and gradients of given clips, as tensors in a file");
-  command.add("--weights", options->weights, "safetensors or PyTorch file").path(PathKind::file).required();
+  command
+      .add("--weights", options->weights, "safetensors or PyTorch file, or a name from `laban weights list`")
+      .path(PathKind::file)
+      .required();
   command
       .add("--input", options->input,
            "safetensors file with `clips` (N,3,T,H,W) and, optionally, `labels` (N)")

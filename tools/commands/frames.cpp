@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/interrupt.h"
+#include "cli/options.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "data/video/frame_list.h"
@@ -23,6 +24,7 @@ struct Options {
   std::string file;
   std::vector<int64_t> indices;
   bool md5 = false, json = false;
+  ConfigFlags limits;
 };
 
 void require_in_range(const std::vector<int64_t>& indices, const Options& options, const VideoIndex& index) {
@@ -89,6 +91,8 @@ void show_frames(const Options& options) {
   if (fs::is_directory(options.file, failed))
     throw UsageError(options.file + " is a folder",
                      "Name a video file; the frames of a folder are its pictures.");
+  Config config;
+  options.limits.apply(config);
   install_interrupt_handler();
   try {
     const auto index = index_video(options.file, Trust::nothing, &interrupt_flag());
@@ -120,6 +124,7 @@ void add_frames(Command& program) {
   command.add("--indices", options->indices, "only these frames, counted from 0, in this order");
   command.add("--md5", options->md5, "with the MD5 of every frame's pixels, as in ffmpeg -f framemd5");
   command.add("--json", options->json, "print JSON");
+  options->limits.add_to(command, limit_flags());
   command.example("laban frames dance.mp4").example("laban frames dance.mp4 --indices 0,10,20 --md5");
   command.action([options] { show_frames(*options); });
 }

@@ -1,7 +1,9 @@
 // laban gradcheck: are the backward passes the derivatives of the forward passes?
+#include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/options.h"
 #include "cli/table.h"
 #include "commands/commands.h"
 #include "core/error.h"
@@ -20,6 +22,7 @@ struct Options {
   std::string layer, model, backend = "reference";
   uint64_t seed = 1;
   bool json = false;
+  ConfigFlags flags;
 };
 
 /// The names in `cases`, each once, in order.
@@ -85,16 +88,41 @@ void print_json(const std::vector<GradcheckRow>& rows, const std::string& backen
                     {"rms", row.rms},
                     {"error", row.error},
                     {"tolerance", row.tolerance},
+                    {"worst", row.where},
+                    {"backward", row.backward},
+                    {"expected", row.expected},
                     {"pass", row.pass()}});
   std::printf("%s\n",
               nlohmann::ordered_json{{"backend", backend}, {"pass", passed}, {"rows", list}}.dump(2).c_str());
 }
 
+std::string digits(double value) {
+  std::array<char, 32> out{};
+  std::snprintf(out.data(), out.size(), "%.9g", value);
+  return out.data();
+}
+
+/// "conv3d (3x3x3, bias), gradient of input at n 0, c 3: backward computes 0.5, the difference quotient is 0.25".
+std::string failure_text(const GradcheckRow& row, bool differences) {
+  const std::string at = row.where.empty() ? "" : " at " + row.where;
+  if (row.kinked > 0 && !(row.error > row.tolerance))
+    return text(row.layer, " (", row.variant, "), gradient of ", row.tensor, ": ", row.kinked, " of ",
+                row.checked, " values lie at a kink");
+  return text(row.layer, " (", row.variant, "), gradient of ", row.tensor, at, ": backward computes ",
+              digits(row.backward), differences ? ", the difference quotient is " : ", the reference ",
+              digits(row.expected));
+}
+
 void run(const Options& options) {
+  Config config;
+  options.flags.apply(config);
+  if (options.backend != "cpu")
+    for (const std::string& flag : options.flags.given())
+      throw UsageError(text("--", flag, " is for --device cpu"), "Give that too, or leave it out.");
   const bool differences = options.backend == "reference";
   ReferenceBackend reference;
   std::unique_ptr<Backend> tested;
-  if (options.backend == "cpu") tested = std::make_unique<CpuBackend>();
+  if (options.backend == "cpu") tested = std::make_unique<CpuBackend>(cpu_settings(config));
   if (options.backend == "cuda")
     tested = make_cuda_backend({.managed = true});  // the check looks into its memory
 
@@ -115,7 +143,9 @@ void run(const Options& options) {
   else
     print_table(rows, differences);
   if (failed > 0)
-    throw Error(text(failed, " of ", rows.size(), " gradients are wrong"),
+    throw Error(text(failed, " of ", rows.size(),
+                     failed == 1 ? " gradient is wrong: " : " gradients are wrong; look first at ",
+                     failure_text(*smallest_failure(rows), differences)),
                 differences
                     ? "A backward pass (src/layers, src/reference) is not the derivative of its forward pass."
                     : text("The ", options.backend, " backend's gradients differ from the reference's."));
@@ -141,6 +171,7 @@ void add_gradcheck(Command& program) {
       .alias("--backend")
       .choices({"reference", "cpu", "cuda"});
   command.add("--seed", options->seed, "random seed of weights and inputs");
+  options->flags.add_to(command, {"threads", "isa"});
   command.add("--json", options->json, "print JSON instead of a table");
   command.example("laban gradcheck --layer conv3d").example("laban gradcheck --device cpu");
   command.action([options] { run(*options); });

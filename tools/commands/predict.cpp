@@ -1,5 +1,6 @@
 // laban predict: what a trained network sees in video files.
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "cli/printable.h"
 #include "cli/progress.h"
 #include "cli/trained_network.h"
+#include "cli/weights_notes.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -44,7 +46,10 @@ std::string json_document(const Options& options, const TrainedNetwork& trained,
   }
   for (const BadFile& bad : classified.bad_files)
     bad_files.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  const Json document{{"checkpoint", trained.file}, {"predictions", predictions}, {"bad_files", bad_files}};
+  Json clips = Json::object();
+  for (const auto& [flag, value] : clip_settings(trained.info.config)) clips[flag] = value;
+  const Json document{
+      {"checkpoint", trained.file}, {"clips", clips}, {"predictions", predictions}, {"bad_files", bad_files}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -65,7 +70,8 @@ enum class Format { none, csv, json };
 
 Format format_of(const std::string& output) {
   if (output.empty()) return Format::none;
-  const std::string extension = std::filesystem::path(output).extension().string();
+  std::string extension = std::filesystem::path(output).extension().string();
+  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
   if (extension == ".csv") return Format::csv;
   if (extension == ".json") return Format::json;
   throw UsageError(text("--output ", output, ": the extension says what to write"),
@@ -87,6 +93,12 @@ void predict(const Options& options) {
   const Format format = format_of(options.output);
   if (format != Format::none) require_writable(options.output);
   const TrainedNetwork trained = load_network(options.source, NetworkUse::classify);
+  if (!trained.classes_named)
+    std::fprintf(
+        stderr,
+        "note: %s does not name its %zu classes: their names are unknown here, and they are numbered from "
+        "class 0\n  --class-names FILE names them, one a line.\n",
+        printable(trained.file).c_str(), trained.info.classes.size());
   Dataset dataset = unlabeled({options.paths.begin(), options.paths.end()});
   dataset.root = "the files given";  // for messages
   dataset.classes = trained.info.classes;

@@ -15,6 +15,7 @@
 #include "core/files.h"
 #include "data/video/watch.h"
 #include "train/report/clips.h"
+#include "train/report/style.h"
 #include "train/report/text.h"
 
 namespace laban::tools {
@@ -54,19 +55,40 @@ report::Picture contact_sheet(const Batch& batch, int sample, const TransformSet
   return sheet;
 }
 
-/// The sheet's frames, each over its number in the file.
+/// Where frame `t` lies in its sheet, as CSS has it.
+std::string position_of(int t, int width, int height) {
+  return text(-(t % kColumns) * width, "px ", -(t / kColumns) * height, "px");
+}
+
+/// The clip in motion, and its frames, each over its number in the file.
 std::string clip_html(const Dataset& dataset, const Batch& batch, int sample, const std::string& sheet) {
   const auto height = static_cast<int>(batch.shape.h), width = static_cast<int>(batch.shape.w);
   const DatasetItem& item = dataset.items[static_cast<size_t>(batch.items[static_cast<size_t>(sample)])];
-  std::string html = text("<article><h2>", report::escape(dataset.classes[static_cast<size_t>(item.label)]),
-                          " <small>", report::escape(item.name), " · <a href=\"", sheet, "\">", sheet,
-                          "</a></small></h2><div class=\"strip\">");
+  std::string html = text("<article class=\"clip\"><header><h4>",
+                          report::escape(dataset.classes[static_cast<size_t>(item.label)]),
+                          "</h4><span class=\"file\">", report::escape(item.name), " · <a href=\"", sheet,
+                          "\">", sheet, "</a></span></header><div class=\"play\">");
   const auto& numbers = batch.frame_indices[static_cast<size_t>(sample)];
+  if (numbers.size() > 1)
+    html += text(
+        "<i class=\"motion\" role=\"img\" aria-label=\"the clip in motion\" style=\"background-image:url(",
+        sheet, ")\"></i>");
+  html += "<div class=\"frames\">";
   for (size_t t = 0; t < numbers.size(); ++t)
-    html += text("<figure><i style=\"background:url(", sheet, ") -", static_cast<int>(t % kColumns) * width,
-                 "px -", static_cast<int>(t / kColumns) * height, "px\"></i><figcaption>", numbers[t],
+    html += text("<figure><i style=\"background:url(", sheet, ") ",
+                 position_of(static_cast<int>(t), width, height), "\"></i><figcaption>", numbers[t],
                  "</figcaption></figure>");
-  return html + "</div></article>\n";
+  return html + "</div></div></article>\n";
+}
+
+/// The rules that show a sheet's frames one after the other.
+std::string motion_rules(int frames, const PictureSize& size) {
+  constexpr double kFramesASecond = 8;
+  std::string rules = "@keyframes sheet{";
+  for (int t = 0; t < frames; ++t)
+    rules += text(100.0 * t / frames, "%{background-position:", position_of(t, size.width, size.height), "}");
+  return rules + text("}.motion{animation:sheet ", frames / kFramesASecond,
+                      "s step-end infinite}@media (prefers-reduced-motion:reduce){.motion{animation:none}}");
 }
 
 std::string page(const Options& options, const Config& config, const Dataset& dataset,
@@ -76,28 +98,29 @@ std::string page(const Options& options, const Config& config, const Dataset& da
   Config copy = config;
   for (const Setting& setting : laban::settings(copy))
     if (setting.section == "clip")
-      settings += text("<tr><td>", setting.key, "</td><td>", report::escape(setting.toml()), "</td><td>",
-                       report::escape(setting.help), "</td></tr>");
+      settings += text("<tr><td>", setting.key, "</td><td class=\"words\">", report::escape(setting.toml()),
+                       "</td><td class=\"words\">", report::escape(setting.help), "</td></tr>");
+  const std::string name = report::escape(options.data);
   return text(
-      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\">",
-      kPageMark,
-      "<title>What the network sees</title><style>"
-      ":root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:78rem;margin:2rem "
-      "auto;padding:0 1rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}small{font-weight:400;opacity:.7}"
-      ".strip{display:flex;flex-wrap:wrap;gap:4px}figure{margin:0}figure i{display:block;width:",
-      size.width, "px;height:", size.height,
-      "px}figcaption{text-align:center;font-size:.75rem;opacity:.7}table{border-collapse:collapse}"
-      "td{padding:.15rem .8rem .15rem 0;vertical-align:top}td:last-child{opacity:.7}</style>"
-      "<h1>What the network sees</h1><p>",
-      report::escape(options.data), ": clips of the split ", options.split,
-      options.mode == "train" ? text(" as training makes them, augmentation included (epoch ", options.epoch,
-                                     ", seed ", config.train.seed, ").")
-                              : std::string(" as evaluation makes them, without any augmentation."),
-      " Every frame is ", size.height, " pixels high and ", size.width,
-      " wide, with its colors normalized and turned back; below it stands "
-      "its number in the file, counted from 0. ",
-      split_sizes(dataset), ".</p>\n", clips, "<h2>Settings</h2><table>", settings, "</table></html>\n");
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\"><meta name=\"referrer\" content=\"no-referrer\">",
+      kPageMark, "<title>What the network sees · ", name, "</title><style>", report::style_sheet(),
+      ".clips{grid-template-columns:1fr}.frames{display:flex;flex-wrap:wrap;gap:4px;flex:1 1 240px}"
+      ".frames figcaption{font-size:.75rem;text-align:center}.play i{display:block;border-radius:3px;flex:none;width:",
+      size.width, "px;height:", size.height, "px}", motion_rules(config.clip.sampler.frames, size),
+      "</style></head>\n<body><header><h1>What the network sees</h1><p class=\"sub\">", name, " · split ",
+      options.split, " · ", config.clip.sampler.frames,
+      config.clip.sampler.frames == 1 ? " frame" : " frames", " of ", size.height, "×", size.width,
+      "</p></header>\n<main><p>",
+      options.mode == "train" ? text("Clips as training makes them, augmentation included (epoch ",
+                                     options.epoch, ", seed ", config.train.seed, ").")
+                              : std::string("Clips as evaluation makes them, without any augmentation."),
+      " The first picture of a clip shows it in motion. Below each frame stands its number in the file, counted "
+      "from 0; colors are normalized and turned back. The dataset: ",
+      split_sizes(dataset), ".</p>\n<div class=\"clips\">", clips,
+      "</div><h2>Settings</h2><div class=\"card wide\"><table><tbody>", settings,
+      "</tbody></table></div></main>\n<footer>Written by <code>laban preview</code>, laban ", LABAN_VERSION,
+      ".</footer></body></html>\n");
 }
 
 void preview(const Options& options) {

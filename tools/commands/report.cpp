@@ -1,5 +1,7 @@
 // laban report: a run folder as one HTML page.
+#include <array>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -54,6 +56,16 @@ void add_dataset(report::ReportInput& input, const Options& options) {
   }
 }
 
+/// Of the local calendar.
+std::string date_today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  std::array<char, 16> date{};
+  if (!::localtime_r(&now, &local) || std::strftime(date.data(), date.size(), "%Y-%m-%d", &local) == 0)
+    return "";
+  return date.data();
+}
+
 void write_report(const Options& options) {
   report::ReportInput input;
   const FolderUse reading(options.run, FolderUse::Kind::read);
@@ -81,6 +93,7 @@ void write_report(const Options& options) {
     }
   }
   add_dataset(input, options);
+  input.date = date_today();
   input.most_mistakes = input.most_hits = static_cast<size_t>(options.clips);
   write_file(output, report::report_page(input));
   std::printf("wrote %s\n", output.c_str());

@@ -64,6 +64,7 @@ class Display : public TrainingObserver {
     notes_ = {text("loss ", fixed(loss_, 3)), text("acc ", percent(accuracy_)),
               text(fixed(rate_, 1), " clips/s"), text("wait ", percent(waiting_, 0))};
     progress_->update(steps_, notes_);
+    tell_if_absurd();
   }
   void on_val(int64_t done, int64_t total) override {
     progress_->update(steps_, {text("validating ", done, "/", total)});
@@ -81,6 +82,11 @@ class Display : public TrainingObserver {
   }
   void on_note(const std::string& sentence) override { progress_->line("note: " + sentence); }
   void finish() { progress_->finish(notes_); }
+  /// What is being trained, to judge the time by.
+  void set_work(int64_t train_clips, const Config& config) {
+    train_clips_ = train_clips;
+    by_recipe_ = config.recipe.kind != RecipeKind::none;
+  }
   /// What a network must exceed on the validation clips, for every epoch's line.
   void show_floor(const Floor& floor) {
     const auto best = floor.best("val", BestBy::macro_f1);
@@ -88,7 +94,23 @@ class Display : public TrainingObserver {
   }
 
  private:
+  /// Once: hours for a handful of clips are rarely meant.
+  void tell_if_absurd() {
+    constexpr double kHour = 3600, kSecondsAClip = 60;
+    const std::optional<double> left = progress_->seconds_left();
+    if (!left || told_ || train_clips_ == 0) return;
+    if (*left < kHour || *left < kSecondsAClip * static_cast<double>(train_clips_)) return;
+    told_ = true;
+    on_note(text("at this speed the run takes ", duration_text(*left), " more for ", train_clips_,
+                 train_clips_ == 1 ? " training clip" : " training clips",
+                 ". Fewer --epochs, a smaller --model, --size or --frames would fit; ",
+                 by_recipe_ ? "what is not given, laban chooses for --minutes"
+                            : "without --recipe none, laban chooses what fits into --minutes"));
+  }
+
   std::optional<Progress> progress_;
+  int64_t train_clips_ = 0;
+  bool by_recipe_ = true, told_ = false;
   std::string checked_split_, floor_;
   int64_t steps_ = 0;
   double loss_ = 0, accuracy_ = 0, rate_ = 0, waiting_ = 0;
@@ -148,8 +170,8 @@ void train(Trainer& trainer, Display& display, const Config& config, const Datas
   std::printf("%s: %lld steps in %s", folder.path.c_str(), static_cast<long long>(result.state.step),
               duration_text(result.state.seconds).c_str());
   if (validated)
-    std::printf("\nbest by validation %s: epoch %lld of %lld, loss %.3f, accuracy %s, macro-F1 %.3f",
-                word_of(config.train.best_by), static_cast<long long>(result.state.best_epoch),
+    std::printf("\nbest epoch%s: %lld of %lld, loss %.3f, accuracy %s, macro-F1 %.3f",
+                by_what(config.train.best_by).c_str(), static_cast<long long>(result.state.best_epoch),
                 static_cast<long long>(config.train.epochs), result.state.best_loss,
                 percent(result.state.best_accuracy).c_str(), result.state.best_macro_f1);
   if (const auto floor = floor_of(folder.path); floor && validated) {
@@ -210,9 +232,9 @@ void describe(const Config& config, const Dataset& dataset, Trainer& trainer, co
 }
 
 /// Begins with given weights, and says what became of the last layer.
-void start_from(const std::string& weights, Network& network) {
+void start_from(const StateDict& weights, Network& network) {
   const LoadedWeights loaded = load_weights(network, weights, HeadPolicy::keep_own);
-  std::fprintf(stderr, "initialized %zu tensors from %s\n", loaded.tensors, weights.c_str());
+  std::fprintf(stderr, "initialized %zu tensors from %s\n", loaded.tensors, weights.path().c_str());
   if (!loaded.own_head) return;
   if (loaded.file_classes)
     std::fprintf(
@@ -247,6 +269,7 @@ void prepare_cache(Config& config, const Dataset& dataset, const RunFolder& fold
 /// What a run would be, without any of it.
 void plan(Config config, const Dataset& dataset, const RecipeRequest& request, bool choose) {
   require_training_clips(dataset);
+  class_weights(config, dataset);  // before anything that takes time
   install_interrupt_handler();
   const std::unique_ptr<Backend> backend = make_backend(config);
   std::optional<Recipe> recipe;
@@ -270,9 +293,9 @@ void plan(Config config, const Dataset& dataset, const RecipeRequest& request, b
     if (memory == 0) memory = network.planned_bytes(shape, Mode::train) + weights * 3 / 2;
   }
   const double cache = recipe ? static_cast<double>(recipe->measured.cache_bytes) : 0;
-  std::printf("%s; best epoch by %s\n", split_sizes(dataset).c_str(),
-              dataset.of(Split::val).empty() ? "nothing: there are no validation clips"
-                                             : word_of(config.train.best_by));
+  std::printf("%s; %s\n", split_sizes(dataset).c_str(),
+              dataset.of(Split::val).empty() ? "without validation clips the last epoch is kept"
+                                             : ("best epoch" + by_what(config.train.best_by)).c_str());
   if (recipe && recipe->planned_seconds > 0)
     std::printf("time    about %s, of it %s before the first epoch\n",
                 duration_text(recipe->planned_seconds).c_str(),
@@ -309,13 +332,14 @@ void train_anew(const Options& options) {
     defaults.model = made.model;
     config = apply(defaults);
   }
-  if (config.finetune.features.empty() && !config.model.weights.empty()) {  // what these note, likewise
+  std::optional<StateDict> weights;
+  if (!config.model.weights.empty()) weights = read_weights(config.model.weights);
+  if (config.finetune.features.empty() && weights) {  // what these note, likewise
     Config defaults;
     std::vector<std::string> given = options.flags.given();
     if (config.clip.transform.crop != defaults.clip.transform.crop)
       given.emplace_back("size");  // in a config file, perhaps
-    const Notes says =
-        apply_notes(defaults, StateDict::read(std::filesystem::path(config.model.weights)), given);
+    const Notes says = apply_notes(defaults, *weights, given);
     config = apply(defaults);
     if (says.model) noted = noted | Role::network;
     if (says.clips) noted = noted | Role::sampling | Role::picture;
@@ -350,6 +374,7 @@ void train_anew(const Options& options) {
   std::optional<Dataset> shrunken;
   install_interrupt_handler();
   require_training_clips(dataset);
+  class_weights(config, dataset);  // before anything that takes time
   if (choose) {
     recipe = make_recipe(config, dataset, folder, observed.device(), request, shrunken);
     print_recipe(*recipe);
@@ -359,8 +384,13 @@ void train_anew(const Options& options) {
   choose_best_by(config, clips);
   resolve(config);
   Display display;
+  display.set_work(static_cast<int64_t>(clips.of(Split::train).size()), config);
   Trainer trainer(observed.backend(), config, clips, folder, display, interrupt_flag());
-  if (!config.model.weights.empty()) start_from(config.model.weights, trainer.network());
+  if (weights) {
+    start_from(*weights, trainer.network());
+    if (config.finetune.features.empty() && !noted.any(Role::picture))
+      tell_unknown_clips(weights->path().string(), config);
+  }
   folder.create(options.overwrite);
   write_file(folder.config(), config_text(config, recipe));
   if (recipe) write_file(folder.recipe(), to_json(*recipe));
@@ -395,6 +425,13 @@ void go_on(const Options& options) {
   Config config = checkpoint.info().config;
   options.flags.apply(config);
   if (!options.flags.has("data")) keep_index_apart(config);
+  if (options.flags.has("patience") && config.train.patience > 0 && config.train.best_by == BestBy::last &&
+      !options.flags.has("best-by")) {
+    config.train.best_by = BestBy::loss;
+    std::fputs(
+        "note: --patience needs a measure: from now on the best epoch is that of the lowest validation loss\n",
+        stderr);
+  }
   choose_threads(config);
   choose_device(config);
   resolve(config);
@@ -415,6 +452,7 @@ void go_on(const Options& options) {
   const Dataset& clips = shrunken ? *shrunken : dataset;
   choose_best_by(config, clips);
   Display display;
+  display.set_work(static_cast<int64_t>(clips.of(Split::train).size()), config);
   Trainer trainer(observed.backend(), config, clips, folder, display, interrupt_flag());
   trainer.resume(checkpoint);
   write_file(folder.config(), config_text(config, recipe_of(folder.path)));
@@ -446,7 +484,8 @@ void add_train(Command& program) {
   command.example("laban train clips")
       .example("laban train clips --minutes 60")
       .example("laban train clips --plan")
-      .example("laban train clips --weights r3d_18.pt --model r3d_18 --preset torchvision")
+      .example("laban train clips --weights torchvision/r3d_18")
+      .example("laban train clips --weights mine.pt --model r3d_18 --preset torchvision")
       .example("laban train --resume runs/clips --epochs 60");
   command.action([options] {
     outlive_readers();

@@ -4,7 +4,7 @@
 #
 #   tools/scripts/bundle.sh BUILD      BUILD: a folder where laban and laban_test_gpu have been built, for any x86-64
 #
-# Runs on x86-64 Linux with glibc 2.36 or later and xz. The tar must stay below 60 MB, hence the stripping and the xz: most of
+# Runs on x86-64 Linux with glibc 2.36 or later and something that reads xz. The tar must stay below 60 MB, hence the stripping and the xz: most of
 # it are the codecs that FFmpeg's libraries bring along.
 set -euo pipefail
 [ $# -eq 1 ] || { echo "usage: tools/scripts/bundle.sh BUILD" >&2; exit 2; }
@@ -34,8 +34,26 @@ cat >"$folder/run" <<'RUN'
 # ./run train --data ...    laban, with the libraries of this folder
 # ./run gpu-check           everything that only a GPU can show
 here=$(cd "$(dirname "$0")" && pwd)
-if [ ! -d "$here/lib" ]; then
-  tar -xJf "$here/programs.tar.xz" -C "$here" || { echo "laban: programs.tar.xz could not be unpacked; is xz installed?" >&2; exit 1; }
+# Whatever can read xz; into a folder aside, so that what is cut short is not taken for the whole.
+unpack() {
+  aside=$here/unpacking.$$
+  mkdir "$aside" || return 1
+  for reader in 'xz -dc' "python3 -c 'import lzma, shutil, sys; shutil.copyfileobj(lzma.open(sys.stdin.buffer), sys.stdout.buffer)'" \
+    'busybox xz -dc' '7z x -txz -si -so'; do
+    command -v "${reader%% *}" >/dev/null || continue
+    if eval "$reader" <"$here/programs.tar.xz" 2>/dev/null | tar -xf - -C "$aside" 2>/dev/null && [ -x "$aside/bin/laban" ]; then
+      mv "$aside/lib" "$aside/bin" "$here/" && rmdir "$aside"
+      return
+    fi
+  done
+  rm -rf "$aside"
+  return 1
+}
+if [ ! -x "$here/bin/laban" ]; then
+  unpack || {
+    echo "laban: $here/programs.tar.xz could not be unpacked: xz, python3, busybox or 7z is needed, and room on the disk" >&2
+    exit 1
+  }
 fi
 export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # CUDA's libraries: the toolkit's, or those that Python packages bring along.

@@ -75,9 +75,15 @@ only_in 'libav|libsw' data
 only_in 'turbojpeg|jpeglib' data
 only_in 'cuda_runtime|cudnn|cublas' cuda
 
+# Who cuts a mapped file short kills the program: files are read (core/file_bytes.h, core/regular_file.h).
+grep -rlE '\bmmap(64)?\(' src tools examples --include='*.h' --include='*.cpp' --include='*.cu' |
+  xargs -r grep -L MAP_ANONYMOUS | sed 's|$|:   <- reads files by mapping them|' >>"$violations" || true
+
 # The command line is described in our own words (tools/command_line), and they know of nothing but core.
 grep -rnE '^#include <CLI/' src tools tests --include='*.h' --include='*.cpp' |
   sed 's|$|   <- describe flags with tools/command_line|' >>"$violations" || true
+grep -rnE '^#include <curl/' src tools examples --include='*.h' --include='*.cpp' | grep -v '^tools/download/' |
+  sed 's|$|   <- only tools/download may include this|' >>"$violations" || true
 grep -rnE '^#include "' tools/command_line | grep -vE '"(command_line|core)/' |
   sed 's|$|   <- tools/command_line may include only core|' >>"$violations" || true
 

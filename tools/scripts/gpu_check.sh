@@ -162,7 +162,7 @@ if wanted bench; then
   done
   bench step "${shape[@]}" --precision bf16 --no-graph --model r2plus1d_18 --batch 8 --steps 20
   bench step "${shape[@]}" --precision tf32 --model r2plus1d_18 --batch 32 --steps 10
-  bench ladder
+  bench ladder --device cuda
 fi
 
 say "" && say "$([ $failed = 0 ] && echo 'All parts passed.' || echo 'Some parts FAILED: look for FAILED above.')"

@@ -12,7 +12,7 @@
 set -eu
 
 packages="g++ cmake ninja-build pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
-libturbojpeg0-dev libstb-dev libtomlplusplus-dev nlohmann-json3-dev"
+libturbojpeg0-dev libstb-dev libtomlplusplus-dev nlohmann-json3-dev libcurl4-openssl-dev"
 more="doctest-dev libboost-context-dev"
 case "${1:-}" in
 --build-only) more="" ;;
@@ -42,6 +42,7 @@ if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>
   probe stb_image.h stb
   probe toml++/toml.h toml++
   probe nlohmann/json.hpp nlohmann-json
+  probe curl/curl.h libcurl
   if [ "${1:-}" != --build-only ]; then
     probe doctest/doctest.h doctest
     probe boost/context/fiber.hpp Boost.Context
@@ -52,9 +53,9 @@ laban cannot install packages here (no apt-get). Missing:$missing
 Please install, with the headers, through your system's package manager:
   a C++20 compiler (GCC 12 or later), CMake 3.25, Ninja, pkg-config,
   FFmpeg 5.1 to 7 (libavformat, libavcodec, libavutil, libswscale, with libx264 for 'laban synth'),
-  libjpeg-turbo (with the TurboJPEG API), stb, toml++ 3, nlohmann-json 3; for the tests doctest 2.4, Boost.Context
-  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf ffmpeg-devel turbojpeg-devel stb-devel tomlplusplus-devel json-devel doctest-devel boost-devel
-  Arch:   pacman -S gcc cmake ninja pkgconf ffmpeg libjpeg-turbo stb tomlplusplus nlohmann-json doctest boost
+  libjpeg-turbo (with the TurboJPEG API), stb, toml++ 3, nlohmann-json 3, libcurl 7.85; for the tests doctest 2.4, Boost.Context
+  Fedora: dnf install gcc-c++ cmake ninja-build pkgconf ffmpeg-devel turbojpeg-devel stb-devel tomlplusplus-devel json-devel libcurl-devel doctest-devel boost-devel
+  Arch:   pacman -S gcc cmake ninja pkgconf ffmpeg libjpeg-turbo stb tomlplusplus nlohmann-json curl doctest boost
 Then run the same command again.
 EOT
   exit 1

@@ -5,8 +5,10 @@ kept: its norm, and its product with another formula's values. Called by compare
 """
 import argparse
 import collections
+import datetime
 import json
 import os
+import pathlib
 
 import numpy as np
 import torch
@@ -154,6 +156,32 @@ def write_files(folder):
     torch.save(layer, f"{folder}/module.pt")  # a whole object: to be refused
 
 
+def write_wrapped(folder):
+    """A state dict wherever training programs put it, with what they leave beside it."""
+    os.makedirs(folder, exist_ok=True)
+    state = collections.OrderedDict([("module.weight", torch.tensor([[0.5, -1.0]]))])
+    average = collections.OrderedDict([("module.weight", torch.tensor([[0.25, -1.0]]))])
+    counts = collections.defaultdict(list)
+    counts["steps"].append(3)
+    beside = {"epoch": np.int64(3), "best_acc1": np.float64(71.5), "losses": np.array([0.5, 0.25]),
+              "rng": np.random.RandomState(1).get_state(), "date": datetime.datetime(2020, 1, 2), "counts": counts,
+              "out": pathlib.PurePosixPath("runs/1"), "best_tensor": torch.tensor(0.715)}
+    files = {
+        "numpy_scalars": {"state_dict": state, **beside},
+        "net": {"net": state, "acc": 91.25, "epoch": 12},
+        "model_state": {"epoch": 3, "model_state": state, "cfg": "MODEL: x"},
+        "nested": {"model": {"state_dict": state, "config": {"depth": 18}}, "epoch": 1},
+        "unusual": {"my_network": state, "epoch": 1},
+        "with_ema": {"model": state, "ema": average, "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}}},
+        "only_ema": {"ema_state_dict": average, "step": 7},
+        "two": {"generator": state, "discriminator": average},
+        "two_usual": {"model": state, "net": average},
+    }
+    for name, content in files.items():
+        for protocol in (2, 4):
+            torch.save(content, f"{folder}/{name}_{protocol}.pth", pickle_protocol=protocol)
+
+
 def write_json(path, value):
     """A line a key on the outer levels, so that changes show."""
     def lines(v, depth):
@@ -174,3 +202,4 @@ def write_all(folder):
         write_json(f"{folder}/{file}.json", values)
         print(f"{folder}/{file}.json")
     write_files(folder)
+    write_wrapped(f"{folder}/wrapped")

@@ -4,6 +4,7 @@
 
 #include "core/ops/batch_norm.h"
 #include "core/ops/conv.h"
+#include "core/ops/conv_batch_norm.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/input.h"
 #include "core/ops/linear.h"
@@ -14,7 +15,7 @@
 
 namespace laban {
 
-using AllOps =
-    Joined<ConvOps, BatchNormOps, ElementwiseOps, PoolOps, InputOps, LinearOps, LossOps, OptimizerOps>;
+using AllOps = Joined<ConvOps, BatchNormOps, ConvBatchNormOps, ElementwiseOps, PoolOps, InputOps, LinearOps,
+                      LossOps, OptimizerOps>;
 
 }  // namespace laban

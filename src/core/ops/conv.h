@@ -4,7 +4,7 @@
 //                     w[o,kt,kh,kw,i] * x[n, to*st - pt + kt, ho*sh - ph + kh, wo*sw - pw + kw, i]
 //
 // `weights_version` changes whenever the weights do: a backend may keep a packed copy for each (w.data,
-// version). `own_channels` of x and w come first, behind them zeros that pad; 0: all are its own.
+// version), and should where `weights_stay`: the same op will run again before they change. `own_channels` of x and w come first, behind them zeros that pad; 0: all are its own.
 #pragma once
 
 #include "core/ops/op.h"
@@ -21,6 +21,7 @@ struct ConvForward {
   Window window;
   uint64_t weights_version = 0;
   int64_t own_channels = 0;
+  bool weights_stay = true;
 
   void visit(auto&& f) {
     f("x", x, TensorUse::read);
@@ -37,6 +38,7 @@ struct ConvBackwardData {
   Window window;
   uint64_t weights_version = 0;
   bool accumulate = false;  // dx += the gradient, instead of dx = it
+  bool weights_stay = true;
 
   void visit(auto&& f) {
     f("dy", dy, TensorUse::read);

@@ -14,8 +14,10 @@
 // distribution, and mostly within one.
 #include "math/batch_norm.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "core/ops/batch_norm.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/kernels/rows.h"
 #include "math/activation.h"

@@ -1,4 +1,6 @@
 // The gradient of a bias: the sums of dy over its places.
+#include <algorithm>
+
 #include "cpu/kernels/ops.h"
 #include "cpu/kernels/vectors.h"
 

@@ -1,6 +1,8 @@
 // The algorithms for convolutions: one factory each.
 #pragma once
 
+#include <algorithm>
+
 #include "cpu/conv_kernel.h"
 #include "cpu/kernels/vectors.h"
 

@@ -16,7 +16,10 @@
 //
 // Few input channels (stems) would make many short sums: there the taps along w, which lie next to each other
 // in memory, count as channels of one wide tap, over a copy of the input with its padding written out.
+#include <algorithm>
+
 #include "cpu/kernels/conv_algorithms.h"
+#include "cpu/kernels/conv_output.h"
 #include "cpu/kernels/register_tile.h"
 #include "cpu/kernels/wide_taps.h"
 #include "cpu/thread_pool.h"
@@ -107,12 +110,6 @@ DirectPlan plan_direct(ConvDirection direction, const ConvGeometry& g) {
       }
   return plan;
 }
-
-struct Target {
-  void* out;
-  const float* bias;  // may be null
-  bool accumulate;
-};
 
 /// What a worker has for a chunk.
 template <class T>
@@ -263,27 +260,19 @@ void multiply_taps(const T* const* table, int64_t table_stride, const bool* usef
 }
 
 template <class T>
-void write_places(const DirectPlan& plan, const Chunk<T>& chunk, int64_t first, const Target& target) {
+void write_places(const DirectPlan& plan, const Chunk<T>& chunk, int64_t first, const ConvOutput<T>& output) {
   const int64_t width = plan.outputs.width(), channels = std::min(width, plan.out.c - first);
   for (int64_t row = 0; row < chunk.places; ++row) {
-    T* to = static_cast<T*>(target.out) + chunk.out[row] + first;
     const float* from = chunk.sums + row * width;
-    for (int64_t i = 0; i < channels; i += kLanes) {
-      const int64_t real = std::min<int64_t>(kLanes, channels - i);
-      Vector y = load(from + i);
-      if (target.bias) y += load_some(target.bias + first + i, real);
-      if (real == kLanes)
-        store(to + i, target.accumulate ? load(to + i) + y : y);
-      else
-        store_some(to + i, target.accumulate ? load_some(to + i, real) + y : y, real);
-    }
+    for (int64_t i = 0; i < channels; i += kLanes)
+      output.write(load(from + i), chunk.out[row], first + i, std::min<int64_t>(kLanes, channels - i));
   }
 }
 
 /// All outputs of a chunk.
 template <int vectors, bool native, class T>
 void run_chunk(const DirectPlan& plan, const Phase& phase, const Chunk<T>& chunk, int64_t first_output_tile,
-               int64_t end_output_tile, const float* packed, const Target& target) {
+               int64_t end_output_tile, const float* packed, const ConvOutput<T>& output) {
   constexpr int rows = rows_of_tile(vectors);
   const int64_t taps = static_cast<int64_t>(phase.taps.size()), channels = plan.in.c;
   const int64_t width = plan.outputs.width(), tiles = chunk.rows / rows;
@@ -305,7 +294,7 @@ void run_chunk(const DirectPlan& plan, const Phase& phase, const Chunk<T>& chunk
               tiles, std::min(taps_of_sum, taps - tap), i, std::min(channels_of_sum, channels - i),
               weights + tap * tap_weights + i / channels_of_weight * width, tap_weights,
               chunk.sums + tile * rows * width, add);
-    write_places(plan, chunk, o * width, target);
+    write_places(plan, chunk, o * width, output);
   }
 }
 
@@ -502,7 +491,7 @@ class DirectTransform : public ConvTransform {
     find_places(plan_, *phase, chunk_index - phase->first_chunk, rows_of_tile(vectors), in, zeros, chunk);
     run_chunk<vectors, native, T>(plan_, *phase, chunk, plan_.outputs.count * group / groups_,
                                   plan_.outputs.count * (group + 1) / groups_,
-                                  static_cast<const float*>(run.packed), {run.out, run.bias, run.accumulate});
+                                  static_cast<const float*>(run.packed), ConvOutput<T>(run));
   }
 
   WideTaps wide_;

@@ -8,6 +8,8 @@
 //
 // The places fall into groups, by shape alone; each has its own sums, which are added up in the order of the
 // groups.
+#include <algorithm>
+
 #include "cpu/kernels/conv_algorithms.h"
 #include "cpu/kernels/vectors.h"
 #include "cpu/kernels/wide_taps.h"

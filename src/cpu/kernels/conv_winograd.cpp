@@ -1,7 +1,10 @@
 // Winograd's forward convolution and gradient of the input. Formulas: conv_winograd.h.
 #include "cpu/kernels/conv_winograd.h"
 
+#include <algorithm>
+
 #include "cpu/kernels/conv_algorithms.h"
+#include "cpu/kernels/conv_output.h"
 #include "cpu/thread_pool.h"
 
 namespace laban::cpu::LABAN_ISA {
@@ -106,36 +109,23 @@ void transform_weights(const WinogradPlan& plan, bool mirrored, const T* weights
     });
 }
 
-struct Target {
-  void* out;
-  const float* bias;  // may be null
-  bool accumulate;
-};
-
-/// Y = A^T M A (+ bias) (+ what was there) of one tile, written to its places; a tile at the edge has fewer.
+/// Y = A^T M A of one tile, written to its places; a tile at the edge has fewer.
 template <class Rows, class Columns, class T>
 void write_tile(const WinogradPlan& plan, const WinogradTile& tile, const float* m, int64_t element_stride,
-                int64_t first, int64_t width, const Target& target) {
+                int64_t first, int64_t width, const ConvOutput<T>& output) {
   const int64_t channels = std::min(width, plan.out.c - first);
   const int64_t rows = std::min<int64_t>(Rows::kOutputs, plan.out.h - tile.row);
   const int64_t columns = std::min<int64_t>(Columns::kOutputs, plan.out.w - tile.column);
-  T* place = static_cast<T*>(target.out) +
-             ((tile.frame * plan.out.h + tile.row) * plan.out.w + tile.column) * plan.out.c + first;
+  const int64_t place = ((tile.frame * plan.out.h + tile.row) * plan.out.w + tile.column) * plan.out.c;
   for (int64_t i = 0; i < channels; i += kLanes) {
     const int64_t real = std::min<int64_t>(kLanes, channels - i);
-    const Vector b = target.bias ? load_some(target.bias + first + i, real) : Vector{};
     apply_both<Rows::kElements, Columns::kElements, Rows::kOutputs, Columns::kOutputs, Vector>(
         [](const auto& p, auto& y) { Rows::output(p, y); },
         [](const auto& p, auto& y) { Columns::output(p, y); },
         [&](int r, int c) { return load(m + (r * Columns::kElements + c) * element_stride + i); },
         [&](int r, int c, Vector y) {
-          if (r >= rows || c >= columns) return;
-          T* to = place + (r * plan.out.w + c) * plan.out.c + i;
-          y += b;
-          if (real == kLanes)
-            store(to, target.accumulate ? load(to) + y : y);
-          else
-            store_some(to, target.accumulate ? load_some(to, real) + y : y, real);
+          if (r < rows && c < columns)
+            output.write(y, place + (r * plan.out.w + c) * plan.out.c, first + i, real);
         });
   }
 }
@@ -144,7 +134,7 @@ void write_tile(const WinogradPlan& plan, const WinogradTile& tile, const float*
 template <class Rows, class Columns, int vectors, class T>
 void run_block(const WinogradPlan& plan, const BlockSizes& sizes, int64_t first_tile, int64_t tiles,
                int64_t first_output_tile, int64_t end_output_tile, const T* in, const T* zeros,
-               const float* transformed, const Target& target, float* inputs, float* products) {
+               const float* transformed, const ConvOutput<T>& output, float* inputs, float* products) {
   constexpr int kRows = rows_of_tile(vectors), kElements = Rows::kElements * Columns::kElements;
   // inputs: [element][tile][frame, input]; products: [element][tile][output]
   const int64_t element_inputs = sizes.element_inputs(), element_products = sizes.element_products();
@@ -171,7 +161,7 @@ void run_block(const WinogradPlan& plan, const BlockSizes& sizes, int64_t first_
     }
     for (int64_t b = 0; b < tiles; ++b)
       write_tile<Rows, Columns, T>(plan, tile_at(plan, first_tile + b), products + b * width,
-                                   element_products, o * width, width, target);
+                                   element_products, o * width, width, output);
   }
 }
 
@@ -223,8 +213,8 @@ class WinogradTransform : public ConvTransform {
   }
   void run(const Run& run, Scratch memory, ThreadPool& pool) const override {
     ScratchCutter scratch(memory);
-    const Target target{run.out, run.bias, run.accumulate};
     with_type(dtype_, [&]<class T>() {
+      const ConvOutput<T> output(run);
       T* zeros = reinterpret_cast<T*>(scratch.take_array<float>(plan_.in.c));
       std::fill_n(zeros, plan_.in.c, T{});
       const int64_t per_worker = sizes_.inputs() + sizes_.products();
@@ -239,7 +229,7 @@ class WinogradTransform : public ConvTransform {
             run_block<Rows, Columns, vectors>(
                 plan_, sizes_, first, end - first, outputs * group / groups_, outputs * (group + 1) / groups_,
                 static_cast<const T*>(run.in), static_cast<const T*>(zeros),
-                static_cast<const float*>(run.packed), target, inputs, inputs + sizes_.inputs());
+                static_cast<const float*>(run.packed), output, inputs, inputs + sizes_.inputs());
           });
         });
       });

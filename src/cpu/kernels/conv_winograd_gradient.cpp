@@ -2,6 +2,8 @@
 //
 // The tiles fall into groups, by shape alone; each has its own sums, which are added up in the order of the
 // groups on the way back through the transform.
+#include <algorithm>
+
 #include "cpu/kernels/conv_algorithms.h"
 #include "cpu/kernels/conv_winograd.h"
 #include "cpu/thread_pool.h"

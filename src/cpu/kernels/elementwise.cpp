@@ -1,6 +1,9 @@
 // Ops that look at one element at a time, and the sum of squares.
+#include <algorithm>
 #include <cstring>
 
+#include "core/ops/elementwise.h"
+#include "core/ops/optimizer.h"
 #include "cpu/elements.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/tiles.h"

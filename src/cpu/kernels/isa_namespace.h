@@ -1,6 +1,6 @@
 // The rules of this folder.
 //
-// CMake compiles every .cpp here once per instruction set, with that set's flags and LABAN_ISA defined as its
+// CMake compiles every .cpp here, and in cpu/ladder, once per instruction set, with that set's flags and LABAN_ISA defined as its
 // name (avx2, say); everything lies in namespace laban::cpu::LABAN_ISA. So a kernel is written once, as plain
 // C++ with loops that the compiler vectorizes, or with the vector types of vectors.h.
 //

@@ -1,5 +1,6 @@
 // The classifier: y = x w^T + bias. Its output, the logits, has the master type. The matrices are small
 // (a batch of feature vectors), so these loops only have to be contiguous.
+#include "core/ops/linear.h"
 #include "cpu/elements.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/tiles.h"

@@ -1,6 +1,7 @@
 // Mixup and cutmix: rows of pixels, in tiles. Formulas: math/mix.h.
 #include <algorithm>
 
+#include "core/ops/input.h"
 #include "cpu/elements.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/tiles.h"

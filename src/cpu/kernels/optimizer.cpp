@@ -1,7 +1,10 @@
 // Optimizer steps over the flat parameter arena. Formulas: math/optimizer.h, computed in double as the
 // reference does (in float, 1 - beta2 alone would be off by 1e-5): memory is what these loops wait for.
+#include <algorithm>
+
 #include "math/optimizer.h"
 
+#include "core/ops/optimizer.h"
 #include "cpu/elements.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/tiles.h"

@@ -1,8 +1,11 @@
 // Max pooling over a window, and the mean over all of t, h, w.
-#include "math/pool.h"
+#include <algorithm>
+
+#include "core/ops/pool.h"
 #include "cpu/elements.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/tiles.h"
+#include "math/pool.h"
 #include "math/window.h"
 
 namespace laban::cpu::LABAN_ISA {

@@ -2,6 +2,8 @@
 // added to it.
 #pragma once
 
+#include <algorithm>
+
 #include "cpu/kernels/vectors.h"
 
 namespace laban::cpu::LABAN_ISA {

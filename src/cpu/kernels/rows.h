@@ -12,6 +12,7 @@
 // lanes and double the instructions, in loops that should wait for nothing but memory.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 

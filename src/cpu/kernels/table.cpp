@@ -1,6 +1,7 @@
 #include "cpu/kernels/conv_algorithms.h"
 #include "cpu/kernels/ops.h"
 #include "cpu/kernels/vectors.h"
+#include "cpu/ladder/rungs.h"
 
 namespace laban::cpu::LABAN_ISA {
 namespace {
@@ -20,8 +21,8 @@ consteval Kernel<Op> kernel() {
 
 template <class... Ops>
 consteval Kernels table(OpList<Ops...>) {
-  return {{kernel<Ops>()...}, Isa::LABAN_ISA,       kLanes, conv_transforms, conv_gradients,
-          add_bias_gradient,  bias_gradient_scratch};
+  return {{kernel<Ops>()...}, Isa::LABAN_ISA,        kLanes, conv_transforms, conv_gradients,
+          add_bias_gradient,  bias_gradient_scratch, ladder};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 // already in the right order.
 #pragma once
 
+#include <algorithm>
+
 #include "core/conv_geometry.h"
 #include "cpu/kernels/vectors.h"
 #include "cpu/thread_pool.h"

@@ -1,5 +1,7 @@
 #include "cuda/conv/conv_plan.h"
 
+#include "core/machine_error.h"
+
 namespace laban::cuda {
 namespace {
 
@@ -56,6 +58,8 @@ std::unique_ptr<ConvPlan> ConvPlans::fastest(const ConvGraph& graph, std::string
   PlanTimer time;
   try {
     time = settings_.timer(graph.problem());
+  } catch (const MachineError&) {
+    throw;
   } catch (const Error& error) {
     *refusal = error.what();
     return nullptr;
@@ -73,6 +77,8 @@ std::unique_ptr<ConvPlan> ConvPlans::fastest(const ConvGraph& graph, std::string
       ++timed;
       if (!best || milliseconds < best->milliseconds)
         best = std::make_unique<ConvPlan>(ConvPlan{std::move(*plan), milliseconds});
+    } catch (const MachineError&) {
+      throw;  // the GPU is gone: no other engine would do better
     } catch (const Error& error) {
       *refusal = error.what();
     }

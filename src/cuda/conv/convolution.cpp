@@ -146,10 +146,21 @@ Convolutions::WeightsWay Convolutions::weights_way(const ConvBackwardWeights& op
   ConvProblem rounded = problem(ConvPass::weights, op.x, op.dy, op.window), exact = rounded;
   exact.epilogue = ConvEpilogue::accumulate;
   if (rounded.math != MathMode::bf16) return {exact, &plans_.get(exact), 0};
-  if (settings_.exact_weights)
+  if (settings_.exact_weights) {
     if (const ConvPlan* plan = plans_.find(exact)) return {exact, plan, 0};
+    rounded_all_the_same_.insert(rounded);
+  }
   const ConvPlan& plan = plans_.get(rounded);
   return {rounded, &plan, static_cast<size_t>(op.dw.count()) * size_of(DType::bf16)};
+}
+
+std::string Convolutions::note() const {
+  if (rounded_all_the_same_.empty()) return "";
+  const size_t count = rounded_all_the_same_.size();
+  return text("--exact-weights: cuDNN cannot add in f32 for ", count,
+              count == 1 ? " convolution, whose weight gradient is rounded to bf16: "
+                         : " convolutions, whose weight gradients are rounded to bf16; one of them: ",
+              *rounded_all_the_same_.begin());
 }
 
 size_t Convolutions::scratch_bytes(const ConvBackwardWeights& op) {

@@ -1,6 +1,8 @@
 // Convolutions on the GPU: cuDNN plans and, where a convolution is a matrix product, cuBLAS.
 #pragma once
 
+#include <set>
+
 #include "cuda/conv/conv_plan.h"
 #include "cuda/libraries.h"
 
@@ -42,6 +44,8 @@ class Convolutions {
   bool rounds_before_adding(const ConvBackwardData& op);
 
   const ConvPlans& plans() const { return plans_; }
+  /// A sentence on gradients that are rounded though exact ones were asked for; empty: none so far.
+  std::string note() const;
 
  private:
   struct DataWay {
@@ -60,6 +64,7 @@ class Convolutions {
 
   ConvPlans plans_;
   Settings settings_;
+  std::set<ConvProblem> rounded_all_the_same_;  // for which there is no exact plan
 };
 
 }  // namespace laban::cuda

@@ -9,7 +9,7 @@
 namespace laban::cuda {
 
 /// What cuDNN and cuBLAS compute.
-using LibraryOps = Joined<ConvOps, LinearOps>;
+using LibraryOps = Joined<ConvOps, ConvBatchNormOps, LinearOps>;
 using OwnOps = Minus<AllOps, LibraryOps>;
 
 template <class Op>

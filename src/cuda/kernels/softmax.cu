@@ -40,23 +40,28 @@ __global__ void __launch_bounds__(kWarp* kRowsOfBlock)
     probabilities[first + k] = row.probability(logits[first + k]);
 }
 
-/// `dlogits`, and `others` with `fractions`, may be null.
+/// `dlogits`, `weights`, and `others` with `fractions`, may be null.
 __global__ void __launch_bounds__(kWarp* kRowsOfBlock)
     softmax_cross_entropy(int64_t rows, int classes, const float* logits, const int32_t* labels,
-                          const int32_t* others, const float* fractions, float* loss, float* dlogits,
-                          float smoothing, float scale) {
+                          const int32_t* others, const float* fractions, const float* weights, float* loss,
+                          float* dlogits, float smoothing, float scale) {
   if (my_row() >= rows) return;
   const int64_t first = my_row() * classes;
   const SoftmaxRow<float> row = softmax_row(logits + first, classes);
   const int64_t label = labels[my_row()];
   const SmoothedTarget<float> target(label, others ? others[my_row()] : label,
                                      fractions ? fractions[my_row()] : 1, classes, smoothing);
-  float sum = 0;
+  float sum = 0, mass = 1;  // of the targets
+  if (weights) {
+    mass = 0;
+    for (int k = static_cast<int>(threadIdx.x); k < classes; k += kWarp) mass += target(k) * weights[k];
+    mass = sum_over_warp(mass);
+  }
   for (int k = static_cast<int>(threadIdx.x); k < classes; k += kWarp) {
     const float z = logits[first + k];
-    const float q = target(k);
+    const float q = target(k) * (weights ? weights[k] : 1);
     if (q != 0) sum -= q * row.log_probability(z);  // 0 log 0 counts as 0
-    if (dlogits) dlogits[first + k] = scale * (row.probability(z) - q);
+    if (dlogits) dlogits[first + k] = scale * (row.probability(z) * mass - q);
   }
   sum = sum_over_warp(sum);
   if (threadIdx.x == 0) loss[my_row()] = sum;
@@ -82,8 +87,9 @@ void run(const SoftmaxCrossEntropy& op, Stream stream) {
   const Shape& shape = op.logits.shape;
   launch(rows_launch("softmax cross-entropy", shape, stream), softmax_cross_entropy, shape.n,
          static_cast<int>(shape.c), op.logits.as<float>(), op.labels.as<int32_t>(),
-         op.other_labels.as_or_null<int32_t>(), op.fraction.as_or_null<float>(), op.loss.as<float>(),
-         op.dlogits.as_or_null<float>(), static_cast<float>(op.smoothing), static_cast<float>(op.scale));
+         op.other_labels.as_or_null<int32_t>(), op.fraction.as_or_null<float>(),
+         op.class_weights.as_or_null<float>(), op.loss.as<float>(), op.dlogits.as_or_null<float>(),
+         static_cast<float>(op.smoothing), static_cast<float>(op.scale));
 }
 
 }  // namespace laban::cuda

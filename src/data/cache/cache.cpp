@@ -177,21 +177,18 @@ class CacheMaker {
   }
 
   void work() {
-    Shrinker shrinker(settings_);
-    PictureReader pictures;
-    ShardReader cached;
-    for (size_t s = next_++; s < shards_.size() && !stop_; s = next_++) {
-      try {
+    try {
+      Shrinker shrinker(settings_);
+      PictureReader pictures;
+      ShardReader cached;
+      for (size_t s = next_++; s < shards_.size() && !stop_; s = next_++)
         if (!keep(s)) make(s, shrinker, pictures, cached);
-      } catch (const Canceled&) {
-        return;
-      } catch (const Stopped&) {
-        return;
-      } catch (...) {
-        const std::lock_guard lock(mutex_);
-        if (!failure_) failure_ = std::current_exception();
-        stop_ = true;
-      }
+    } catch (const Canceled&) {
+    } catch (const Stopped&) {
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      stop_ = true;
     }
   }
 

@@ -14,7 +14,7 @@
 #include "core/hash.h"
 #include "core/machine_error.h"
 #include "data/dataset/filename_pattern.h"
-#include "data/picture/pixel_limit.h"
+#include "data/picture/decode_limits.h"
 #include "data/video/byte_code.h"
 
 namespace laban {
@@ -233,9 +233,9 @@ ShardReader::ShardReader(ShardReader&&) noexcept = default;
 
 void ShardReader::read(const Shard& shard, const ShardClip& clip, std::span<const int64_t> wanted,
                        const std::function<void(int64_t, const Frame&)>& sink) {
-  if (int64_t{clip.width} * clip.height > most_pixels())
+  if (const int64_t most = decode_limits().pixels; int64_t{clip.width} * clip.height > most)
     refuse(shard.file(), text("the clip \"", clip.name, "\" claims to be ", clip.width, "x", clip.height,
-                              " pixels, more than the ", most_pixels(), " allowed (--max-pixels)"));
+                              " pixels, more than the ", most, " allowed (--max-pixels)"));
   Frame frame;
   frame.width = clip.width, frame.height = clip.height;
   frame.matrix = clip.matrix, frame.full_range = clip.full_range;
@@ -261,6 +261,7 @@ void ShardReader::read(const Shard& shard, const ShardClip& clip, std::span<cons
         refuse(shard.file(), text("frame ", k, " of ", clip.name, " has the wrong size"));
       for (size_t p = 0; p < 3; ++p) frame.plane[p] = bytes.data() + offset[p];
     } else {
+      require_few_scans(shard.file(), bytes, clip.width, clip.height);
       const auto size = static_cast<unsigned long>(bytes.size());
       int width = 0, height = 0, subsampling = 0, colors = 0;
       std::array<unsigned char*, 3> to{};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -209,8 +208,7 @@ CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings)
   std::vector<FileReport> reports(dataset.items.size());
   CheckResult result;
   std::atomic<size_t> next{0};
-  std::mutex mutex;  // guards result, failure and progress
-  std::exception_ptr failure;
+  std::mutex mutex;  // guards result and progress
   const auto work = [&] {
     try {
       for (size_t i = next++; i < files.size(); i = next++) {
@@ -226,23 +224,9 @@ CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings)
       }
     } catch (const Canceled&) {
       next = files.size();
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = files.size();
     }
   };
-  {
-    ThreadGroup workers;
-    try {
-      for (int i = 1; i < settings.workers; ++i) workers.start(work);
-    } catch (...) {
-      next = files.size();
-      throw;
-    }
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
+  run_on_threads(settings.workers, work, [&] { next = files.size(); });
 
   result.complete = result.files == static_cast<int64_t>(files.size());
   for (size_t i = 0; i < reports.size(); ++i) {

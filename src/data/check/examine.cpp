@@ -10,6 +10,7 @@
 #include "core/sha256.h"
 #include "data/cache/shard.h"
 #include "data/load/clip_reader.h"
+#include "data/picture/decode_limits.h"
 #include "data/video/container_end.h"
 #include "data/video/demuxer.h"
 #include "data/video/watch.h"
@@ -188,8 +189,10 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
   PictureReader reader;
   std::string broken, strange;
   int64_t broken_pictures = 0, strangers = 0;
+  const DecodeTime time;
   for (int64_t k = 0; k < index.frame_count(); ++k) {
     if (cancel && cancel->load(std::memory_order_relaxed)) throw Canceled{};
+    time.check(item.path);
     const std::filesystem::path picture = index.picture(k);
     try {
       if (index.width == 0) {
@@ -229,8 +232,10 @@ void examine_cached(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
   const ShardClip& clip = shard.clip(item.name);
   Sha256 content;
   ShardReader reader;
+  const DecodeTime time;
   for (int64_t k = 0; k < clip.frame_count(); ++k) {
     if (cancel && cancel->load(std::memory_order_relaxed)) throw Canceled{};
+    time.check(item.path);
     const std::vector<int64_t> one{k};
     reader.read(shard, clip, one, [&](int64_t, const Frame& frame) { add_pixels(content, frame); });
   }

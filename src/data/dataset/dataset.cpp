@@ -57,8 +57,12 @@ const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
     if (!look.warning.empty()) dataset.notes.push_back(look.warning);
     if (!look.unread_split.empty()) unread = look.unread_split;
   }
-  throw Error(text(dataset.root.string(), ": no dataset found", what_was_looked_for(dataset.root, settings)),
-              "Create one folder per class, with its clips inside; docs/data.md shows all layouts.");
+  const auto is_shard = [](const std::string& file) { return file.ends_with(".labanshard"); };
+  const bool unfinished = std::ranges::any_of(list_folder(dataset.root).files, is_shard);
+  throw NoDataset(
+      text(dataset.root.string(), ": no dataset found", what_was_looked_for(dataset.root, settings)),
+      unfinished ? "It is a cache that is not finished: run the same `laban cache` command again."
+                 : "Create one folder per class, with its clips inside; docs/data.md shows all layouts.");
 }
 
 void require_learnable(const Dataset& dataset) {

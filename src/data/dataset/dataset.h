@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "data/dataset/annotation_list.h"
 #include "data/dataset/filename_pattern.h"
 #include "data/dataset/split.h"
@@ -81,6 +82,12 @@ struct DatasetSettings {
   bool undivided = false;  // a dataset that defines no splits is to be one test split, of one class or more
   SplitSettings split{};
   bool operator==(const DatasetSettings&) const = default;
+};
+
+/// A folder in which no layout is found.
+class NoDataset : public Error {
+ public:
+  using Error::Error;
 };
 
 /// Reads a dataset: a folder in the first layout that fits, or a file that is an annotation list or an index.

@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <exception>
-#include <mutex>
 
 #include "core/hash.h"
 #include "core/machine_error.h"
@@ -101,28 +99,20 @@ std::vector<ClipFingerprint> fingerprint_clips(const Dataset& dataset, const std
                                                int threads, const std::atomic<bool>* stop) {
   std::vector<ClipFingerprint> found(items.size());
   const auto told_to_stop = [stop] { return stop && stop->load(std::memory_order_relaxed); };
-  std::mutex mutex;
-  std::exception_ptr failure{};
   const size_t parts = std::clamp<size_t>(static_cast<size_t>(threads), 1, std::max<size_t>(1, items.size()));
-  const auto look = [&](size_t part) {
-    try {
-      Fingerprinter fingerprinter;
+  std::atomic<size_t> next{0};
+  std::atomic<bool> give_up{false};
+  const auto look = [&] {
+    Fingerprinter fingerprinter;
+    for (size_t part = next++; part < parts; part = next++) {
       const size_t end = items.size() * (part + 1) / parts;
-      for (size_t i = items.size() * part / parts; i < end && !told_to_stop(); ++i) try {
+      for (size_t i = items.size() * part / parts; i < end && !told_to_stop() && !give_up; ++i) try {
           found[i] = fingerprinter.of(dataset.items[static_cast<size_t>(items[i])]);
         } catch (const FileError&) {  // stays 0; the loader reports it, when the clip is due
         }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      failure = std::current_exception();
     }
   };
-  {
-    ThreadGroup helpers;
-    for (size_t part = 1; part < parts; ++part) helpers.start([&look, part] { look(part); });
-    look(0);
-  }
-  if (failure) std::rethrow_exception(failure);
+  run_on_threads(static_cast<int>(parts), look, [&] { give_up = true; });
   if (told_to_stop()) throw Canceled{};
   return found;
 }

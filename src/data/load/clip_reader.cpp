@@ -5,7 +5,9 @@
 
 #include "core/error.h"
 #include "data/clip/place_frame.h"
+#include "data/picture/decode_limits.h"
 #include "data/video/frame_rate.h"
+#include "data/video/watch.h"
 
 namespace laban {
 
@@ -105,13 +107,24 @@ void read_frames(const DatasetItem& item, const ItemIndex& index, std::span<cons
                  PictureReader& pictures, ShardReader& shards, const std::atomic<bool>* cancel,
                  const std::function<void(int64_t, const Frame&)>& sink) {
   if (const VideoIndex* video = index.video()) return read_video(item.path, *video, frames, sink, cancel);
-  if (const FolderIndex* folder = index.folder()) return read_folder(*folder, frames, pictures, sink);
+  const DecodeTime time;
+  const auto go_on = [&] {
+    if (cancel && cancel->load(std::memory_order_relaxed)) throw Canceled{};
+    time.check(item.path);
+  };
+  if (const FolderIndex* folder = index.folder())
+    return read_folder(*folder, frames, pictures, [&](int64_t k, const Frame& frame) {
+      go_on();
+      sink(k, frame);
+    });
   const int64_t first = index.first_frame();
   std::vector<int64_t> stored(frames.begin(), frames.end());
   for (int64_t& k : stored) k -= first;
   const ItemIndex::Cached& cached = *index.cached();
-  shards.read(*cached.shard, *cached.clip, stored,
-              [&](int64_t k, const Frame& frame) { sink(k + first, frame); });
+  shards.read(*cached.shard, *cached.clip, stored, [&](int64_t k, const Frame& frame) {
+    go_on();
+    sink(k + first, frame);
+  });
 }
 
 bool augments(SampleMode mode, const TransformSettings& transform) {
@@ -173,7 +186,9 @@ void ClipReader::place(const DatasetItem& item, const ItemIndex& index, const Cl
   out.bytes.clear();
   out.frames.resize(frames.size());
   read_frames(item, index, frames, pictures_, shards_, cancel, [&](int64_t k, const Frame& frame) {
+    const bool first = out.bytes.empty();
     const FramePlacement placement = place_frame(frame, geometry, out.bytes);
+    if (first) out.bytes.reserve(out.bytes.size() * frames.size());  // once, for all that follow
     const auto [begin, end] = std::equal_range(frames.begin(), frames.end(), k);
     std::fill(out.frames.begin() + (begin - frames.begin()), out.frames.begin() + (end - frames.begin()),
               placement);

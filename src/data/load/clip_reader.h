@@ -62,7 +62,8 @@ std::shared_ptr<const ItemIndex> index_item(const DatasetItem& item, Trust trust
                                             const std::atomic<bool>* cancel);
 
 /// Calls sink(k, frame) once for every distinct k in `frames`, ascending numbers of the file's frames.
-/// FileError if one cannot be decoded.
+/// FileError if one cannot be decoded, or all of them take too long (decode_limits.h); Canceled if `cancel` is
+/// set.
 void read_frames(const DatasetItem& item, const ItemIndex& index, std::span<const int64_t> frames,
                  PictureReader& pictures, ShardReader& shards, const std::atomic<bool>* cancel,
                  const std::function<void(int64_t, const Frame&)>& sink);

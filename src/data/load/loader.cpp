@@ -64,9 +64,10 @@ std::exception_ptr as_fault(const std::exception_ptr& failure, int64_t bytes) {
   try {
     std::rethrow_exception(failure);
   } catch (const std::bad_alloc&) {
+    const std::string memory = memory_in_use();
     return std::make_exception_ptr(MachineError(
         text("out of memory while clips were read: the batches that are read ahead need ", bytes >> 20,
-             " MiB", ", and every worker some more for its decoder"),
+             " MiB, and every worker some more for its decoder", memory.empty() ? "" : "; " + memory),
         "Use a smaller --batch, --frames or --size or fewer --workers, or raise the memory limit."));
   } catch (...) {
     return failure;
@@ -168,16 +169,7 @@ struct Loader::State {
         if (settings.on_check) settings.on_check(done, static_cast<int64_t>(items.size()));
       }
     };
-    {
-      ThreadGroup helpers;
-      try {
-        for (int i = 1; i < settings.workers; ++i) helpers.start(look);
-      } catch (...) {
-        next = items.size();  // so that those that have been started end
-        throw;
-      }
-      look();
-    }
+    run_on_threads(settings.workers, look, [&] { next = items.size(); });
     if (told_to_stop()) throw Canceled{};
 
     std::vector<int> good;

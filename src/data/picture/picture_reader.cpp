@@ -19,8 +19,8 @@ extern "C" {
 
 #include "core/machine_error.h"
 #include "core/regular_file.h"
+#include "data/picture/decode_limits.h"
 #include "data/picture/exif.h"
-#include "data/picture/pixel_limit.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -51,11 +51,10 @@ void require_sane(const std::filesystem::path& file, int width, int height, size
                   int64_t pixels_a_byte) {
   const int64_t pixels = int64_t{width} * height;
   if (width < 1 || height < 1) refuse(file, text("claims to be ", width, "x", height, " pixels"));
-  if (pixels > most_pixels())
-    throw FileError(
-        file.string(),
-        text("claims to be ", width, "x", height, " pixels, more than the ", most_pixels(), " allowed"),
-        "If it is true, raise --max-pixels.");
+  if (const int64_t most = decode_limits().pixels; pixels > most)
+    throw FileError(file.string(),
+                    text("claims to be ", width, "x", height, " pixels, more than the ", most, " allowed"),
+                    "If it is true, raise --max-pixels.");
   if (pixels / pixels_a_byte > static_cast<int64_t>(bytes))
     refuse(file, text("claims to be ", width, "x", height, " pixels, but has only ", bytes, " bytes"));
 }
@@ -99,25 +98,6 @@ void require_whole_png(const std::filesystem::path& file, const std::vector<uint
     if (name == "IEND") return;
     at += 12 + length;
   }
-}
-
-// Encoders make about ten.
-constexpr int64_t kMostJpegScans = 200, kMostScannedPixels = int64_t{1} << 32;
-
-/// ITU-T T.81, B.1.1: 0xff and a code begin a segment, whose length follows but for a few. A scan's own bytes
-/// come behind its header: there 0xff is followed by 0, or by one of the codes 0xd0 to 0xd7.
-int64_t count_jpeg_scans(const std::vector<uint8_t>& bytes) {
-  int64_t scans = 0;
-  for (size_t at = 2; at + 4 <= bytes.size();) {
-    if (bytes[at] != 0xff || bytes[at + 1] == 0xff || bytes[at + 1] == 0 ||
-        (bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd7)) {
-      ++at;
-      continue;
-    }
-    scans += bytes[at + 1] == 0xda;
-    at += 2 + static_cast<size_t>(bytes[at + 2] << 8 | bytes[at + 3]);
-  }
-  return scans;
 }
 
 /// Whether there is an APP14 segment of Adobe's: then inks are stored inverted, 255 for none.
@@ -202,11 +182,7 @@ Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
                           &color) != 0)
     refuse(path, std::string("is not a JPEG picture (") + tjGetErrorStr2(jpeg.get()) + ")");
   require_sane(path, frame.width, frame.height, file.size(), kJpegPixelsAByte);
-  // Each scan goes over the whole picture: a few bytes a scan would take minutes, and nothing could stop it.
-  const int64_t most = std::min(kMostJpegScans, kMostScannedPixels / (int64_t{frame.width} * frame.height));
-  if (const int64_t scans = count_jpeg_scans(file); scans > most)
-    refuse(path, text("is a JPEG picture of ", scans, " scans; more than ", most, " of ", frame.width, "x",
-                      frame.height, " pixels are not read"));
+  require_few_scans(path, file, frame.width, frame.height);
   const bool inks = color == TJCS_CMYK || color == TJCS_YCCK;
   frame.layout = color == TJCS_RGB || inks ? PixelLayout::rgb24 : layout_of(subsampling);
   frame.full_range = true;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <exception>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -158,26 +157,13 @@ class Sets {
   std::vector<int> parent_;
 };
 
-/// Runs work(i) for i below `count` in several threads; rethrows the first failure.
+/// Runs work(i) for i below `count` in several threads.
 void run_parallel(size_t count, int workers, const std::function<void(size_t)>& work) {
   std::atomic<size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr failure;
   const auto run = [&] {
-    try {
-      for (size_t i = next++; i < count; i = next++) work(i);
-    } catch (...) {
-      next = count;
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
+    for (size_t i = next++; i < count; i = next++) work(i);
   };
-  {
-    ThreadGroup helpers;
-    for (int i = 1; i < workers; ++i) helpers.start(run);
-    run();
-  }
-  if (failure) std::rethrow_exception(failure);
+  run_on_threads(workers, run, [&] { next = count; });
 }
 
 /// A class all of whose clips (three or more) are in one group, and could be in one split only; nothing if there is

@@ -1,6 +1,5 @@
 // The folder of synthetic dances: names, tables, and workers that fill it.
 #include <cstdio>
-#include <exception>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -103,41 +102,24 @@ DatasetResult write_dataset(const DatasetPlan& plan, const std::function<void(in
 
   std::atomic<size_t> next{0};
   std::atomic<bool> halt{false};  // stop, or a worker's failure
-  std::mutex mutex;               // guards result, failure and progress
+  std::mutex mutex;               // guards result and progress
   DatasetResult result;
-  std::exception_ptr failure;
   const auto work = [&] {
-    try {
-      for (size_t i = next++; i < tasks.size() && !halt && !stop; i = next++) {
-        const fs::path path = plan.folder / relative_path(tasks[i]);
-        const bool kept = fs::exists(path);
-        if (!kept) {
-          const Clip clip = draw_clip(plan.seed, tasks[i].split, tasks[i].number, plan.width, plan.height);
-          const std::string video = encode_clip(clip, stop);
-          if (video.empty()) return;
-          write_file(path, video);
-        }
-        const std::lock_guard lock(mutex);
-        ++(kept ? result.kept : result.made);
-        if (progress) progress(result.made + result.kept);
+    for (size_t i = next++; i < tasks.size() && !halt && !stop; i = next++) {
+      const fs::path path = plan.folder / relative_path(tasks[i]);
+      const bool kept = fs::exists(path);
+      if (!kept) {
+        const Clip clip = draw_clip(plan.seed, tasks[i].split, tasks[i].number, plan.width, plan.height);
+        const std::string video = encode_clip(clip, stop);
+        if (video.empty()) return;
+        write_file(path, video);
       }
-    } catch (...) {
-      halt = true;
       const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
+      ++(kept ? result.kept : result.made);
+      if (progress) progress(result.made + result.kept);
     }
   };
-  {
-    ThreadGroup workers;
-    try {
-      for (int i = 1; i < plan.workers; ++i) workers.start(work);
-    } catch (...) {
-      halt = true;
-      throw;
-    }
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
+  run_on_threads(plan.workers, work, [&] { halt = true; });
   result.stopped = result.made + result.kept < plan.total();
   return result;
 }

@@ -200,6 +200,7 @@ void Demuxer::describe() {
 
 void Demuxer::check_watch() const {
   if (watch_.canceled()) throw Canceled{};
+  watch_.time().check(file());
   if (watch_.expired())
     refuse(file(), text("nothing could be read or decoded for ", watch_.seconds(), " seconds"),
            "The file is damaged, or its disk does not respond; copy it again or leave it out.");
@@ -227,8 +228,9 @@ bool Demuxer::read(AVPacket& packet) {
     if (code == AVERROR(EAGAIN)) continue;
     if (code < 0) {
       check_watch();
+      if (code == AVERROR_EOF) return false;
       throw_if_machine_fault(file(), AVUNERROR(code));
-      if (code != AVERROR_EOF) read_error_ = reason(code);
+      read_error_ = reason(code);
       return false;
     }
     if (packet.stream_index != setup_->stream) continue;

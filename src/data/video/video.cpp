@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/machine_error.h"
 #include "data/video/picture_converter.h"
 #include "data/video/video_decoder.h"
 
@@ -158,6 +159,7 @@ class Reading {
   }
 
   [[noreturn]] void fail() const {
+    throw_if_memory_was_short(file_);
     const auto first =
         std::ranges::find_if(ascending_, [&](int64_t k) { return waiting_[static_cast<size_t>(k)]; });
     throw FileError(

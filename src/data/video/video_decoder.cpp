@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/machine_error.h"
-#include "data/picture/pixel_limit.h"
+#include "data/picture/decode_limits.h"
 
 namespace laban {
 namespace {
@@ -44,7 +44,7 @@ VideoDecoder::VideoDecoder(const Demuxer& source, Effort effort) : file_(source.
   int code = avcodec_parameters_to_context(context_.get(), &parameters);
   // One thread: many files are decoded in parallel, and frame threading would delay pictures.
   context_->thread_count = 1;
-  context_->max_pixels = most_pixels();
+  context_->max_pixels = decode_limits().pixels;
   // Packets carry ordinals instead of timestamps, one tick each.
   context_->pkt_timebase = {1, 1000};
   stands_alone_ = has_only_whole_pictures(parameters.codec_id);
@@ -73,6 +73,9 @@ void VideoDecoder::note_error(int code) {
 }
 
 void VideoDecoder::decode(AVPacket& packet, int64_t ordinal, const Sink& sink) {
+  if (context_->codec_id == AV_CODEC_ID_MJPEG)
+    require_few_scans(file_, {packet.data, static_cast<size_t>(packet.size)}, context_->width,
+                      context_->height);
   packet.pts = packet.dts = ordinal;
   av::forget_complaints();
   const int code = avcodec_send_packet(context_.get(), &packet);

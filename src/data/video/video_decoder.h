@@ -22,7 +22,7 @@ class VideoDecoder {
   VideoDecoder(const Demuxer& source, Effort effort);
 
   /// Decodes packet number `ordinal` and delivers the pictures that are ready. A packet that does not decode
-  /// is counted in errors().
+  /// is counted in errors(). FileError for a picture that would take absurdly long.
   void decode(AVPacket& packet, int64_t ordinal, const Sink& sink);
   /// Delivers the remaining pictures. To decode more after that, call restart().
   void drain(const Sink& sink);

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/machine_error.h"
 #include "data/video/frame_rate.h"
 #include "data/video/h264_packet.h"
 #include "data/video/hevc_packet.h"
@@ -216,6 +217,7 @@ std::shared_ptr<const VideoIndex> index_video(const std::filesystem::path& file,
       pass = run(INT64_MAX, index->setup);
   }
   if (pass.frames.empty()) {
+    throw_if_memory_was_short(file);
     const std::string& why = pass.first_error.empty() ? pass.read_error : pass.first_error;
     throw FileError(file.string(),
                     text("no picture can be decoded from its ", pass.packets.size(), " video packets",

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/load/loader.h"
-#include "data/picture/pixel_limit.h"
+#include "data/picture/decode_limits.h"
 #include "models/freeze_settings.h"
 #include "models/model_spec.h"
 #include "train/best.h"
@@ -48,8 +48,8 @@ struct Config {
     std::string path;
     DatasetSettings dataset;
     OnBadFile on_bad_file = OnBadFile::stop;
-    int workers = 0;                   // 0: one per processor
-    int64_t max_pixels = kMostPixels;  // of a picture
+    int workers = 0;  // 0: one per processor
+    DecodeLimits limits;
     std::string index_cache = "auto";  // a file; or "auto", "user", "off"
     bool operator==(const Data&) const = default;
   } data;
@@ -77,6 +77,7 @@ struct Config {
     uint64_t seed = 1;
     double ema = 0;
     bool balance = false;
+    std::string loss_weights = "none";  // see train/loss_weights.h
     MixSettings mix;
     BestBy best_by = BestBy::automatic;
     int64_t patience = 0;

@@ -44,6 +44,14 @@ void validate_training(const Config& config) {
   if (config.optimizer.nesterov && config.optimizer.kind == OptimizerKind::sgd &&
       config.optimizer.momentum == 0)
     throw UsageError("optimizer.nesterov needs a momentum, but optimizer.momentum is 0");
+  if (config.train.balance && config.train.loss_weights == "balanced")
+    throw UsageError(
+        "train.balance and train.loss_weights = \"balanced\" would both make up for uneven classes",
+        "Give one of --balance and --loss-weights balanced.");
+  if (config.train.patience > 0 && config.train.best_by == BestBy::last)
+    throw UsageError(text("train.patience is ", config.train.patience,
+                          ", but by train.best_by, which is last, every epoch improves on the one before"),
+                     "Omit --patience, or give --best-by loss.");
   if (!config.finetune.features.empty() && config.train.mix.cutmix > 0)
     throw UsageError("train.cutmix puts boxes of pixels into clips, but finetune.features shows none",
                      "--mixup works with --features, too.");

@@ -54,7 +54,8 @@ inline constexpr std::array kWords<ScheduleKind>{EnumWord{ScheduleKind::constant
 template <>
 inline constexpr std::array kWords<BestBy>{
     EnumWord{BestBy::automatic, "auto"}, EnumWord{BestBy::loss, "loss"},
-    EnumWord{BestBy::accuracy, "accuracy"}, EnumWord{BestBy::macro_f1, "macro-f1"}};
+    EnumWord{BestBy::accuracy, "accuracy"}, EnumWord{BestBy::macro_f1, "macro-f1"},
+    EnumWord{BestBy::last, "last"}};
 template <>
 inline constexpr std::array kWords<RecipeKind>{EnumWord{RecipeKind::automatic, "auto"},
                                                EnumWord{RecipeKind::none, "none"}};

@@ -84,9 +84,11 @@ struct Evaluation {
   std::string split;
   std::vector<std::string> classes;
   bool single_frame = false;
+  std::map<std::string, std::string> clip_settings;  // what a clip was, by flag; empty: nobody noted it
   Views views = {};
   std::vector<Prediction> predictions;
   std::vector<BadFile> bad_files;
+  int64_t epoch = 0;  // of the run, after which the weights were taken; 0: unknown
 
   int64_t clips = 0, correct = 0;
   double accuracy = kMissing;

@@ -87,7 +87,9 @@ std::string to_json(const Evaluation& e) {
                       {"per_class", per_class},
                       {"predictions", predictions},
                       {"bad_files", fields::bad_files(e.bad_files)},
+                      {"epoch", e.epoch},
                       {"single_frame", e.single_frame},
+                      {"clip_settings", e.clip_settings},
                       {"views", e.views.clips},
                       {"crops", e.views.crops},
                       {"view_accuracy", e.view_accuracy},
@@ -127,6 +129,7 @@ Evaluation read_evaluation(const std::filesystem::path& file) {
   for (const Json& row : fields::list(document, "predictions"))
     if (row.is_object()) e.predictions.push_back(prediction(row));
   e.bad_files = fields::bad_files(document, "bad_files");
+  e.epoch = fields::integer(document, "epoch", 0);
   e.single_frame = fields::flag(document, "single_frame");
   e.views.clips = static_cast<int>(fields::integer(document, "views", 1));
   e.views.crops = static_cast<int>(fields::integer(document, "crops", 1));

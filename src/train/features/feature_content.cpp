@@ -16,14 +16,15 @@ constexpr size_t kHeadBytes = 16384;
 std::string digest(Sha256& sum) { return sum.hex().substr(0, 16); }
 
 std::string head_digest(const FileBytes& file) {
+  const std::vector<std::byte> head = file.read(0, kHeadBytes);
   Sha256 sum;
-  sum.update(file.bytes.data(), std::min(kHeadBytes, file.bytes.size()));
+  sum.update(head.data(), head.size());
   return digest(sum);
 }
 
 std::string video(const DatasetItem& clip) {
-  const FileBytes file = map_file(clip.path);
-  return text("a video of ", file.bytes.size(), " bytes (", head_digest(file), ")");
+  const FileBytes file(clip.path);
+  return text("a video of ", file.size(), " bytes (", head_digest(file), ")");
 }
 
 std::string pictures(const DatasetItem& clip) {
@@ -36,7 +37,7 @@ std::string pictures(const DatasetItem& clip) {
     bytes += size;
   }
   return text(index.count, index.count == 1 ? " picture of " : " pictures of ", bytes, " bytes (",
-              head_digest(map_file(index.picture(0))), ")");
+              head_digest(FileBytes(index.picture(0))), ")");
 }
 
 std::string cached(const ShardClip& clip) {

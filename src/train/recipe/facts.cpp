@@ -6,9 +6,9 @@
 #include <mutex>
 #include <numeric>
 #include <set>
-#include <thread>
 
 #include "core/error.h"
+#include "core/thread_group.h"
 #include "data/load/clip_reader.h"
 #include "data/video/watch.h"
 
@@ -115,10 +115,7 @@ DataFacts look_at(const Dataset& dataset, const LoaderSettings& settings, double
       }
     }
   };
-  std::vector<std::thread> threads;
-  for (int i = 1; i < settings.workers; ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+  run_on_threads(settings.workers, work, [&] { next = chosen.size(); });
   if (told_to_stop()) throw Canceled{};
 
   facts.looked_at = static_cast<int64_t>(seen.size());

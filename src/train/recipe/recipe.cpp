@@ -33,6 +33,9 @@ constexpr std::array<ClipSize, 7> kSizes{{{8, 48 * 48},
                                           {16, 72 * 96},
                                           {16, 96 * 96},
                                           {16, 112 * 112}}};
+/// Smaller clips than this only where fewer epochs than kFewestOfSmall of it fit: too little is seen on them.
+constexpr size_t kSmallSize = 2;
+constexpr double kFewestOfSmall = 20;
 constexpr size_t kTrialSize = 3;  // 16 x 56 x 72 at 4:3
 /// Larger clips than that only with time to spare, as multiples of the wanted epochs.
 constexpr std::array<double, 7> kSpare{1, 1, 1, 1, 2, 3, 4};
@@ -204,7 +207,8 @@ void RecipeMaker::decide_training() {
     recipe_.decisions.push_back(std::move(step));
   }
 
-  if (facts.imbalance() >= static_cast<double>(kUneven) && !given_.has("balance")) {
+  if (facts.imbalance() >= static_cast<double>(kUneven) && !given_.has("balance") &&
+      !given_.has("loss-weights")) {
     Decision classes{.topic = "classes", .settings = {}, .value = {}, .why = {}};
     set(classes, "balance", "true");
     classes.value = "every class equally often, clips of small ones repeatedly";
@@ -281,7 +285,9 @@ void RecipeMaker::choose_size() {
     if (s > 0 && kSizes[s].area > 1.1 * most) break;
     const double rate = rate_ * rated_volume_ / kSizes[s].volume();
     const double epochs = 60 * recipe_.minutes * 0.9 / epoch_seconds(1, rate);
-    if (s == 0 || epochs >= kSpare[s] * wanted_epochs()) chosen = s;
+    const double needed =
+        s == kSmallSize ? std::min(kFewestOfSmall, wanted_epochs()) : kSpare[s] * wanted_epochs();
+    if (s == 0 || epochs >= needed) chosen = s;
   }
   size_ = chosen;
   if (size_ == before) {

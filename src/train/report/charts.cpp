@@ -200,8 +200,9 @@ std::string confusion_chart(const std::vector<std::string>& classes,
   const double overhang = names ? 0.7 * label_width : 0;  // the last slanted column label
   const double width = left + grid + std::max(46.0, overhang), height = top + grid + 10;
 
-  std::string svg =
-      open_svg(width, height, "Confusion matrix: rows are true classes, columns predictions", "confusion");
+  std::string svg = text(
+      "<div style=\"max-width:", px(1.3 * width), "px;margin:0 auto\">",
+      open_svg(width, height, "Confusion matrix: rows are true classes, columns predictions", "confusion"));
   svg += words(left + grid / 2, 14, "tick middle", "predicted class");
   svg += text("<text class=\"tick middle\" transform=\"translate(13 ", px(top + grid / 2),
               ") rotate(-90)\">true class</text>");
@@ -247,7 +248,7 @@ std::string confusion_chart(const std::vector<std::string>& classes,
     svg +=
         line(left + d, top, left + d, top + grid, "mesh") + line(left, top + d, left + grid, top + d, "mesh");
   }
-  return svg + "</svg>";
+  return svg + "</svg></div>";
 }
 
 }  // namespace laban::report

@@ -11,12 +11,13 @@
 namespace laban::report {
 namespace {
 
-constexpr size_t kMostFrames = 32;  // per clip; longer clips are subsampled
-constexpr int kMostPixels = 128;    // per side of a frame
+constexpr size_t kMostFrames = 32;     // per clip; longer clips are subsampled
+constexpr int kMostPixels = 128;       // per side of a frame
+constexpr int kMostPlayedPixels = 96;  // of the moving one
 
-/// Scales down by an integer factor (box filter), so that a frame's longer side is at most kMostPixels.
-Picture shrunk(const Picture& from) {
-  const int factor = (std::max(from.width, from.height) + kMostPixels - 1) / kMostPixels;
+/// Scales down by an integer factor (box filter), so that a frame's longer side is at most `most` pixels.
+Picture shrunk(const Picture& from, int most) {
+  const int factor = (std::max(from.width, from.height) + most - 1) / most;
   if (factor <= 1) return from;
   Picture to{from.width / factor, from.height / factor, {}};
   to.rgb.reserve(static_cast<size_t>(3) * to.width * to.height);
@@ -37,15 +38,18 @@ double sureness(const Prediction* p) { return std::isfinite(p->confidence()) ? p
 
 std::string frames_html(const ClipPictures& clip, const Prediction& prediction) {
   const size_t count = clip.frames.size(), shown = std::min(count, kMostFrames);
-  std::string html = "<div class=\"strip\">";
+  std::vector<Picture> played;
+  for (size_t k = 0; k < shown; ++k)
+    played.push_back(shrunk(clip.frames[k * count / shown], kMostPlayedPixels));
+  std::string html = "<div class=\"play\">" + motion_html(played, "") + "<div class=\"strip\">";
   for (size_t k = 0; k < shown; ++k) {
     const size_t i = k * count / shown;
     const std::string number = i < clip.numbers.size() ? std::to_string(clip.numbers[i]) : "?";
-    html +=
-        text("<figure><img alt=\"frame ", number, "\" src=\"data:image/png;base64,",
-             base64(encode_png(shrunk(clip.frames[i]))), "\"><figcaption>", number, "</figcaption></figure>");
+    html += text("<figure><img alt=\"frame ", number, "\" src=\"data:image/png;base64,",
+                 base64(encode_png(shrunk(clip.frames[i], kMostPixels))), "\"><figcaption>", number,
+                 "</figcaption></figure>");
   }
-  html += "</div>";
+  html += "</div></div>";
   if (shown < count)
     html += text("<p class=\"note\">", shown, " of the clip's ", count, " frames are shown.</p>");
   if (!prediction.frames.empty() && prediction.frames != clip.numbers)
@@ -78,6 +82,31 @@ std::string probabilities_html(const Prediction& p, const std::vector<std::strin
 }
 
 }  // namespace
+
+std::string motion_html(const std::vector<Picture>& frames, const std::string& file) {
+  if (frames.size() < 2) return "";
+  const int width = frames[0].width, height = frames[0].height, count = static_cast<int>(frames.size());
+  std::string picture = file;
+  if (file.empty()) {
+    Picture all{width, count * height, {}};
+    for (const Picture& frame : frames) {
+      if (frame.width != width || frame.height != height) return "";
+      all.rgb.insert(all.rgb.end(), frame.rgb.begin(), frame.rgb.end());
+    }
+    picture = "data:image/png;base64," + base64(encode_png(all));
+  }
+  constexpr double kFramesASecond = 8;
+  return text("<div class=\"motion\" role=\"img\" aria-label=\"the clip in motion\" style=\"width:", width,
+              "px;height:", height, "px;background-image:url(", picture, ");--end:-", count * height,
+              "px;animation:play ", fixed(count / kFramesASecond, 2), "s steps(", count,
+              ") infinite\"></div>");
+}
+
+std::string_view motion_style() {
+  return "@keyframes play{to{background-position:0 var(--end)}}"
+         ".motion{border-radius:4px;flex:none}"
+         "@media (prefers-reduced-motion:reduce){.motion{animation:none!important}}";
+}
 
 std::vector<const Prediction*> surest_mistakes(const Evaluation& evaluation, size_t most) {
   std::vector<const Prediction*> wrong;

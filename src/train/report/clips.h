@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset/dataset.h"
@@ -43,5 +44,11 @@ std::vector<const Prediction*> typical_hits(const Evaluation& evaluation, size_t
 /// empty or throws, a sentence replaces the frames.
 std::string clip_card(const Prediction& prediction, const std::vector<std::string>& classes,
                       const ClipSource& source);
+
+/// Frames of one size as one moving picture, one after the other without end: a PNG of all of them below each
+/// other, which `motion_style()` moves. `file`: that PNG, where it is a file; else it is within. Empty for fewer
+/// than two frames.
+std::string motion_html(const std::vector<Picture>& frames, const std::string& file);
+std::string_view motion_style();
 
 }  // namespace laban::report

@@ -133,12 +133,13 @@ std::string classes_section(const ReportInput& input) {
   const std::string chart = class_chart(*e);
   html += chart.empty() ? note("The evaluation contains no per-class results.") : chart;
   html += "</figure>";
+  if (!matrix.empty())
+    html += "<div class=\"card wide\"><h3>Commonest confusions</h3>" + confusions_table(*e) + "</div>";
+  html += "</div></div>";
   if (std::isfinite(e->macro_f1))
     html += "<div class=\"card wide\"><h3>Recall and precision, with 95% intervals</h3>" + class_table(*e) +
             "</div>";
-  if (!matrix.empty())
-    html += "<div class=\"card\"><h3>Commonest confusions</h3>" + confusions_table(*e) + "</div>";
-  return html + "</div></div></section>";
+  return html + "</section>";
 }
 
 std::string clips_section(const ReportInput& input) {
@@ -206,13 +207,13 @@ std::string left_out_html(const RunRecord& run) {
   }
   if (counts.empty())
     return html + note("Neither data.json nor an evaluation records which files could not be read.");
+  if (rows.empty()) return html + "<p class=\"sub\">No files were left out.</p>";
   html += "<p class=\"sub\">";
   if (run.data)
     html += run.data->policy == "exclude"
                 ? "Files that cannot be read are left out (<code>--on-bad-file exclude</code>): "
                 : "A file that cannot be read ends the run (<code>--on-bad-file stop</code>): ";
   html += counts + ".</p>";
-  if (rows.empty()) return html;
   return html +
          "<div class=\"card wide\"><table><thead><tr><th>split</th><th>file</th><th "
          "class=\"words\">reason</th></tr></thead><tbody>" +

@@ -40,8 +40,8 @@ std::string report_page(const ReportInput& input) {
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
       "<meta name=\"referrer\" content=\"no-referrer\">";
   html += kPageMark;
-  html += text("<title>", name, kTitleEnd, "<style>", style_sheet(), "</style></head>\n<body><header><h1>",
-               name, "</h1>");
+  html += text("<title>", name, kTitleEnd, "<style>", style_sheet(), motion_style(),
+               "</style></head>\n<body><header><h1>", name, "</h1>");
   html += run_line(input);
   html +=
       "<nav><a href=\"#result\">Result</a><a href=\"#learning\">Learning curves</a><a "
@@ -55,7 +55,8 @@ std::string report_page(const ReportInput& input) {
   html += data_section(input);
   html += config_section(input.run);
   html += text(
-      "</main>\n<footer>Written by <code>laban report</code> from ", escape(folder.string()),
+      "</main>\n<footer>Written by <code>laban report</code>, laban ", LABAN_VERSION,
+      input.date.empty() ? "" : ", on " + escape(input.date), ", from ", escape(folder.string()),
       ". Intervals are 95% Wilson intervals; hover over a mark for its numbers.</footer></body></html>\n");
   return html;
 }

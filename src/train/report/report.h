@@ -21,6 +21,7 @@ struct ReportInput {
   std::string dataset_note;                   // why there is none
   ClipSource clips;                           // if empty, no frames are shown
   size_t most_mistakes = 12, most_hits = 12;  // contact sheets
+  std::string date;                           // of the page: "2026-11-28"; may be empty
 };
 
 /// The page. A pure function of its input: no clock, no file names except those given.

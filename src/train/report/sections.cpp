@@ -132,8 +132,7 @@ std::string best_epoch(const RunRecord& run) {
   try {
     Config config;
     apply_toml(config, run.config, "config.toml");
-    if (config.train.best_by != BestBy::automatic)
-      by = std::string(" by validation ") + word_of(config.train.best_by);
+    by = by_what(config.train.best_by);
   } catch (const Error&) {
     // The config of another version.
   }
@@ -212,6 +211,9 @@ std::string result_section(const ReportInput& input) {
         "There is no evaluation of the test split; these are the validation clips, on which settings may "
         "have been chosen.");
   html += verdict(*e, split_name, input.control, input.control_trained_so);
+  if (e->epoch > 0)
+    html += text("<p class=\"sub\">Measured with the weights of epoch ", e->epoch,
+                 input.run.epochs.empty() ? "" : text(" of ", input.run.epochs.back().epoch), ".</p>");
   html += "<div class=\"tiles\">";
   html += tile("lead", percent(e->accuracy), text(is_test ? "Test" : "Validation", " accuracy"),
                text(e->correct, " of ", e->clips, e->ci95 ? " · 95% interval " + range(e->ci95) : ""));

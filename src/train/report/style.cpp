@@ -34,7 +34,8 @@ nav a:hover{color:var(--model)}
 .grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr))}
 .split{display:grid;gap:16px;align-items:start}.stack{display:grid;gap:16px;min-width:0}
 @media (min-width:860px){.split{grid-template-columns:minmax(0,1.5fr) minmax(0,1fr)}}
-.tiles{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,280px),1fr));margin:18px 0 16px}
+.tiles{display:flex;flex-wrap:wrap;gap:16px;margin:18px 0 16px}.tiles>.tile{flex:1 1 280px}
+section>.card,section>.split+.card{margin-top:16px}section>.card+.note{margin-top:16px}
 .tile b{display:block;font-size:2.1rem;line-height:1.15;letter-spacing:-.02em;font-weight:680}
 .tile .what{font-size:.9rem;font-weight:600}
 .tile .more{font-size:.85rem;color:var(--soft);display:block}
@@ -47,7 +48,7 @@ figure.card>figcaption{margin-bottom:10px;color:var(--ink);font-weight:620}
 .wide{overflow-x:auto}
 svg.chart{display:block;width:100%;height:auto;margin:0 auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
 svg.lines,svg.intervals{max-width:640px}svg.intervals{margin-left:0;max-width:560px}
-svg.confusion{min-width:400px;max-width:820px}
+svg.confusion{min-width:240px;max-width:820px}
 svg text{fill:var(--ink)}
 svg .tick,svg .fraction{fill:var(--soft);font-size:11px}
 svg .name,svg .value{font-size:13px}
@@ -74,16 +75,18 @@ svg .hit{fill:var(--hit)}svg .miss{fill:var(--miss)}
 table{border-collapse:collapse;font-size:.92rem;width:100%}
 th,td{text-align:right;padding:5px 10px;border-bottom:1px solid var(--hair)}
 th{color:var(--soft);font-weight:560}
-th:first-child,td:first-child,td.words,th.words{text-align:left;overflow-wrap:anywhere}
+th:first-child,td:first-child,td.words,th.words{text-align:left;overflow-wrap:break-word;min-width:5.5em}
 tr:last-child td{border-bottom:0}
-td.count{white-space:nowrap}
+td.count{white-space:nowrap}td:not(.words):not(:first-child){white-space:nowrap}
 tfoot td{font-weight:620;border-top:2px solid var(--hair)}
 .clips{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr))}
 .clip{background:var(--card);border:1px solid var(--hair);border-radius:12px;padding:14px 16px;min-width:0;break-inside:avoid}
+@media (min-width:920px){.clips>.clip:last-child:nth-child(odd){grid-column:1/-1}}
 .clip header{display:flex;flex-wrap:wrap;justify-content:space-between;gap:2px 14px;align-items:baseline;margin-bottom:8px}
 .clip h4 small{font-weight:400;font-size:.88rem}
 .clip .file{font-size:.8rem;overflow-wrap:anywhere}
 .right .mark{color:var(--good)}.wrong .mark{color:var(--bad)}
+.play{display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start}.play .strip{flex:1 1 240px}
 .strip{display:grid;gap:3px;grid-template-columns:repeat(8,1fr);margin-bottom:10px}
 .strip img{display:block;width:100%;height:auto;border-radius:3px;background:var(--grid)}
 .strip figcaption{font-size:.66rem;line-height:1.5;text-align:center}
@@ -100,11 +103,11 @@ details[open] summary{margin-bottom:12px}
 footer{color:var(--soft);font-size:.85rem;padding-top:36px!important;padding-bottom:48px!important}
 @media (max-width:520px){body{font-size:15px}body>header{padding-top:26px}h1{font-size:1.6rem}h2{margin-top:38px}
  main,body>header,body>footer{padding-left:12px;padding-right:12px}.card{padding:14px 12px}
- .tiles{grid-template-columns:1fr 1fr;gap:10px}.tile b{font-size:1.6rem}.strip{grid-template-columns:repeat(4,1fr)}
+ .tiles{gap:10px}.tiles>.tile{flex-basis:130px}.tile b{font-size:1.6rem}.strip{grid-template-columns:repeat(4,1fr)}
  svg .tick{font-size:13px}svg .name,svg .value{font-size:14px}}
 @media print{:root{--page:#fff}body{font-size:11pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav{display:none}
  body>header{padding-top:0}h2{break-after:avoid;margin-top:28px}.card,.tile{break-inside:avoid}.wide{overflow:visible}
- .grid,.clips{grid-template-columns:1fr 1fr}.tiles{grid-template-columns:1fr 1fr 1fr}.card{padding:12px}}
+ .grid,.clips{grid-template-columns:1fr 1fr}.tiles>.tile{flex-basis:30%}.motion{display:none}.card{padding:12px}}
 )css";
 }
 

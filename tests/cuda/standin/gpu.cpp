@@ -64,10 +64,12 @@ Gpu::Gpu() : schedule_(schedule_from_environment()), rng_(1, Purpose::test) {
 
 cudaError_t Gpu::begin_call(const char* call) {
   ++calls_[call];
+  if (fault_ != cudaSuccess) return fault_;
   const auto at = failures_.find(call);
   if (at == failures_.end()) return cudaSuccess;
   const cudaError_t status = at->second;
   failures_.erase(at);
+  if (status == cudaErrorIllegalAddress || status == cudaErrorLaunchFailure) fault_ = status;
   return status;
 }
 

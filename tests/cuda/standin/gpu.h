@@ -80,6 +80,12 @@ class Gpu {
   Schedule schedule() const { return schedule_; }
   /// The next call of this name fails with `status`; so may a test see what a person would.
   void fail_next(std::string call, cudaError_t status) { failures_[std::move(call)] = status; }
+  /// After a kernel's fault every call fails, until a test ends this.
+  void revive() { fault_ = cudaSuccess; }
+  cudaError_t fault() const { return fault_; }
+  /// How many GPUs there are, each with the number of its bus; all of them are this one.
+  void set_buses(std::vector<int> buses) { buses_ = std::move(buses); }
+  const std::vector<int>& buses() const { return buses_; }
   /// How often each call of CUDA's runtime was made so far; launches of kernels are not calls here.
   std::map<std::string, int64_t> calls() const { return calls_; }
   /// What a call begins with: the status that it was told to fail with, else success.
@@ -159,6 +165,8 @@ class Gpu {
   std::optional<Recorded> recorded_;
   bool spoiled_ = false;
   std::map<std::string, cudaError_t> failures_;
+  cudaError_t fault_ = cudaSuccess;
+  std::vector<int> buses_{1};
   std::map<std::string, int64_t> calls_;
 };
 

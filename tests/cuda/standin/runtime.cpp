@@ -23,7 +23,12 @@ cudaError_t call(const char* name, Body&& body) {
   Gpu& gpu = Gpu::the_one();
   const std::lock_guard lock(gpu.mutex());
   cudaError_t status = gpu.begin_call(name);
-  if (status == cudaSuccess) status = body(gpu);
+  if (status == cudaSuccess) {
+    status = body(gpu);
+  } else if (const std::string_view word(name);
+             word.starts_with("cudaFree") || word.ends_with("Destroy") || word == "cudaStreamEndCapture") {
+    body(gpu);  // so that the next test finds the memory again, and no recording is left open
+  }
   if (status != cudaSuccess) last_error = status;
   return status;
 }
@@ -84,17 +89,21 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return call("cudaRuntimeGetVersion", [&](Gpu&) { return *version = CUDART_VERSION, cudaSuccess; });
 }
 cudaError_t cudaGetDeviceCount(int* count) {
-  return call("cudaGetDeviceCount", [&](Gpu&) { return *count = 1, cudaSuccess; });
+  return call("cudaGetDeviceCount",
+              [&](Gpu& gpu) { return *count = static_cast<int>(gpu.buses().size()), cudaSuccess; });
 }
 cudaError_t cudaSetDevice(int device) {
-  return call("cudaSetDevice", [&](Gpu&) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; });
+  return call("cudaSetDevice", [&](Gpu& gpu) {
+    const bool there = device >= 0 && device < static_cast<int>(gpu.buses().size());
+    return there ? cudaSuccess : cudaErrorInvalidDevice;
+  });
 }
 cudaError_t cudaSetDeviceFlags(unsigned) {
   return call("cudaSetDeviceFlags", [&](Gpu&) { return cudaSuccess; });
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  return call("cudaGetDeviceProperties", [&](Gpu&) {
-    if (device != 0) return cudaErrorInvalidDevice;
+  return call("cudaGetDeviceProperties", [&](Gpu& gpu) {
+    if (device < 0 || device >= static_cast<int>(gpu.buses().size())) return cudaErrorInvalidDevice;
     *properties = {};
     std::strcpy(properties->name, "stand-in for an H200 (no GPU)");
     properties->major = 9;
@@ -104,10 +113,22 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     return cudaSuccess;
   });
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
-  return call("cudaDeviceGetAttribute", [&](Gpu&) { return *value = 0, cudaErrorInvalidValue; });
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int device) {
+  return call("cudaDeviceGetAttribute", [&](Gpu& gpu) {
+    *value = 0;
+    if (which != cudaDevAttrPciBusId) return cudaErrorInvalidValue;
+    *value = gpu.buses().at(static_cast<size_t>(device));
+    return cudaSuccess;
+  });
 }
-cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaGetLastError() {
+  const cudaError_t last = std::exchange(last_error, cudaSuccess), fault = Gpu::the_one().fault();
+  return fault != cudaSuccess ? fault : last;
+}
+cudaError_t cudaPeekAtLastError() {
+  const cudaError_t fault = Gpu::the_one().fault();
+  return fault != cudaSuccess ? fault : last_error;
+}
 const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {
     case cudaSuccess:

@@ -11,6 +11,8 @@
 #include <functional>
 
 #include "core/error.h"
+#include "core/machine_error.h"
+#include "cuda/check.h"
 #include "standin/fixture.h"
 #include "support/gpu.h"
 
@@ -209,6 +211,7 @@ TEST_CASE("stood in: not enough memory, in a sentence") {
   CHECK(error_of([] { allocate_device(1000); }) == "");
   Gpu::the_one().fail_next("cudaMalloc", cudaErrorIllegalAddress);
   CHECK(error_of([] { allocate_device(1000); }).find("cudaMalloc failed: ") == 0);
+  Gpu::the_one().revive();
   Gpu::the_one().fail_next("cudaMallocHost", cudaErrorMemoryAllocation);
   CHECK(error_of([] { allocate_pinned(1000); }).find("cudaMallocHost failed: ") == 0);
 }
@@ -237,4 +240,42 @@ TEST_CASE("stood in: a machine without a GPU, or with one that cannot be used, i
   Gpu::the_one().fail_next("cudaStreamSynchronize", cudaErrorNoKernelImageForDevice);
   CHECK_FALSE(cuda_status(0).works);
   CHECK_FALSE(cuda_status(1).works);
+}
+
+TEST_CASE("stood in: a GPU that is lost to the process is told as such, whoever notices") {
+  for (const cudaError_t fault : {cudaErrorIllegalAddress, cudaErrorLaunchFailure}) {
+    const auto backend = make_cuda_backend({});
+    Gpu::the_one().fail_next("cudaStreamSynchronize", fault);
+    CHECK_THROWS_AS(backend->synchronize(), MachineError);
+    // From now on every call says so, in the same words, and nothing is tried again.
+    try {
+      allocate_device(4);
+      FAIL("the GPU is lost");
+    } catch (const MachineError& error) {
+      CHECK(std::string(error.what()).find("The GPU does nothing more for this process") !=
+            std::string::npos);
+    }
+    CHECK_THROWS_AS(check(CUDNN_STATUS_EXECUTION_FAILED, "cudnnBackendExecute"), MachineError);
+    CHECK_THROWS_AS(check(CUBLAS_STATUS_EXECUTION_FAILED, "cublasGemmEx"), MachineError);
+    CHECK_FALSE(cuda_status(0).works);
+    Gpu::the_one().revive();
+    CHECK_NOTHROW(backend->synchronize());
+    // What a library says by itself is no lost GPU.
+    CHECK_THROWS_AS(check(CUBLAS_STATUS_EXECUTION_FAILED, "cublasGemmEx"), Error);
+    try {
+      check(CUBLAS_STATUS_EXECUTION_FAILED, "cublasGemmEx");
+    } catch (const MachineError&) {
+      FAIL("the GPU is not lost");
+    } catch (const Error&) {
+    }
+  }
+}
+
+TEST_CASE("stood in: GPUs count in the order of their buses, as in nvidia-smi") {
+  Gpu::the_one().set_buses({0x4f, 0x0a, 0x9c});
+  CHECK(open_device(0).index == 1);
+  CHECK(open_device(1).index == 0);
+  CHECK(open_device(2).index == 2);
+  CHECK(error_of([] { open_device(3); }) == "--device cuda: there is no GPU number 3; this machine has 3");
+  Gpu::the_one().set_buses({1});
 }

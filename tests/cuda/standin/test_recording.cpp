@@ -8,7 +8,8 @@
 #include <functional>
 #include <thread>
 
-#include "core/error.h"
+#include "core/machine_error.h"
+#include "cuda/make_backend.h"
 #include "standin/fixture.h"
 
 using namespace laban;
@@ -136,4 +137,30 @@ TEST_CASE("stood in: a recording is not replayed over memory that has gone") {
   stream.synchronize();
   ones.reset();
   CHECK_THROWS_WITH_AS(recording->replay(), Contains("memory of the GPU that nobody has allocated"), Error);
+}
+
+TEST_CASE("stood in: a step that cannot be recorded runs without, and the backend says so") {
+  for (const char* call : {"cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaGraphInstantiate"}) {
+    const auto backend = make_cuda_backend({});
+    const auto memory = backend->allocate(kNumbers * sizeof(float));
+    const Tensor numbers(memory->data(), DType::f32, Shape::vector(kNumbers), Device::cuda);
+    int runs = 0;
+    const std::function<void()> body = [&] {
+      ++runs;
+      backend->run(SetZero{numbers}, {});
+    };
+    CHECK(backend->note().empty());
+    standin::Gpu::the_one().fail_next(call, cudaErrorStreamCaptureInvalidated);
+    CHECK(backend->record(body) == nullptr);
+    CHECK(backend->note().find("steps run op by op, somewhat slower, as they cannot be recorded: " +
+                               std::string(call) + " failed") == 0);
+    CHECK(backend->record(body) == nullptr);  // nor is it tried at every step
+    CHECK(runs == (std::string(call) == "cudaStreamBeginCapture" ? 0 : 1));
+    body();
+    backend->synchronize();
+  }
+  const auto lost = make_cuda_backend({});
+  standin::Gpu::the_one().fail_next("cudaStreamEndCapture", cudaErrorIllegalAddress);
+  CHECK_THROWS_AS(lost->record([] {}), MachineError);
+  standin::Gpu::the_one().revive();
 }

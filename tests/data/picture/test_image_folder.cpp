@@ -7,15 +7,18 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <numeric>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
 #include "data/load/clip_reader.h"
 #include "data/made_clips.h"
+#include "data/picture/decode_limits.h"
 #include "data/picture/exif.h"
 #include "data/picture/image_folder.h"
-#include "data/picture/pixel_limit.h"
 #include "data/video/video_index.h"
+#include "data/video/watch.h"
 
 using namespace laban;
 namespace fs = std::filesystem;
@@ -192,9 +195,9 @@ TEST_CASE("a broken picture is refused by name") {
 }
 
 namespace {
-struct PixelLimit {
-  explicit PixelLimit(int64_t pixels) { set_most_pixels(pixels); }
-  ~PixelLimit() { set_most_pixels(kMostPixels); }
+struct Limits {
+  explicit Limits(const DecodeLimits& limits) { set_decode_limits(limits); }
+  ~Limits() { set_decode_limits({}); }
 };
 }  // namespace
 
@@ -208,17 +211,17 @@ TEST_CASE("a picture of more pixels than allowed is refused before it is decoded
     test::write_bytes(folder.path() / name, bytes);
     const int64_t pixels = bytes == kPng ? 5 * 3 : 64 * 48;
     {
-      const PixelLimit limit(pixels - 1);
+      const Limits limit({.pixels = pixels - 1});
       const std::string why = reason([&] { reader.read(folder.path() / name); });
       CHECK_MESSAGE(why.find(text("pixels, more than the ", pixels - 1, " allowed")) != std::string::npos,
                     why);
     }
-    const PixelLimit limit(pixels);
+    const Limits limit({.pixels = pixels});
     CHECK(reader.read(folder.path() / name).width > 0);
   }
   test::make_video(folder.path() / "v.mp4", {.width = 64, .height = 48, .frames = 3});
   {
-    const PixelLimit limit(64 * 48 - 1);
+    const Limits limit({.pixels = 64 * 48 - 1});
     CHECK_THROWS_AS(index_video(folder.path() / "v.mp4", Trust::nothing), FileError);
   }
   CHECK(index_video(folder.path() / "v.mp4", Trust::nothing)->frame_count() == 3);
@@ -231,7 +234,7 @@ TEST_CASE("a picture of more pixels than allowed is refused before it is decoded
 
 TEST_CASE("a few bytes that claim a huge picture cost nothing") {
   const test::Folder folder("huge_pictures");
-  const PixelLimit limit(int64_t{1} << 30);
+  const Limits limit({.pixels = int64_t{1} << 30});
   PictureReader reader;
   const auto refused = [&](const char* name, const Bytes& bytes) {
     test::write_bytes(folder.path() / name, bytes);
@@ -266,6 +269,83 @@ TEST_CASE("a progressive JPEG is read, one of hundreds of scans is refused") {
   test::write_bytes(file, many);
   const std::string why = reason([&] { reader.read(file); });
   CHECK_MESSAGE(why.find("scans; more than 200 of 64x48 pixels are not read") != std::string::npos, why);
+  CHECK(why.find("raise --max-scans") != std::string::npos);
+  const Limits limit({.scans = 400});
+  CHECK(reason([&] { reader.read(file); }).find("scans; more than") == std::string::npos);
+}
+
+TEST_CASE("a picture of too many scans in a Motion JPEG video is refused") {
+  const test::Folder folder("motion_jpeg_scans");
+  const fs::path file = folder.path() / "v.avi";
+  test::make_video(
+      file, {.width = 320, .height = 240, .frames = 4, .encoder = "mjpeg", .pixel_format = "yuvj420p"});
+  CHECK(reason([&] { index_video(file); }) == "accepted");
+  Bytes bytes = test::bytes_of(file);
+  const std::string_view list = "movi";
+  const auto movie = std::search(bytes.begin(), bytes.end(), list.begin(), list.end());
+  const std::array<unsigned char, 3> start{0xff, 0xd8, 0xff}, scan{0xff, 0xda, 0};
+  auto at = std::search(movie, bytes.end(), start.begin(), start.end());
+  REQUIRE(bytes.end() - at > 2 + 60 * 4);
+  at += 2;
+  for (int i = 0; i < 60; ++i) {
+    at = std::copy(scan.begin(), scan.end(), at);
+    *at++ = 2;
+  }
+  test::write_bytes(file, bytes);
+  const Limits limit({.scans = 50});
+  const std::string why = reason([&] { index_video(file); });
+  CHECK_MESSAGE(why.find("scans; more than 50 of 320x240") != std::string::npos, why);
+}
+
+TEST_CASE("large pictures may have fewer scans") {
+  const auto most = [](int width, int height) {
+    Bytes scans{0xff, 0xd8};
+    int count = 0;
+    for (; count < 1000; ++count) {
+      scans.insert(scans.end(), {0xff, 0xda, 0, 2});
+      if (reason([&] { require_few_scans("x.jpg", scans, width, height); }) != "accepted") break;
+    }
+    return count;
+  };
+  CHECK(most(640, 480) == 200);
+  CHECK(most(4096, 2048) == 200);
+  CHECK(most(8192, 8192) == 25);
+  CHECK(most(1, 1) == 200);
+  const Limits limit({.scans = 3});
+  CHECK(most(640, 480) == 3);
+  CHECK(most(30000, 30000) == 1);
+}
+
+TEST_CASE("what takes too long to decode is refused, whatever it is") {
+  const test::Folder folder("slow");
+  test::make_video(folder.path() / "v.mp4", {.width = 640, .height = 480, .frames = 60});
+  for (int k = 0; k < 9; ++k)
+    test::write_bytes(folder.path() / "f" / (std::to_string(k) + ".jpg"), jpeg(640, 480, 10 * k, TJSAMP_420));
+  DatasetItem video{.path = folder.path() / "v.mp4", .name = "v.mp4"};
+  DatasetItem pictures{.path = folder.path() / "f", .name = "f"};
+  pictures.kind = ItemKind::frame_folder;
+  for (const DatasetItem& item : {video, pictures}) {
+    CAPTURE(item.name);
+    const auto index = index_item(item, Trust::nothing, nullptr);
+    std::vector<int64_t> all(static_cast<size_t>(index->frame_count()));
+    std::iota(all.begin(), all.end(), 0);
+    PictureReader reader;
+    ShardReader shards;
+    const auto read = [&] {
+      read_frames(item, *index, all, reader, shards, nullptr, [](int64_t, const Frame&) {});
+    };
+    CHECK(reason(read) == "accepted");
+    const Limits limit({.seconds = 1e-5});
+    const std::string why = reason(read);
+    CHECK_MESSAGE(why.starts_with(item.path.string() + ": takes more than 1e-05 s"), why);
+    CHECK(why.find("raise --max-decode-time") != std::string::npos);
+    // Another policy of the same kind: nobody waits for the result any more.
+    const std::atomic<bool> cancel{true};
+    CHECK_THROWS_AS(read_frames(item, *index, all, reader, shards, &cancel, [](int64_t, const Frame&) {}),
+                    Canceled);
+  }
+  const Limits limit({.seconds = 1e-5});
+  CHECK(reason([&] { index_video(video.path); }).find("takes more than") != std::string::npos);
 }
 
 TEST_CASE("a link that leads nowhere is a picture that cannot be read, not one that is not there") {

@@ -140,8 +140,9 @@ TEST_CASE("roles say which flags a command takes") {
         std::set<std::string>{"model", "midplanes", "shortcut", "norm-eps"});
   // Nothing that changes what is learned from a step.
   CHECK(as_set(flags_with(Role::resume)) == std::set<std::string>{"data", "media", "confine", "max-pixels",
-                                                                  "workers", "index-cache", "threads",
-                                                                  "epochs", "patience", "checkpoint-every"});
+                                                                  "max-scans", "max-decode-time", "workers",
+                                                                  "index-cache", "threads", "epochs",
+                                                                  "best-by", "patience", "checkpoint-every"});
   // What evaluation sees of a video.
   CHECK(as_set(flags_with(Role::sampling | Role::picture, Role::inference | Role::preset)) ==
         std::set<std::string>{"sampler", "frames", "frames-per-segment", "stride", "fps", "size", "mean",

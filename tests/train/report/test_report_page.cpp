@@ -153,7 +153,10 @@ TEST_CASE("the whole page: well-formed, self-contained, with the numbers that th
   // Contact sheets: two wrong clips and one right of each class, three frames each, with their numbers.
   CHECK(occurrences(page, "<article class=\"clip wrong\">") == 2);
   CHECK(occurrences(page, "<article class=\"clip right\">") == 3);
-  CHECK(occurrences(page, "data:image/png;base64,iVBORw0KGgo") == 15);
+  CHECK(occurrences(page, "src=\"data:image/png;base64,iVBORw0KGgo") == 15);
+  CHECK(occurrences(page, "class=\"motion\"") == 5);  // the clip in motion, from a picture of its own
+  CHECK(occurrences(page, "background-image:url(data:image/png;base64,iVBORw0KGgo") == 5);
+  CHECK(occurrences(page, "animation:play 0.38s steps(3) infinite") == 5);
   CHECK(occurrences(page, "<figcaption>9</figcaption>") == 5);
   CHECK_FALSE(holds(page, "have changed since"));
 
@@ -318,4 +321,26 @@ TEST_CASE("the control is only what was made with single frames") {
                 {"split": "val", "listed": 5, "left_out": []}]})");
   CHECK(read_control(run.path(), "test").single_frame);
   CHECK_THROWS_AS(read_control(run.path(), "val"), FileError);
+}
+
+TEST_CASE(
+    "the page says what wrote it and when, whose weights were measured, and that nothing was left out") {
+  TemporaryFolder run;
+  run.write(
+      "evaluation_test.json",
+      R"({"split":"test","clips":2,"classes":["a","b"],"accuracy":0.5,"confusion":[[1,0],[1,0]],"epoch":7,)"
+      R"("per_class":[{"class":"a","count":1,"correct":1,"accuracy":1},)"
+      R"({"class":"b","count":1,"correct":0,"accuracy":0}],"predictions":[],"bad_files":[]})");
+  ReportInput input;
+  input.run = read_run(run.path());
+  input.date = "2031-02-03";
+  const std::string page = report_page(input);
+  CHECK(holds(page, "laban 0."));
+  CHECK(holds(page, ", on 2031-02-03, from "));
+  CHECK(holds(page, "Measured with the weights of epoch 7.</p>"));
+  CHECK(holds(page, "No files were left out."));
+  // A small matrix keeps letters of the size that the others have.
+  const size_t at = page.find("<div style=\"max-width:");
+  REQUIRE(at != std::string::npos);
+  CHECK(std::stod(page.substr(at + 22)) < 420);
 }
