@@ -49,8 +49,8 @@ MediaFolder::MediaFolder(const fs::path& root, const fs::path& list_folder, cons
 }
 
 bool MediaFolder::choose(std::span<const std::string> paths, std::optional<Split> split) {
-  // A few hundred paths tell.
-  constexpr size_t kLooked = 400;
+  // A few paths tell.
+  constexpr size_t kLooked = 64;
   const size_t step = std::max<size_t>(1, paths.size() / kLooked);
   struct Found {
     size_t clips = 0, candidate = 0;
@@ -67,6 +67,11 @@ bool MediaFolder::choose(std::span<const std::string> paths, std::optional<Split
   for (const size_t stride : {step, size_t{1}}) {  // if none of the few exists, one of the others may
     for (size_t c = 0; c < candidates_.size(); ++c)
       if (const size_t clips = count_in(c, stride); clips > 0) {
+        // Whatever other folders hold, nothing comes before one of these with all clips.
+        if (c < plain_ && clips == (paths.size() + stride - 1) / stride) {
+          rivals_.clear();
+          return true;
+        }
         const std::optional<SplitWord> word = split_word_in(candidates_[c].filename().string());
         found.push_back({clips, c, word && split && settle(*word, {}) == split});
       }
