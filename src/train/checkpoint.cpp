@@ -154,6 +154,8 @@ Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
     if (!known) damaged("its fingerprints of the clips cannot be read");
     info_.clips = *std::move(known);
   }
+  // Of runs before there was this setting: their split must stay what it was.
+  info_.config.data.dataset.split.by = SplitBy::name;
   try {
     apply_toml(info_.config, text_of("config"), path.string() + " (config)");
   } catch (const UsageError& error) {

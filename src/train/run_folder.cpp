@@ -37,7 +37,7 @@ bool is_runs_config(const fs::path& file) {
 
 bool RunFolder::has_run() const {
   if (is_there(last()) || is_there(best()) || has_metrics(*this)) return true;
-  for (const char* split : {"train", "val", "test"})
+  for (const char* split : {"train", "val", "test", "all"})
     for (const bool single_frame : {false, true})
       if (is_there(evaluation(split, single_frame))) return true;
   // What a run writes before it begins to train; the config is the first of it.
@@ -64,7 +64,7 @@ void RunFolder::create(bool overwrite) const {
   const FolderUse replacing(path, FolderUse::Kind::replace);
   for (const fs::path& file : {config(), metrics(), data(), last(), best(), floor(), recipe()})
     fs::remove(file, code);
-  for (const char* split : {"train", "val", "test"})
+  for (const char* split : {"train", "val", "test", "all"})
     for (const bool single_frame : {false, true}) fs::remove(evaluation(split, single_frame), code);
 }
 

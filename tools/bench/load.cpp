@@ -13,6 +13,7 @@
 
 #include "bench/bench.h"
 #include "cli/interrupt.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "core/error.h"
@@ -93,7 +94,7 @@ void run(const Options& options) {
   sampler.frames = static_cast<int>(options.segments) * sampler.frames_per_segment;
   choose_threads(config);
   resolve(config);
-  const Dataset dataset = open_dataset(options.data, dataset_settings(config));
+  const Dataset dataset = open_data(config, options.data);
   print_notes(dataset);
   const std::vector<int> items = chosen_items(dataset, options.split);
   if (items.empty())

@@ -1,5 +1,6 @@
 #include "cli/dataset_table.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <vector>
@@ -37,6 +38,16 @@ std::string class_table(const Dataset& dataset) {
   table.rule();
   add("all", all, all_sources.size());
   return table.str();
+}
+
+std::string ignored_line(const Dataset& dataset) {
+  constexpr size_t kShown = 3;
+  const std::vector<std::string>& all = dataset.ignored;
+  if (all.empty()) return "";
+  std::string line =
+      text(all.size(), all.size() == 1 ? " other file was" : " other files were", " left alone: ");
+  for (size_t i = 0; i < std::min(kShown, all.size()); ++i) line += (i ? ", " : "") + visible(all[i]);
+  return line + (all.size() > kShown ? ", ...\n" : "\n");
 }
 
 }  // namespace laban::tools

@@ -5,6 +5,7 @@
 
 #include "cli/held_folder.h"
 #include "cli/interrupt.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "cli/printable.h"
 #include "cli/progress.h"
@@ -31,8 +32,7 @@ void make(const Options& options) {
   Config config;
   options.flags.apply(config);
   choose_threads(config);
-  const DatasetSettings how = dataset_settings(config);
-  const Dataset dataset = open_dataset(options.data, how);
+  const Dataset dataset = open_data(config, options.data);
   print_notes(dataset);
   if (interrupted()) stopped();
   CacheSettings settings = options.cache;

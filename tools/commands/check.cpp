@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/dataset_table.h"
 #include "cli/interrupt.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/table.h"
@@ -75,6 +77,9 @@ Json to_json(const Dataset& dataset, const CheckResult& result, bool clean) {
           {"seconds", result.seconds},
           {"problems", result.problems()},
           {"remarks", static_cast<int64_t>(result.findings.size()) - result.problems()},
+          {"seen_in_training",
+           {{"val", result.seen_in_training[static_cast<size_t>(Split::val)]},
+            {"test", result.seen_in_training[static_cast<size_t>(Split::test)]}}},
           {"counts", counts},
           {"classes", classes},
           {"findings", findings},
@@ -104,6 +109,12 @@ const char* advice_for(FindingKind kind) {
       return "a result on them is no result: remove one";
     case FindingKind::label_conflict:
       return "one of the labels is wrong";
+    case FindingKind::near_leak:
+      return "a result on them is no result: remove one, or keep both in one split";
+    case FindingKind::shared_scene:
+      return "a network may recognize the place instead; `laban index --split-by content` keeps scenes in one split";
+    case FindingKind::near_duplicate:
+      return "cut, scaled or encoded anew, perhaps: they count twice in training, or in a result";
     case FindingKind::shared_source:
       return "a network may recognize the dancer or the background; split by source, or name groups in "
              "split.csv";
@@ -113,6 +124,8 @@ const char* advice_for(FindingKind kind) {
       return "laban turns them as players do";
     case FindingKind::size_change:
       return "every frame is scaled from its own size";
+    case FindingKind::mixed_pictures:
+      return "--filename-pattern says which pictures are the clip";
   }
   return "";
 }
@@ -121,6 +134,7 @@ void print(const Dataset& dataset, const CheckResult& result, size_t show) {
   std::printf("%s: layout %s, %zu clips in %lld files, %s frames\n%s", visible(dataset.root.string()).c_str(),
               dataset.layout.c_str(), dataset.items.size(), static_cast<long long>(result.files),
               grouped(result.frames).c_str(), class_table(dataset).c_str());
+  std::fputs(ignored_line(dataset).c_str(), stdout);
   for (size_t kind = 0; kind < kFindingKinds; ++kind) {
     std::vector<const Finding*> found;
     for (const Finding& finding : result.findings)
@@ -133,6 +147,12 @@ void print(const Dataset& dataset, const CheckResult& result, size_t show) {
       std::printf("  %s [%s]: %s\n", visible(item.name).c_str(), split_of(item),
                   visible(found[i]->detail).c_str());
     }
+    if (static_cast<FindingKind>(kind) == FindingKind::shared_scene)
+      for (const Split split : {Split::val, Split::test})
+        if (const size_t clips = dataset.of(split).size(); clips > 0)
+          std::printf("  in all, %lld of %zu %s clips share a scene with training clips\n",
+                      static_cast<long long>(result.seen_in_training[static_cast<size_t>(split)]), clips,
+                      kSplitNames[static_cast<size_t>(split)]);
     if (found.size() > show) std::printf("  and %zu more (--show, or --json for all)\n", found.size() - show);
   }
 }
@@ -143,12 +163,14 @@ void check(const Options& options) {
   options.flags.apply(config);
   choose_threads(config);
   resolve(config);
-  DatasetSettings settings = dataset_settings(config);
-  settings.keep_missing = true;  // they are what this is for
-  const Dataset dataset = open_dataset(options.data, settings);
+  std::vector<ClipSketch> sketches;
+  // Missing clips are what this is for; and nothing on the disk is changed.
+  const Dataset dataset =
+      open_data(config, options.data, {.keep_missing = true, .write_sketches = false, .sketches = &sketches});
   print_notes(dataset);
 
   Progress progress("checking", static_cast<int64_t>(dataset.items.size()));
+  std::optional<Progress> comparing;
   const CheckResult result = check_dataset(
       dataset,
       {.sampler = config.clip.sampler,
@@ -158,8 +180,17 @@ void check(const Options& options) {
            [&](int64_t done, int64_t of) {
              progress.update(done * static_cast<int64_t>(dataset.items.size()) / of);
            },
-       .stop = &interrupt_flag()});
-  progress.finish();
+       .stop = &interrupt_flag(),
+       .sketches = std::move(sketches),
+       .sketch_progress =
+           [&](int64_t done, int64_t of) {
+             if (!comparing) {
+               progress.finish();
+               comparing.emplace("looking for clips that look alike", of);
+             }
+             comparing->update(done);
+           }});
+  (comparing ? *comparing : progress).finish();
 
   const auto remarks = static_cast<int64_t>(result.findings.size()) - result.problems();
   const bool clean = result.complete && result.problems() == 0 && !(options.strict && remarks > 0);

@@ -2,11 +2,13 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 
 #include "cli/floor_text.h"
 #include "cli/interrupt.h"
+#include "cli/open_data.h"
 #include "cli/printable.h"
 #include "cli/progress.h"
 #include "cli/table.h"
@@ -26,16 +28,98 @@ namespace laban::tools {
 namespace {
 
 struct Options {
-  std::string data, split = "test", output;
+  std::string data, split, output;
   Views views;
   bool json = false;
   NetworkSource source;
 };
 
-Split split_by_name(const std::string& name) {
+constexpr const char* kAll = "all";
+
+/// Nothing for all clips.
+std::optional<Split> split_by_name(const std::string& name) {
   for (size_t i = 0; i < kSplitNames.size(); ++i)
     if (name == kSplitNames[i]) return static_cast<Split>(i);
-  throw UsageError(text("--split ", name, " is none of train, val, test"));
+  return std::nullopt;
+}
+
+/// What is measured, and how that is said.
+struct Subject {
+  Dataset dataset{};
+  bool own = false;     // the run's dataset
+  std::string split{};  // or kAll
+  std::string said{};
+};
+
+bool is_same_path(const std::string& a, const std::string& b) {
+  std::error_code failed;
+  return std::filesystem::weakly_canonical(a, failed) == std::filesystem::weakly_canonical(b, failed);
+}
+
+/// The settings for a dataset that is not the run's: what tells how the run's lies on the disk does not count.
+Config for_other_data(const Config& config, const ConfigFlags& flags) {
+  Config other = config;
+  const DatasetSettings defaults;
+  if (!flags.has("layout")) other.data.dataset.layout = defaults.layout;
+  if (!flags.has("media")) other.data.dataset.media = defaults.media;
+  if (!flags.has("fold")) other.data.dataset.fold = defaults.fold;
+  if (!flags.has("list-columns")) other.data.dataset.list_columns = defaults.list_columns;
+  return other;
+}
+
+/// The dataset as the run split it, if these are its clips at another place; nothing if they are not.
+std::optional<Dataset> moved_copy(const Dataset& whole, const std::string& path, const Config& config,
+                                  const CheckpointInfo& info) {
+  if (info.dataset.empty() || whole.items.size() != info.clips.size()) return std::nullopt;
+  try {
+    Dataset divided = open_data(config, path);
+    if (fingerprint(divided, {}) == info.dataset) return divided;
+  } catch (const Error&) {  // it cannot be split as the run's was: another one, then
+  }
+  return std::nullopt;
+}
+
+Subject subject_of(const Options& options, const Config& config, const CheckpointInfo& info) {
+  const std::string path = options.data.empty() ? config.data.path : options.data;
+  const std::string shown = visible(path);
+  Subject subject{.own = options.data.empty() || is_same_path(options.data, config.data.path),
+                  .split = options.split.empty() ? "test" : options.split};
+  if (subject.own) {
+    subject.dataset = open_data(config, path);
+    // Where bad files were left out, only the number of clips can be compared.
+    const bool same = config.data.on_bad_file == OnBadFile::exclude
+                          ? info.dataset.starts_with(text(subject.dataset.items.size(), " clips, "))
+                          : info.dataset == fingerprint(subject.dataset, {});
+    if (subject.dataset.drawn != DrawnSplits::none && !info.dataset.empty() && !same)
+      subject.dataset.notes.push_back(
+          text(shown,
+               " is not as it was when this network was trained (clips were added, removed or left out): its "
+               "split was drawn anew, and clips measured here may have been trained on"));
+  } else {
+    const Config other = for_other_data(config, options.source.flags);
+    DatasetSettings settings = dataset_settings(other);
+    settings.undivided = true;
+    subject.dataset = open_dataset(path, settings);
+    if (subject.dataset.undivided) {
+      if (std::optional<Dataset> moved = moved_copy(subject.dataset, path, other, info)) {
+        subject.dataset = *std::move(moved);
+        subject.own = true;
+      } else if (options.split.empty() || options.split == kAll) {
+        subject.split = kAll;
+        subject.said = text("measured: all ", subject.dataset.items.size(), " clips of ", shown,
+                            ", which defines no splits");
+      } else {
+        subject.dataset = open_data(other, path);
+        subject.dataset.notes.push_back(text(shown, " defines no splits: the clips of ", options.split,
+                                             " were drawn; without --split all clips are measured"));
+      }
+    }
+  }
+  if (subject.said.empty())
+    subject.said = subject.split == kAll
+                       ? text("measured: all ", subject.dataset.items.size(), " clips of ", shown)
+                       : text("measured: the split ", subject.split, " of ", shown);
+  return subject;
 }
 
 /// "0.902"; a dash for what nobody knows.
@@ -121,7 +205,6 @@ void name_classes(TrainedNetwork& trained, const Dataset& dataset) {
 }
 
 void evaluate(const Options& options) {
-  const Split split = split_by_name(options.split);
   outlive_readers();
   std::optional<FolderUse> reading;  // so that the result belongs to the run that is there when it is written
   if (!options.source.run.empty()) reading.emplace(options.source.run, FolderUse::Kind::read);
@@ -131,26 +214,32 @@ void evaluate(const Options& options) {
   if (options.data.empty() && config.data.path.empty())
     throw UsageError("laban eval: DATA is missing: a folder of class folders with video files",
                      "Usage: laban eval DATA [options]");
-  Dataset dataset =
-      open_dataset(options.data.empty() ? config.data.path : options.data, dataset_settings(config));
+  Subject subject = subject_of(options, config, trained.info);
+  Dataset& dataset = subject.dataset;
+  const std::optional<Split> split = split_by_name(subject.split);
   print_notes(dataset);
   name_classes(trained, dataset);
   const std::string floor_key = fingerprint(dataset, {});  // of the classes as they are there
   relabel(dataset, trained.info.classes);
-  const std::vector<int> items = dataset.of(split);
+  std::vector<int> items(dataset.items.size());
+  std::iota(items.begin(), items.end(), 0);
+  if (split) items = dataset.of(*split);
   if (items.empty())
-    throw UsageError(text(dataset.root.string(), " has no clips in the split '", options.split, "'"),
-                     text("It has: ", split_sizes(dataset), "; choose another --split."));
+    throw UsageError(text(dataset.root.string(), " has no clips in the split '", subject.split, "'"),
+                     text("It has: ", split_sizes(dataset), "; choose another --split, or --split all."));
 
   std::string output = options.output;
-  // What other clips gave is no result of the run.
-  if (output.empty() && !options.source.run.empty() && !trained.clips_changed)
-    output = RunFolder{options.source.run}.evaluation(options.split, config.clip.single_frame).string();
+  // The run's folder keeps what was measured on the run's own dataset, which the report shows; what other clips gave is
+  // no result of the run either.
+  const bool of_run = !options.source.run.empty() && subject.own && !trained.clips_changed;
+  if (output.empty() && of_run)
+    output = RunFolder{options.source.run}.evaluation(subject.split, config.clip.single_frame).string();
   if (!output.empty()) require_writable(output);
 
   install_interrupt_handler();
   std::optional<Progress> progress;
-  LoaderSettings settings = loader_settings(config, split == Split::val ? SampleMode::val : SampleMode::test);
+  LoaderSettings settings =
+      loader_settings(config, split && *split == Split::val ? SampleMode::val : SampleMode::test);
   settings.stop = &interrupt_flag();
   settings.on_check = [&](int64_t done, int64_t of) {
     if (!progress) progress.emplace("reading files", of);
@@ -169,7 +258,7 @@ void evaluate(const Options& options) {
   if (progress) progress->finish();
 
   Evaluation evaluation = summarize(*classified, dataset, trained.info.classes, options.views);
-  evaluation.split = options.split;
+  evaluation.split = subject.split;
   evaluation.single_frame = config.clip.single_frame;
   for (const auto& [flag, value] : clip_settings(config)) evaluation.clip_settings[flag] = value;
   if (options.source.weights.empty()) evaluation.epoch = trained.info.state.epoch;
@@ -178,6 +267,7 @@ void evaluate(const Options& options) {
   if (options.json) {
     std::fputs(document.c_str(), stdout);
   } else {
+    std::printf("%s\n", subject.said.c_str());
     print(evaluation);
     if (const std::string which = which_epoch(options.source, trained.info); !which.empty())
       std::printf("%s\n", which.c_str());
@@ -185,8 +275,9 @@ void evaluate(const Options& options) {
   }
   if (!output.empty())
     std::fprintf(stderr, "written to %s\n", output.c_str());
-  else if (trained.clips_changed && !options.source.run.empty())
-    std::fprintf(stderr, "note: not written to the run, whose clips are others; -o FILE writes it\n");
+  else if (!options.source.run.empty())
+    std::fprintf(stderr, "note: not written to the run, whose %s; -o FILE writes it\n",
+                 subject.own ? "clips are others" : "dataset is another");
   for (const BadFile& bad : evaluation.bad_files)
     std::fprintf(stderr, "left out: %s\n", printable(bad.reason).c_str());
   if (evaluation.clips == 0) throw Error(text("none of the ", items.size(), " clips could be read"));
@@ -196,11 +287,14 @@ void evaluate(const Options& options) {
 
 void add_eval(Command& program) {
   auto options = std::make_shared<Options>();
-  Command& command = program.subcommand("eval", "evaluate a trained network on one split of a dataset");
+  Command& command = program.subcommand(
+      "eval", "evaluate a trained network on a split of a dataset, or on all of another dataset");
   command.add("DATA,--data", options->data, "dataset folder, or a list of clips")
       .path(PathKind::any)
       .shown_default("the one it was trained on");
-  command.add("--split", options->split, "split to evaluate").choices({"train", "val", "test"});
+  command.add("--split", options->split, "split to evaluate; all: every clip")
+      .choices({"train", "val", "test", kAll})
+      .shown_default("test, or all of another dataset that defines no splits");
   add_view_flags(options->views, command);
   command.add("--json", options->json, "print the result as JSON");
   command.add("-o,--output", options->output, "JSON file to write")
@@ -209,6 +303,7 @@ void add_eval(Command& program) {
   options->source.add_to(command, NetworkUse::classify);
   options->source.flags.add_to(command, dataset_flags());
   command.example("laban eval --run runs/clips --split test")
+      .example("laban eval new-clips --run runs/clips")
       .example("laban eval --run runs/clips --views 10 --crops 3")
       .example("laban eval clips --weights torchvision/r3d_18 --class-names kinetics.txt")
       .example("laban eval clips --weights net.pt --model r2plus1d_18 -o result.json");

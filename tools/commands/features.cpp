@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/interrupt.h"
+#include "cli/open_data.h"
 #include "cli/printable.h"
 #include "cli/progress.h"
 #include "cli/trained_network.h"
@@ -36,7 +37,7 @@ void extract(const Options& options) {
     throw UsageError("laban features: DATA is missing: a folder of class folders with video files",
                      "Usage: laban features DATA [options]");
   require_writable(options.output);
-  const Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
+  const Dataset dataset = open_data(config, config.data.path);
   print_notes(dataset);
 
   std::vector<int> all(dataset.items.size());

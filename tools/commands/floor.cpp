@@ -5,6 +5,7 @@
 
 #include "cli/floor_text.h"
 #include "cli/interrupt.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "commands/commands.h"
 #include "core/error.h"
@@ -27,7 +28,7 @@ void print_floor(const Options& options) {
   resolve(config);
   outlive_readers();
   if (!options.output.empty()) require_writable(options.output);
-  const Dataset dataset = open_dataset(options.data, dataset_settings(config));
+  const Dataset dataset = open_data(config, options.data);
   print_notes(dataset);
   if (dataset.of(Split::val).empty() && dataset.of(Split::test).empty())
     throw UsageError(text(dataset.root.string(), " has only training clips, so nothing can be measured"),

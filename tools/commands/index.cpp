@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/dataset_table.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "commands/commands.h"
 #include "core/error.h"
@@ -28,32 +29,31 @@ bool is_cache(const Dataset& dataset) {
 
 /// Opens the dataset by what is there beside an index; by the index itself, which is then kept, where there is nothing
 /// else.
-Dataset open_for_index(const std::string& data, DatasetSettings settings, bool& kept) {
+Dataset open_for_index(const Options& options, const Config& config, bool& kept) {
+  OpenHow how{.use_index = config.data.dataset.layout == "index", .write_sketches = !options.dry_run};
   std::error_code failed;
-  const bool has_index = fs::is_regular_file(fs::path(data) / kIndexFile, failed);
-  if (settings.use_index || !has_index || settings.layout != "auto") return open_dataset(data, settings);
+  const bool has_index = fs::is_regular_file(fs::path(options.data) / kIndexFile, failed);
+  if (how.use_index || !has_index || config.data.dataset.layout != "auto")
+    return open_data(config, options.data, how);
   try {
-    return open_dataset(data, settings);
+    return open_data(config, options.data, how);
   } catch (const NoDataset&) {
-    kept = settings.use_index = true;
-    return open_dataset(data, settings);
+    kept = how.use_index = true;
+    return open_data(config, options.data, how);
   }
 }
 
 void write_index(const Options& options) {
   Config config;
   options.flags.apply(config);
-  DatasetSettings settings = dataset_settings(config);
-  settings.use_index = settings.layout == "index";  // an index that is there is made anew
-  // ... but for one that is all that describes the clips, as in a cache: there is nothing to make it from.
+  // An index that is there is made anew, but for one that is all that describes the clips, as in a cache: there is
+  // nothing to make it from.
   bool kept = false;
-  const Dataset dataset = open_for_index(options.data, settings, kept);
+  const Dataset dataset = open_for_index(options, config, kept);
   print_notes(dataset);
   std::printf("%s: layout %s, %s\n%s", visible(dataset.root.string()).c_str(), dataset.layout.c_str(),
               split_sizes(dataset).c_str(), class_table(dataset).c_str());
-  if (!dataset.ignored.empty())
-    std::printf("%zu other files were left alone, the first: %s\n", dataset.ignored.size(),
-                visible(dataset.ignored.front()).c_str());
+  std::fputs(ignored_line(dataset).c_str(), stdout);
   if (kept)
     std::printf("%s describes them already, and nothing else here does%s; %s\n", kIndexFile,
                 is_cache(dataset) ? ": this is a copy that `laban cache` made" : "",

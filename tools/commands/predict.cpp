@@ -158,7 +158,9 @@ void predict(const Options& options) {
 void add_predict(Command& program) {
   auto options = std::make_shared<Options>();
   Command& command = program.subcommand("predict", "classify videos");
-  command.add("PATH", options->paths, "videos, folders of videos, or folders with a clip's frames")
+  command
+      .add("PATH", options->paths,
+           "videos, folders of videos, folders with a clip's frames, or lists of these")
       .path(PathKind::any)
       .required();
   command.add("--top", options->top, "classes listed for each video").range(1, 10000);

@@ -7,6 +7,7 @@
 
 #include "cli/held_folder.h"
 #include "cli/interrupt.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
@@ -127,7 +128,7 @@ void preview(const Options& options) {
   options.flags.apply(config);
   choose_threads(config);
   resolve(config);
-  const Dataset dataset = open_dataset(options.data, dataset_settings(config));
+  const Dataset dataset = open_data(config, options.data);
   print_notes(dataset);
   const auto split = std::ranges::find(kSplitNames, options.split);
   const std::vector<int> items = dataset.require_split(static_cast<Split>(split - kSplitNames.begin()));

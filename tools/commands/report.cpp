@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "commands/commands.h"
 #include "core/error.h"
@@ -27,7 +28,7 @@ struct Options {
 
 /// Opens the data that the run was trained on, for the table of splits and the contact sheets. A report is
 /// worth having without it: whatever fails becomes a sentence on the page.
-void open_data(report::ReportInput& input, const Options& options) {
+void add_dataset(report::ReportInput& input, const Options& options) {
   const auto file = std::filesystem::path(options.run) / "config.toml";
   try {
     if (!std::filesystem::exists(file)) {
@@ -47,7 +48,7 @@ void open_data(report::ReportInput& input, const Options& options) {
           text("The data \"", config.data.path, "\" is not there (any more); give its place with `--data`.");
       return;
     }
-    input.dataset = open_dataset(config.data.path, dataset_settings(config));
+    input.dataset = open_data(config, config.data.path);
     if (options.clips > 0)
       input.clips = report::dataset_clips(*input.dataset, loader_settings(config, SampleMode::test));
   } catch (const Error& error) {
@@ -91,7 +92,7 @@ void write_report(const Options& options) {
       input.control_note = error.on_one_line();
     }
   }
-  open_data(input, options);
+  add_dataset(input, options);
   input.date = date_today();
   input.most_mistakes = input.most_hits = static_cast<size_t>(options.clips);
   write_file(output, report::report_page(input));

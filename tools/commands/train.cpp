@@ -10,6 +10,7 @@
 #include "cli/held_folder.h"
 #include "cli/interrupt.h"
 #include "cli/make_recipe.h"
+#include "cli/open_data.h"
 #include "cli/options.h"
 #include "cli/printable.h"
 #include "cli/progress.h"
@@ -120,7 +121,7 @@ Dataset open(const Config& config) {
   if (config.data.path.empty())
     throw UsageError("laban train: DATA is missing: a folder of class folders with video files",
                      "Usage: laban train DATA [options]");
-  Dataset dataset = open_dataset(config.data.path, dataset_settings(config));
+  Dataset dataset = open_data(config, config.data.path);
   print_notes(dataset);
   return dataset;
 }

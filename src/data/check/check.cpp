@@ -77,23 +77,38 @@ void compare(const Dataset& dataset, int a, int b, std::vector<Finding>& finding
     findings.push_back({FindingKind::duplicate, b, a, "same content as " + first.name});
 }
 
+/// "12 in train, 3 in test": where the items are; and in how many splits.
+struct Places {
+  std::string text;
+  int splits = 0;
+};
+Places places_of(const Dataset& dataset, const std::vector<int>& items) {
+  std::array<int64_t, kSplitNames.size()> clips{};
+  for (const int item : items) ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].split)];
+  Places places;
+  for (size_t s = 0; s < clips.size(); ++s) {
+    if (clips[s] == 0) continue;
+    places.text += text(places.splits++ ? ", " : "", clips[s], " in ", kSplitNames[s]);
+  }
+  return places;
+}
+
 void tell_shared_sources(const Dataset& dataset, std::vector<Finding>& findings) {
   std::map<std::string, std::vector<int>> sources;
   for (size_t i = 0; i < dataset.items.size(); ++i)
     sources[dataset.items[i].group].push_back(static_cast<int>(i));
   for (const auto& [source, items] : sources) {
-    std::array<int, kSplitNames.size()> clips{};
-    for (const int item : items) ++clips[static_cast<size_t>(dataset.items[static_cast<size_t>(item)].split)];
-    std::string where;
-    int splits = 0;
-    for (size_t s = 0; s < clips.size(); ++s) {
-      if (clips[s] == 0) continue;
-      where += text(splits++ ? ", " : "", clips[s], " in ", kSplitNames[s]);
-    }
-    if (splits > 1)
-      findings.push_back(
-          {FindingKind::shared_source, items.front(), -1, text("the source \"", source, "\" has ", where)});
+    const Places places = places_of(dataset, items);
+    if (places.splits > 1)
+      findings.push_back({FindingKind::shared_source, items.front(), -1,
+                          text("the source \"", source, "\" has ", places.text)});
   }
+}
+
+std::map<int, std::vector<int>> members_of(const std::vector<int>& group_of) {
+  std::map<int, std::vector<int>> members;
+  for (size_t i = 0; i < group_of.size(); ++i) members[group_of[i]].push_back(static_cast<int>(i));
+  return members;
 }
 
 }  // namespace
@@ -124,6 +139,69 @@ std::vector<Finding> compare_contents(const Dataset& dataset, const std::vector<
   tell_shared_sources(dataset, findings);
   return findings;
 }
+
+std::vector<Finding> compare_looks(const Dataset& dataset, const std::vector<FileReport>& reports,
+                                   const AlikeClips& alike) {
+  const auto item_at = [&](int item) -> const DatasetItem& {
+    return dataset.items[static_cast<size_t>(item)];
+  };
+  std::vector<Finding> findings;
+  for (const auto& [first, items] : members_of(alike.copy))
+    for (const int item : items) {
+      const std::string& content = reports[static_cast<size_t>(item)].content;
+      const bool same =
+          item == first || (!content.empty() && content == reports[static_cast<size_t>(first)].content);
+      // Ranges of a file look alike as they are sketched as one.
+      if (same || item_at(item).path == item_at(first).path) continue;
+      const DatasetItem &a = item_at(first), &b = item_at(item);
+      if (a.split == b.split)
+        findings.push_back(
+            {FindingKind::near_duplicate, item, first, "looks like " + a.name + " from beginning to end"});
+      else
+        findings.push_back({FindingKind::near_leak, item, first,
+                            text("in ", split_name(b), ", but looks like ", a.name, " in ", split_name(a),
+                                 " from beginning to end")});
+    }
+  for (const auto& [first, items] : members_of(alike.scene)) {
+    const Places places = places_of(dataset, items);
+    const auto is_copy = [&](int item) {
+      return alike.copy[static_cast<size_t>(item)] == alike.copy[static_cast<size_t>(first)];
+    };
+    if (places.splits < 2 || std::ranges::all_of(items, is_copy)) continue;  // copies have been reported
+    const auto other =
+        std::ranges::find_if(items, [&](int i) { return item_at(i).split != item_at(first).split; });
+    findings.push_back({FindingKind::shared_scene, first, *other,
+                        text("one scene has ", places.text, ", for instance ", item_at(*other).name, " [",
+                             split_name(item_at(*other)), "]")});
+  }
+  return findings;
+}
+
+namespace {
+
+void compare_all_looks(const Dataset& dataset, const std::vector<FileReport>& reports,
+                       const CheckSettings& settings, CheckResult& result) {
+  try {
+    const std::vector<ClipSketch> sketches =
+        !settings.sketches.empty()
+            ? settings.sketches
+            : sketch_clips(
+                  dataset,
+                  {.workers = settings.workers, .progress = settings.sketch_progress, .stop = settings.stop});
+    const AlikeClips alike = find_alike(sketches, settings.workers);
+    for (Finding& finding : compare_looks(dataset, reports, alike))
+      result.findings.push_back(std::move(finding));
+    for (const auto& [first, items] : members_of(alike.scene)) {
+      const auto split_of = [&](int item) { return dataset.items[static_cast<size_t>(item)].split; };
+      if (std::ranges::none_of(items, [&](int item) { return split_of(item) == Split::train; })) continue;
+      for (const int item : items) ++result.seen_in_training[static_cast<size_t>(split_of(item))];
+    }
+  } catch (const Canceled&) {
+    result.complete = false;
+  }
+}
+
+}  // namespace
 
 CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings) {
   const std::vector<std::vector<int>> files = items_by_file(dataset);
@@ -158,8 +236,10 @@ CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings)
     result.frames += reports[i].frames;
     if (reports[i].fps > 0) result.seconds += static_cast<double>(reports[i].frames) / reports[i].fps;
   }
-  if (result.complete)
+  if (result.complete) {
     for (Finding& finding : compare_contents(dataset, reports)) result.findings.push_back(std::move(finding));
+    compare_all_looks(dataset, reports, settings, result);
+  }
   std::ranges::stable_sort(result.findings, [](const Finding& a, const Finding& b) {
     return std::tie(a.kind, a.item) < std::tie(b.kind, b.item);
   });

@@ -1,6 +1,7 @@
 // Checks a dataset: decodes every file and compares all contents.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 #include "data/check/examine.h"
 #include "data/clip/sampler.h"
 #include "data/dataset/dataset.h"
+#include "data/scene/scenes.h"
 
 namespace laban {
 
@@ -26,6 +28,9 @@ struct CheckSettings {
   /// Called after every file, one call at a time, from any thread; may be empty.
   std::function<void(int64_t done, int64_t of)> progress{};
   const std::atomic<bool>* stop = nullptr;  // when true, no further file is examined
+  /// Of all items, if they are known; else they are made, which is told to `sketch_progress`.
+  std::vector<ClipSketch> sketches{};
+  std::function<void(int64_t done, int64_t of)> sketch_progress{};
 };
 
 struct CheckResult {
@@ -34,6 +39,8 @@ struct CheckResult {
   int64_t frames = 0;               // of all clips
   double seconds = 0;               // of all videos
   bool complete = true;             // false: stopped before the end, and nothing was compared
+  /// By split: clips that show a scene that training clips show, too.
+  std::array<int64_t, kSplitNames.size()> seen_in_training{};
 
   int64_t count(FindingKind kind) const;
   int64_t problems() const;
@@ -45,5 +52,9 @@ CheckResult check_dataset(const Dataset& dataset, const CheckSettings& settings)
 /// Compares contents: items with the same content (and overlapping ranges) are duplicates, leaks or
 /// conflicts; a source with clips in several splits is reported once. `reports` has one entry per item.
 std::vector<Finding> compare_contents(const Dataset& dataset, const std::vector<FileReport>& reports);
+
+/// Compares looks: copies that are not the same content, and scenes with clips in several splits, each reported once.
+std::vector<Finding> compare_looks(const Dataset& dataset, const std::vector<FileReport>& reports,
+                                   const AlikeClips& alike);
 
 }  // namespace laban

@@ -198,6 +198,7 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
       if (index.width == 0) {
         const Frame first = reader.read(picture);
         index.width = first.width, index.height = first.height;
+        index.rotation = first.rotation, index.mirror = first.mirror;
       }
       // One at a time, so that each is read once.
       const std::vector<int64_t> one{k};
@@ -216,6 +217,10 @@ void examine_folder(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
     report.content = content.hex();
   }
   if (!index.gap.empty()) report.findings.push_back({FindingKind::missing_frames, index.gap});
+  // Of different kinds they may be by their extensions alone.
+  if (!index.chosen.empty() && strangers == 0)
+    report.findings.push_back({FindingKind::mixed_pictures, index.chosen});
+  if (report.readable) add_rotated(index.rotation, index.mirror, report);
   if (strangers > 1) strange += text(", and ", strangers - 1, " more pictures do not match their extensions");
   if (strangers > 0) report.findings.push_back({FindingKind::wrong_extension, strange});
 }
@@ -245,13 +250,14 @@ void examine_cached(const DatasetItem& item, const std::atomic<bool>* cancel, Fi
 
 const char* name_of(FindingKind kind) {
   constexpr std::array<const char*, kFindingKinds> kNames{
-      "unreadable",     "no-video",      "damaged",   "truncated",  "wrong-extension",
-      "missing-frames", "short",         "duplicate", "leak",       "label-conflict",
-      "shared-source",  "variable-rate", "rotated",   "size-change"};
+      "unreadable",     "no-video",     "damaged",        "truncated",     "wrong-extension",
+      "missing-frames", "short",        "duplicate",      "leak",          "label-conflict",
+      "near-leak",      "shared-scene", "near-duplicate", "shared-source", "variable-rate",
+      "rotated",        "size-change",  "mixed-pictures"};
   return kNames[static_cast<size_t>(kind)];
 }
 
-bool is_problem(FindingKind kind) { return kind < FindingKind::shared_source; }
+bool is_problem(FindingKind kind) { return kind < FindingKind::near_duplicate; }
 
 FileReport examine(const DatasetItem& item, const std::atomic<bool>* cancel) {
   FileReport report;

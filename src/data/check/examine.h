@@ -22,13 +22,17 @@ enum class FindingKind : uint8_t {
   duplicate,        // another clip has the same content
   leak,             // another clip has the same content, in another split
   label_conflict,   // another clip has the same content, and another label
+  near_leak,        // it looks like a clip in another split from beginning to end
+  shared_scene,     // clips in several splits show the same scene
   // Remarks:
-  shared_source,  // clips from one source are in several splits
-  variable_rate,  // frame durations vary
-  rotated,        // players rotate or mirror the picture; so does laban
-  size_change,    // the picture size changes mid-stream
+  near_duplicate,  // it looks like a clip in the same split from beginning to end
+  shared_source,   // clips from one source are in several splits
+  variable_rate,   // frame durations vary
+  rotated,         // players rotate or mirror the picture; so does laban
+  size_change,     // the picture size changes mid-stream
+  mixed_pictures,  // a folder holds pictures that are not frames of the clip, or frames of several kinds
 };
-constexpr size_t kFindingKinds = 14;
+constexpr size_t kFindingKinds = 18;
 
 /// "unreadable", "no-video", ...: for tables and JSON.
 const char* name_of(FindingKind kind);

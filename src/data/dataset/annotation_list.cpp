@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/dataset/clip_files.h"
 #include "data/dataset/csv.h"
 
 namespace laban {
@@ -29,11 +30,19 @@ struct Words {
   std::vector<bool> quoted{};
 };
 
+/// Between words, where that is not any run of spaces and tabs.
+constexpr char kSpaces = ' ';
+
+struct Comment {
+  int line = 0;
+  std::string text{};
+};
+
 /// Splits one row of `all`, starting at `at`, into words. Quotes count only if a word begins with one and
 /// ends with the same one before a separator; otherwise they are ordinary characters.
 class Cutter {
  public:
-  Cutter(const std::string& all, bool commas) : all_(all), commas_(commas) {}
+  Cutter(const std::string& all, char separator) : all_(all), separator_(separator) {}
 
   bool at_end() const { return at_ >= all_.size(); }
 
@@ -45,20 +54,24 @@ class Cutter {
         continue;
       }
       if (words.text.empty() && all_[at_] == '#') {
-        at_ = std::min(all_.find('\n', at_), all_.size());
+        const size_t end = std::min(all_.find('\n', at_), all_.size());
+        comments_.push_back({line_, all_.substr(at_, end - at_)});
+        at_ = end;
         break;
       }
       take_word(words);
-      if (commas_) skip_comma();
+      if (separator_ != kSpaces) skip_separator();
     }
     if (!at_end()) ++at_, ++line_;
     return words;
   }
 
+  /// Lines that begin with #, so far.
+  const std::vector<Comment>& comments() const { return comments_; }
+
  private:
   bool ends_word(size_t at) const {
-    return at >= all_.size() || all_[at] == '\n' ||
-           (commas_ ? all_[at] == ',' || is_space(all_[at]) : is_space(all_[at]));
+    return at >= all_.size() || all_[at] == '\n' || all_[at] == separator_ || is_space(all_[at]);
   }
 
   void take_word(Words& words) {
@@ -68,7 +81,9 @@ class Cutter {
     if ((quote == '"' || quote == '\'') && take_quoted(quote, word)) {
       words.quoted.push_back(true);
     } else {
-      const auto ends = [&](char c) { return c == '\n' || (commas_ ? c == ',' : is_space(c)); };
+      const auto ends = [&](char c) {
+        return c == '\n' || (separator_ == kSpaces ? is_space(c) : c == separator_);
+      };
       while (!at_end() && !ends(all_[at_])) word += all_[at_++];
       while (!word.empty() && is_space(word.back())) word.pop_back();
       words.quoted.push_back(false);
@@ -97,13 +112,14 @@ class Cutter {
     return false;
   }
 
-  void skip_comma() {
-    while (!at_end() && is_space(all_[at_])) ++at_;
-    if (!at_end() && all_[at_] == ',') ++at_;
+  void skip_separator() {
+    while (!at_end() && all_[at_] != separator_ && is_space(all_[at_])) ++at_;
+    if (!at_end() && all_[at_] == separator_) ++at_;
   }
 
   const std::string& all_;
-  bool commas_;
+  char separator_;
+  std::vector<Comment> comments_;
   size_t at_ = 0;
   int line_ = 1;
 };
@@ -133,18 +149,13 @@ FrameRange count_range(const std::string& count, const std::string& where) {
 }
 
 FrameRange span_range(const std::string& start, const std::string& end, const std::string& where) {
-  const int64_t first = need_number(start, "first frame", 0, where),
-                last = need_number(end, "last frame", 0, where);
-  if (last < first)
-    throw FileError(
-        where, text("the clip ends at frame ", last, ", before it starts at ", first),
-        "Four columns mean PATH START END LABEL. If the row has several labels (PATH NUM_FRAMES LABEL "
-        "LABEL), keep one: every clip has exactly one class.");
-  return {first, last - first + 1};
+  return range_of({need_number(start, "first frame", 0, where), need_number(end, "last frame", 0, where)},
+                  PairMeaning::start_end, where);
 }
 
 /// Rows without a header: the label is the last word, preceded by up to two numbers; the rest is the path.
-AnnotationRow understand(const Words& words, const std::string& all, bool commas, const std::string& where) {
+AnnotationRow understand(const Words& words, const std::string& all, char separator,
+                         const std::string& where) {
   const size_t n = words.text.size();
   const std::string whole = all.substr(words.begin.front(), words.end.back() - words.begin.front());
   if (n < 2)
@@ -154,7 +165,7 @@ AnnotationRow understand(const Words& words, const std::string& all, bool commas
   while (first_field > 1 && !words.quoted[first_field - 1] && whole_number(words.text[first_field - 1]))
     --first_field;
   // Anything quoted, or before a comma, is the whole path.
-  if ((words.quoted[0] || commas) && first_field > 1) refuse_labels(where, whole);
+  if ((words.quoted[0] || separator != kSpaces) && first_field > 1) refuse_labels(where, whole);
   const size_t numbers = n - 1 - first_field;
   if (numbers > 2 || several_labels(words.text.back())) refuse_labels(where, whole);
 
@@ -162,7 +173,11 @@ AnnotationRow understand(const Words& words, const std::string& all, bool commas
   row.path = first_field == 1 ? words.text[0]
                               : all.substr(words.begin[0], words.end[first_field - 1] - words.begin[0]);
   if (numbers == 1) row.range = count_range(words.text[first_field], where);
-  if (numbers == 2) row.range = span_range(words.text[first_field], words.text[first_field + 1], where);
+  if (numbers == 2) {
+    row.pair = {need_number(words.text[first_field], "first frame", 0, where),
+                need_number(words.text[first_field + 1], "last frame", 0, where)};
+    if ((*row.pair)[1] >= (*row.pair)[0]) row.range = range_of(*row.pair, PairMeaning::start_end, where);
+  }
   return row;
 }
 
@@ -182,15 +197,17 @@ std::optional<size_t> column_called(const std::vector<std::string>& header,
 }
 
 struct Columns {
-  std::optional<size_t> path, label, count, first, last, split, group;
+  std::optional<size_t> path, label, count, first, last, offset, split, group;
 };
 Columns columns_of(const std::vector<std::string>& header) {
-  return {.path = column_called(header, {"path", "clip_path", "video_path", "file", "filename", "video"}),
-          .label = column_called(header, {"label", "class", "category", "tag"}),
-          .count = column_called(header, {"num_frames", "frames", "count"}),
+  return {.path = column_called(header, {"path", "clip_path", "video_path", "file_path", "filepath", "file",
+                                         "filename", "file_name", "video", "clip"}),
+          .label = column_called(header, {"label", "class", "category", "tag", "class_name", "label_name"}),
+          .count = column_called(header, {"num_frames", "frames", "count", "total_frames"}),
           .first = column_called(header, {"start", "start_frame", "first"}),
           .last = column_called(header, {"end", "end_frame", "last"}),
-          .split = column_called(header, {"split", "set"}),
+          .offset = column_called(header, {"offset", "start_offset"}),
+          .split = column_called(header, {"split", "set", "subset"}),
           .group = column_called(header, {"group"})};
 }
 
@@ -213,8 +230,15 @@ AnnotationList with_header(const Csv& csv) {
       row.range = span_range(cell(at.first), cell(at.last), where);
     else if (!cell(at.count).empty())
       row.range = count_range(cell(at.count), where);
-    list.rows.push_back(std::move(row));
+    if (row.range && !cell(at.offset).empty()) {
+      row.range->first = need_number(cell(at.offset), "offset", 0, where);
+      row.offset = true;
+    }
+    (cells.commented ? list.commented : list.rows).push_back(std::move(row));
   }
+  if (list.rows.empty())
+    throw FileError(csv.file.string(), "the list contains no clips",
+                    "Its first row names the columns; list clips below.");
   return list;
 }
 
@@ -229,10 +253,10 @@ std::string first_row(const std::string& all) {
   return "";
 }
 
-std::vector<std::string> header_cells(const std::string& row) {
+std::vector<std::string> header_cells(const std::string& row, char separator) {
   std::vector<std::string> cells{""};
   for (const char c : row) {
-    if (c == ',')
+    if (c == separator)
       cells.emplace_back();
     else if (c != '\r' && c != '"')
       cells.back() += c;
@@ -240,21 +264,40 @@ std::vector<std::string> header_cells(const std::string& row) {
   return cells;
 }
 
-bool names_columns(const std::string& row) {
-  const Columns at = columns_of(header_cells(row));
-  return at.path && at.label;
+/// The separator of a header that names the columns; nothing if the row is no such header.
+std::optional<char> header_separator(const std::string& row) {
+  constexpr std::string_view kSeparators = ",;\t|";
+  for (const char separator : kSeparators) {
+    const Columns at = columns_of(header_cells(row, separator));
+    if (at.path && at.label) return separator;
+  }
+  return std::nullopt;
 }
 
-/// In a .csv, if there is a comma outside quotes; elsewhere, if there is one and no space.
-bool separated_by_commas(const std::string& row, const std::filesystem::path& file) {
-  bool quoted = false, comma = false, space = false;
-  for (const char c : row) {
+/// What separates the words of a row without a header. A comma does in a .csv, and where there is no space; a
+/// semicolon or a bar where there is no space either, or behind the name of a video: elsewhere they join several
+/// labels. A tab does where there are spaces as well, which then belong to names.
+char separator_of(const std::string& row, const std::filesystem::path& file) {
+  bool quoted = false, space = false, tab = false, comma = false;
+  std::optional<char> mark;
+  size_t at_mark = 0;
+  for (size_t i = 0; i < row.size(); ++i) {
+    const char c = row[i];
     if (c == '"') quoted = !quoted;
     if (quoted) continue;
     comma = comma || c == ',';
-    space = space || c == ' ' || c == '\t';
+    if (!mark && (c == ';' || c == '|')) mark = c, at_mark = i;
+    space = space || c == ' ';
+    tab = tab || c == '\t';
   }
-  return comma && (!space || file.extension() == ".csv");
+  const bool close = !space && !tab;
+  if (comma && (close || file.extension() == ".csv")) return ',';
+  if (mark) {
+    std::string before = row.substr(0, at_mark);
+    before.erase(before.find_last_not_of(" \t\"") + 1);
+    if (close || is_video_name(before)) return *mark;
+  }
+  return tab && space ? '\t' : kSpaces;
 }
 
 /// For a row under a header: understood if it has a path and a label.
@@ -266,12 +309,12 @@ GuessedRow guess_cells(const Words& words, const Columns& at) {
 
 /// For a row without a header. A path with spaces but without a label looks like a path and its label; if a
 /// row is not understood, anything it begins with may be a path.
-GuessedRow guess_row(const Words& words, const std::string& all, bool commas) {
+GuessedRow guess_row(const Words& words, const std::string& all, char separator) {
   const auto up_to = [&](size_t i) {
     return all.substr(words.begin.front(), words.end[i] - words.begin.front());
   };
   try {
-    return {{understand(words, all, commas, "").path, up_to(words.text.size() - 1)}, true};
+    return {{understand(words, all, separator, "").path, up_to(words.text.size() - 1)}, true};
   } catch (const FileError&) {
     constexpr size_t kMostWords = 8;
     GuessedRow row{.paths = {words.text.front()}};
@@ -304,17 +347,37 @@ bool names_several(const std::string& label, const std::set<std::string>& labels
   return parts > 1 && (known == parts || (listing && known > 0));
 }
 
+FrameRange range_of(const std::array<int64_t, 2>& pair, PairMeaning meaning, const std::string& where) {
+  const auto [first, second] = pair;
+  if (meaning == PairMeaning::offset_count) {
+    if (second < 1)
+      throw FileError(
+          where, text("the clip is ", second, " frames long"),
+          "Four columns are read as PATH OFFSET NUM_FRAMES LABEL here; --list-columns start-end reads "
+          "PATH START END LABEL.");
+    return {first, second};
+  }
+  if (second < first)
+    throw FileError(
+        where, text("the clip ends at frame ", second, ", before it starts at ", first),
+        "Four columns are read as PATH START END LABEL; --list-columns offset-count reads PATH OFFSET NUM_FRAMES "
+        "LABEL. If the row has several labels, keep one: every clip has exactly one class.");
+  return {first, second - first + 1};
+}
+
+bool names_columns(const std::string& all) { return header_separator(first_row(all)).has_value(); }
+
 std::vector<GuessedRow> guess_rows(const std::string& all) {
   const std::string first = first_row(all);
-  const bool headed = names_columns(first);
-  const Columns at = columns_of(header_cells(first));
-  const bool commas = headed || separated_by_commas(first, "");
+  const std::optional<char> headed = header_separator(first);
+  const char separator = headed.value_or(separator_of(first, ""));
+  const Columns at = columns_of(header_cells(first, separator));
   std::vector<GuessedRow> rows;
   bool header_passed = !headed;
-  for (Cutter cutter(all, commas); !cutter.at_end();) {
+  for (Cutter cutter(all, separator); !cutter.at_end();) {
     const Words words = cutter.next();
     if (words.text.empty()) continue;
-    if (header_passed) rows.push_back(headed ? guess_cells(words, at) : guess_row(words, all, commas));
+    if (header_passed) rows.push_back(headed ? guess_cells(words, at) : guess_row(words, all, separator));
     header_passed = true;
   }
   return rows;
@@ -322,23 +385,39 @@ std::vector<GuessedRow> guess_rows(const std::string& all) {
 
 AnnotationList parse_annotation_list(const std::string& all, const std::filesystem::path& file) {
   const std::string first = first_row(all);
-  if (names_columns(first)) return with_header(parse_csv(all, file));
-  const bool commas = separated_by_commas(first, file);
+  if (const auto headed = header_separator(first)) return with_header(parse_csv(all, file, *headed));
+  const char separator = separator_of(first, file);
   AnnotationList list{.file = file};
   std::optional<size_t> fields;
-  for (Cutter cutter(all, commas); !cutter.at_end();) {
+  const auto fields_of = [](const AnnotationRow& row) -> size_t { return row.pair ? 3 : row.range ? 2 : 1; };
+  Cutter cutter(all, separator);
+  while (!cutter.at_end()) {
     const Words words = cutter.next();
     if (words.text.empty()) continue;
     const std::string where = text(file.string(), ", line ", words.line);
-    list.rows.push_back(understand(words, all, commas, where));
-    const auto& range = list.rows.back().range;
-    const size_t here = !range ? 1 : range->first ? 3 : 2;
+    list.rows.push_back(understand(words, all, separator, where));
+    const size_t here = fields_of(list.rows.back());
     if (fields && *fields != here)
       throw FileError(
           where,
           text("the row has ", here, " of label, length, start and end; the rows before have ", *fields),
           "All rows of a list must have the same columns, with one label per row.");
     fields = here;
+  }
+  for (const Comment& comment : cutter.comments()) {
+    if (comment.text.size() < 2 || is_space(comment.text[1])) continue;
+    const std::string behind = comment.text.substr(1);  // Cutter would skip the line for its #
+    Cutter single(behind, separator);
+    const Words words = single.next();
+    if (words.text.empty()) continue;
+    try {
+      AnnotationRow row = understand(words, behind, separator, file.string());
+      if (fields && fields_of(row) != *fields) continue;
+      row.path.insert(0, 1, '#');
+      row.line = comment.line;
+      list.commented.push_back(std::move(row));
+    } catch (const FileError&) {  // a sentence, not a row
+    }
   }
   if (list.rows.empty())
     throw FileError(file.string(), "the list contains no clips", "Rows have the form PATH LABEL.");
@@ -348,11 +427,39 @@ AnnotationList parse_annotation_list(const std::string& all, const std::filesyst
 std::string read_list_text(const std::filesystem::path& file) {
   std::string all = read_file(file);
   if (all.starts_with("\xef\xbb\xbf")) all.erase(0, 3);  // a byte order mark
+  const bool marked = all.starts_with("\xff\xfe") || all.starts_with("\xfe\xff");
+  if (marked || all.find('\0') != std::string::npos)
+    throw FileError(file.string(),
+                    marked ? "is a text in UTF-16" : "is not a text in UTF-8: it contains zero bytes",
+                    "Save it as UTF-8, or convert it: iconv -f utf-16 -t utf-8 FILE > NEW.");
+  if (all.find('\n') == std::string::npos) std::ranges::replace(all, '\r', '\n');  // of old Macs
   return all;
 }
 
 AnnotationList read_annotation_list(const std::filesystem::path& file) {
   return parse_annotation_list(read_list_text(file), file);
+}
+
+std::vector<std::string> read_list_paths(const std::filesystem::path& file) {
+  const std::string all = read_list_text(file);
+  std::vector<std::string> paths;
+  try {
+    const AnnotationList list = parse_annotation_list(all, file);
+    for (const AnnotationRow& row : list.rows) paths.push_back(row.path);
+    return paths;
+  } catch (const FileError&) {  // without labels, then
+  }
+  for (size_t at = 0; at < all.size();) {
+    const size_t end = std::min(all.find('\n', at), all.size());
+    std::string row = all.substr(at, end - at);
+    at = end + 1;
+    while (!row.empty() && is_space(row.back())) row.pop_back();
+    row.erase(0, std::min(row.find_first_not_of(" \t"), row.size()));
+    if (row.empty()) continue;
+    if (row.size() > 1 && row.front() == '"' && row.back() == '"') row = row.substr(1, row.size() - 2);
+    paths.push_back(std::move(row));
+  }
+  return paths;
 }
 
 }  // namespace laban

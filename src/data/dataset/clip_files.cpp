@@ -48,11 +48,19 @@ bool holds_pictures(const fs::path& folder) {
   return false;
 }
 
-std::optional<Split> split_named(std::string_view name) {
-  if (name == "train" || name == "training") return Split::train;
-  if (name == "val" || name == "valid" || name == "validation" || name == "validate") return Split::val;
-  if (name == "test" || name == "testing") return Split::test;
-  return std::nullopt;
+bool holds_clips(const fs::path& folder, int depth) {
+  constexpr int kDeepest = 6;  // a link to a folder above would never end
+  std::vector<fs::path> deeper;
+  std::error_code failed;
+  for (fs::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) {
+    if (at->path().filename().string().starts_with('.')) continue;
+    if (is_video_name(at->path()) || is_picture_name(at->path())) return true;
+    std::error_code broken;
+    if (at->is_directory(broken)) deeper.push_back(at->path());
+  }
+  if (failed) throw_if_machine_fault(folder, failed.value());
+  return depth < kDeepest &&
+         std::ranges::any_of(deeper, [&](const fs::path& path) { return holds_clips(path, depth + 1); });
 }
 
 std::string name_in(const fs::path& root, const fs::path& path) {

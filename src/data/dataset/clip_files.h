@@ -23,8 +23,8 @@ bool is_video_name(const std::filesystem::path& path);
 /// Whether a folder contains a picture.
 bool holds_pictures(const std::filesystem::path& folder);
 
-/// "train", "val", "test" and their other common names.
-std::optional<Split> split_named(std::string_view name);
+/// Whether there is a clip in the folder, at any depth: a video, or a picture.
+bool holds_clips(const std::filesystem::path& folder, int depth = 0);
 
 /// `path` for display: relative to the dataset's root if it is inside it.
 std::string name_in(const std::filesystem::path& root, const std::filesystem::path& path);

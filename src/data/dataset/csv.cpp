@@ -9,8 +9,8 @@ namespace laban {
 namespace {
 
 /// Reads one record of `all`, starting at `at`; counts the lines it spans.
-std::vector<std::string> take_record(const std::filesystem::path& file, std::string_view all, size_t& at,
-                                     int& line) {
+std::vector<std::string> take_record(const std::filesystem::path& file, std::string_view all, char separator,
+                                     size_t& at, int& line) {
   const int first_line = line;
   std::vector<std::string> cells(1);
   bool quoted = false;
@@ -26,7 +26,7 @@ std::vector<std::string> take_record(const std::filesystem::path& file, std::str
         quoted = false;
     } else if (c == '"' && cells.back().empty()) {
       quoted = true;
-    } else if (c == ',') {
+    } else if (c == separator) {
       cells.emplace_back();
     } else if (c == '\n') {
       ++at;
@@ -39,6 +39,18 @@ std::vector<std::string> take_record(const std::filesystem::path& file, std::str
     throw FileError(text(file.string(), ", line ", first_line), "an opening quote is never closed",
                     "Close it with \".");
   return cells;
+}
+
+/// A line that begins with # may be a row after all: a clip may be called so.
+void add_commented(Csv& csv, std::string_view comment, char separator, int line) {
+  if (csv.columns.empty()) return;
+  try {
+    size_t at = 0;
+    int lines = line;
+    std::vector<std::string> cells = take_record(csv.file, comment, separator, at, lines);
+    if (cells.size() == csv.columns.size()) csv.rows.push_back({line, std::move(cells), true});
+  } catch (const FileError&) {  // an unclosed quote: a sentence
+  }
 }
 
 }  // namespace
@@ -55,17 +67,18 @@ size_t Csv::require_column(std::string_view name) const {
                   "The first line must name the columns, separated by commas.");
 }
 
-Csv parse_csv(std::string_view all, const std::filesystem::path& file) {
+Csv parse_csv(std::string_view all, const std::filesystem::path& file, char separator) {
   Csv csv{.file = file};
   size_t at = 0;
   for (int line = 1; at < all.size();) {
     if (all[at] == '#') {
-      at = std::min(all.find('\n', at), all.size() - 1) + 1;
-      ++line;
+      const std::string_view comment = all.substr(at, all.find('\n', at) - at);
+      at = std::min(at + comment.size(), all.size() - 1) + 1;
+      add_commented(csv, comment, separator, line++);
       continue;
     }
     const int here = line;
-    std::vector<std::string> cells = take_record(file, all, at, line);
+    std::vector<std::string> cells = take_record(file, all, separator, at, line);
     if (cells.size() == 1 && cells[0].empty()) continue;
     if (csv.columns.empty()) {
       csv.columns = std::move(cells);

@@ -14,6 +14,7 @@ struct Csv {
   struct Row {
     int line = 0;                    // in the file, from 1
     std::vector<std::string> cells;  // as many as columns
+    bool commented = false;          // it begins with #: a row only if its path is that of a file
   };
   std::filesystem::path file{};
   std::vector<std::string> columns{};
@@ -25,10 +26,11 @@ struct Csv {
 };
 
 /// FileError, with the line, if the file is not valid: unreadable, no header, wrong number of cells, an
-/// unclosed quote. Rows that begin with # (outside quotes) are comments.
+/// unclosed quote. Lines that begin with # (outside quotes) are skipped; those behind the header that have as many
+/// cells as there are columns are kept as `commented`.
 Csv read_csv(const std::filesystem::path& file);
 /// The same for a text; `file` is its name in errors.
-Csv parse_csv(std::string_view all, const std::filesystem::path& file);
+Csv parse_csv(std::string_view all, const std::filesystem::path& file, char separator = ',');
 /// The cell as written in a row: quoted if necessary.
 std::string csv_cell(std::string_view cell);
 

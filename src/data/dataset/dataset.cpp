@@ -2,6 +2,7 @@
 #include "data/dataset/dataset.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/error.h"
 #include "core/utf8.h"
@@ -43,10 +44,18 @@ const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
                   "Choose another --layout, or use --layout auto to detect it.");
     return layout;
   }
+  std::string unread;
   for (const Layout& layout : all_layouts()) {
     const Look look = layout.look(dataset.root, settings);
+    const bool draws = layout.read == read_flat || layout.read == read_class_folders;
+    if (look.fits && draws && !unread.empty() && !settings.undivided)
+      throw Error(
+          text(dataset.root.string(), ": cannot be read, but seems to assign the clips to splits: ", unread),
+          text("Correct it (docs/data.md shows what a list looks like), or move it elsewhere; --layout ",
+               layout.name, " splits all clips anew, those of your test split too."));
     if (look.fits) return layout;
     if (!look.warning.empty()) dataset.notes.push_back(look.warning);
+    if (!look.unread_split.empty()) unread = look.unread_split;
   }
   const auto is_shard = [](const std::string& file) { return file.ends_with(".labanshard"); };
   const bool unfinished = std::ranges::any_of(list_folder(dataset.root).files, is_shard);
@@ -59,7 +68,7 @@ const Layout& choose_layout(Dataset& dataset, const DatasetSettings& settings) {
 void require_learnable(const Dataset& dataset) {
   const std::string root = dataset.root.string();
   if (dataset.classes.empty()) throw Error(root + ": no clips are listed", "List clips with their classes.");
-  if (dataset.classes.size() == 1)
+  if (dataset.classes.size() == 1 && !dataset.undivided)
     throw Error(
         root + ": only one class found, \"" + dataset.classes[0] + "\"; at least two are needed",
         "Create one folder per class. If the class folders are deeper, give the folder directly above them.");
@@ -112,6 +121,29 @@ void require_confined(const Dataset& dataset, const fs::path& media) {
   }
 }
 
+/// Looks into one folder of pictures of each class, and says if it holds other pictures than the clip's. FileError if
+/// nothing tells which of several series the clip is; not so if what cannot be read is kept.
+void tell_series(Dataset& dataset, const DatasetSettings& settings) {
+  std::vector<bool> seen(dataset.classes.size(), false);
+  std::vector<std::string> found;
+  for (const DatasetItem& item : dataset.items) {
+    const auto label = static_cast<size_t>(item.label);
+    if (item.kind != ItemKind::frame_folder || !item.filename_pattern.empty() || seen[label]) continue;
+    seen[label] = true;
+    std::string chosen;
+    try {
+      chosen = list_frames(item.path).chosen;
+    } catch (const SeveralSeries&) {
+      if (!settings.keep_missing) throw;
+    } catch (const FileError&) {  // whoever reads the clip reports it
+    }
+    if (!chosen.empty()) found.push_back(text(visible(item.name), ": ", chosen));
+  }
+  if (found.empty()) return;
+  dataset.notes.push_back(text(found.front(), found.size() > 1 ? "; likewise in other folders" : "",
+                               " (--filename-pattern chooses the pictures)"));
+}
+
 /// Reads a file: an index or another table, or an annotation list.
 void read_file_of_clips(Dataset& dataset, const fs::path& file, const DatasetSettings& settings) {
   if (is_video_name(file) || is_picture_name(file))
@@ -153,6 +185,26 @@ void add_clips_within(Dataset& dataset, const fs::path& folder, int depth) {
   for (const std::string& name : listing.folders) add_clips_within(dataset, folder / name, depth + 1);
 }
 
+/// The clips that a text file lists; false if it is no such file.
+bool add_listed(Dataset& dataset, const fs::path& path) {
+  constexpr std::array<std::string_view, 5> kLists{".txt", ".csv", ".tsv", ".lst", ".list"};
+  std::error_code failed;
+  if (std::ranges::find(kLists, lower_extension(path)) == kLists.end() || !fs::is_regular_file(path, failed))
+    return false;
+  const std::vector<std::string> listed = read_list_paths(path);
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  MediaFolder media(folder, folder, {});
+  if (listed.empty() || !media.choose(listed)) return false;
+  for (const std::string& name : listed) {
+    const fs::path clip = media.locate(name);
+    if (name.starts_with('#') && !fs::exists(clip, failed)) continue;
+    // A header, perhaps; any other name that does not exist is a clip that cannot be read.
+    if (&name == &listed.front() && !fs::exists(clip, failed) && !is_video_name(name)) continue;
+    add_unlabeled(dataset, clip, fs::is_directory(clip, failed) ? ItemKind::frame_folder : ItemKind::video);
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<int> Dataset::of(Split split) const {
@@ -182,7 +234,7 @@ Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
     layout.read(dataset, settings);
   } else if (fs::is_regular_file(status)) {
     dataset.root = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    read_file_of_clips(dataset, path, settings);
+    read_file_of_clips(dataset, dataset.root / path.filename(), settings);
   } else {
     throw Error(path.string() + (fs::exists(status) ? ": is neither a folder nor a list"
                                  : status.type() == fs::file_type::not_found ? ": there is no such folder"
@@ -194,6 +246,7 @@ Dataset open_dataset(const fs::path& path, const DatasetSettings& settings) {
   require_learnable(dataset);
   require_names(dataset);
   if (settings.confine) require_confined(dataset, settings.media);
+  tell_series(dataset, settings);
   return dataset;
 }
 
@@ -227,6 +280,7 @@ Dataset unlabeled(const std::vector<fs::path>& clips) {
   Dataset dataset;
   for (const fs::path& path : clips) {
     std::error_code failed;  // ignored: reading the clip reports the reason
+    if (add_listed(dataset, path)) continue;
     if (!fs::is_directory(path, failed)) {
       add_unlabeled(dataset, path, ItemKind::video);
       continue;

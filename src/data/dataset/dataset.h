@@ -9,10 +9,18 @@
 #include <vector>
 
 #include "core/error.h"
+#include "data/dataset/annotation_list.h"
 #include "data/dataset/filename_pattern.h"
 #include "data/dataset/split.h"
 
 namespace laban {
+
+/// Which clips were assigned to splits by laban, not by the dataset.
+enum class DrawnSplits : uint8_t {
+  none,
+  val,  // validation clips, from the training clips
+  all,
+};
 
 enum class ItemKind : uint8_t { video, frame_folder, cached };
 
@@ -34,7 +42,9 @@ struct Dataset {
   std::vector<DatasetItem> items{};    // sorted by name
   std::vector<std::string> ignored{};  // files that are neither video nor picture, and empty folders, by name
   std::vector<std::string> notes{};    // sentences for the user
-  bool splits_drawn = false;           // assign_splits assigned the splits, or some of them
+  DrawnSplits drawn = DrawnSplits::none;
+  bool undivided =
+      false;  // nothing says which clip is in which split, and none was drawn: all are test clips
 
   std::vector<int> of(Split split) const;  // positions in items, ascending; may be empty
   /// The same; Error if the split is empty, saying how to fill it.
@@ -59,15 +69,17 @@ constexpr std::string_view kIndexHeader = "# laban index of ";
 struct DatasetSettings {
   std::string layout = "auto";  // or one of kLayoutNames
   int fold = 1;                 // which of several official splits: 1, 2, 3
-  /// Lists: the pattern of picture names, "img_%05d.jpg"; empty: detect.
+  /// The pattern of picture names in folders that are clips, "img_%05d.jpg"; empty: detect.
   std::string filename_pattern{};
+  PairMeaning list_columns = PairMeaning::automatic;  // lists: the two numbers in rows of four columns
   std::filesystem::path media{};  // lists: the folder to which paths are relative; empty: detect
   /// Listed clips that do not exist are kept (and fail when they are read) instead of making open_dataset
   /// throw a FileError.
   bool keep_missing = false;
   /// Throws an Error for clips outside the dataset's folder and `media`: by absolute paths, by "..", by links.
   bool confine = false;
-  bool use_index = true;  // look for kIndexFile
+  bool use_index = true;   // look for kIndexFile
+  bool undivided = false;  // a dataset that defines no splits is to be one test split, of one class or more
   SplitSettings split{};
   bool operator==(const DatasetSettings&) const = default;
 };
@@ -91,8 +103,9 @@ Dataset open_dataset(const std::filesystem::path& path, const DatasetSettings& s
 std::string index_text(const Dataset& dataset, const std::filesystem::path& folder);
 
 /// Clips without labels (label 0, split test), in the given order, for prediction. A folder is a clip if it holds
-/// pictures; otherwise, or if it holds videos as well, the clips in it are taken, at any depth, by name. FileError
-/// for a folder without any.
+/// pictures; otherwise, or if it holds videos as well, the clips in it are taken, at any depth, by name. A text file
+/// (.txt, .csv, .tsv, .lst, .list) is a list of clips, relative to its folder, if one of them exists; labels in it
+/// are ignored. FileError for a folder without any.
 Dataset unlabeled(const std::vector<std::filesystem::path>& clips);
 
 }  // namespace laban

@@ -36,6 +36,7 @@ class FilenamePattern {
   /// What parse() reads.
   std::string pattern() const;
   const std::string& prefix() const { return prefix_; }
+  const std::string& suffix() const { return suffix_; }
 
   bool operator==(const FilenamePattern&) const = default;
 

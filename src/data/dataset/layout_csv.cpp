@@ -4,10 +4,12 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "data/cache/shard.h"
 #include "data/dataset/annotation_list.h"
 #include "data/dataset/csv.h"
 #include "data/dataset/layouts.h"
+#include "data/dataset/split_names.h"
 
 namespace laban {
 namespace fs = std::filesystem;
@@ -25,14 +27,26 @@ int64_t number_of(const std::string& cell, const char* column, int64_t least, co
 }  // namespace
 
 void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& settings) {
-  const Csv csv = read_csv(file);
+  Csv csv = read_csv(file);
   const size_t path = csv.require_column("path"), label = csv.require_column("label");
   const auto split = csv.column("split"), group = csv.column("group"), frames = csv.column("frames"),
              first = csv.column("first"), count = csv.column("count"), name = csv.column("name");
   const fs::path folder = file.parent_path();
-  for (const Csv::Row& row : csv.rows) dataset.classes.push_back(row.cells[label]);
+  std::erase_if(csv.rows, [&](const Csv::Row& row) {
+    std::error_code failed;
+    return row.commented && !fs::exists(folder / fs::path(row.cells[path]), failed);
+  });
+  std::vector<std::string> split_cells;
+  for (const Csv::Row& row : csv.rows) {
+    refuse_negative_label(text(file.string(), ", line ", row.line), row.cells[label]);
+    dataset.classes.push_back(row.cells[label]);
+    if (split) split_cells.push_back(row.cells[*split]);
+  }
   sort_unique(dataset.classes);
+  const std::vector<SplitWord> words = split_words(split_cells);
   const std::set<std::string> labels(dataset.classes.begin(), dataset.classes.end());
+  const std::string pattern =
+      settings.filename_pattern.empty() ? "" : FilenamePattern::parse(settings.filename_pattern).pattern();
   MissingClips missing;
   for (const Csv::Row& row : csv.rows) {
     const std::string where = text(file.string(), ", line ", row.line);
@@ -49,13 +63,8 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
                                  : fs::is_directory(clip, failed)    ? ItemKind::frame_folder
                                                                      : ItemKind::video);
     item.label = label_of(dataset, row.cells[label]);
-    if (split) {
-      const std::optional<Split> part = split_named(row.cells[*split]);
-      if (!part)
-        throw FileError(where, "the split is \"" + row.cells[*split] + "\"",
-                        "It must be train, val or test.");
-      item.split = *part;
-    }
+    if (split) item.split = split_in_cell(row.cells[*split], words, where);
+    if (item.kind == ItemKind::frame_folder) item.filename_pattern = pattern;
     if (!cell(frames).empty()) {
       try {
         item.filename_pattern = FilenamePattern::parse(cell(frames)).pattern();
@@ -74,7 +83,7 @@ void read_table(Dataset& dataset, const fs::path& file, const DatasetSettings& s
   }
   missing.settle(dataset, static_cast<int64_t>(csv.rows.size()), settings);
   if (!split) {
-    assign_splits(dataset, settings.split);
+    draw_splits(dataset, settings);
   } else if (const SplitSettings none; settings.split != none) {
     dataset.notes.push_back(file.string() +
                             " says which clip is in which split: the split settings have no effect.");
@@ -90,8 +99,30 @@ void read_index(Dataset& dataset, const DatasetSettings& settings) {
   read_table(dataset, dataset.root / kIndexFile, settings);
 }
 
-Look look_for_split_csv(const fs::path& root, const DatasetSettings&) {
-  return fs::exists(root / "split.csv") ? Look{true, "split.csv"} : Look{false, "no split.csv"};
+Look look_for_split_csv(const fs::path& root, const DatasetSettings& settings) {
+  const fs::path file = root / "split.csv";
+  if (!fs::exists(file)) return {false, "no split.csv"};
+  std::vector<std::string> lacking;
+  std::string has;
+  try {
+    const Csv csv = read_csv(file);
+    for (const char* column : {"path", "label", "split"})
+      if (!csv.column(column)) lacking.emplace_back(column);
+    for (const std::string& column : csv.columns) has += (has.empty() ? "" : ", ") + visible(column);
+  } catch (const FileError&) {
+    // Asked for by name, it is read for its error; so is one whose rows are wrong. Others' tables are left to lists.
+    const std::string all = read_file(file);
+    const std::string header = all.substr(0, all.find('\n'));
+    const bool ours = header.find("path") != std::string::npos && header.find("label") != std::string::npos;
+    if (all.empty() || ours || settings.layout == "csv") return {true, "split.csv"};
+    return {false, "a split.csv that is no table"};
+  }
+  // With paths and labels it is meant for laban, and reading it says what it lacks.
+  const bool ours = std::ranges::find(lacking, "path") == lacking.end() &&
+                    std::ranges::find(lacking, "label") == lacking.end();
+  if (ours || settings.layout == "csv") return {true, "split.csv"};
+  return {false, text("a split.csv without the column", lacking.size() > 1 ? "s " : " ", some_of(lacking),
+                      "; its columns are ", has)};
 }
 
 void read_split_csv(Dataset& dataset, const DatasetSettings& settings) {

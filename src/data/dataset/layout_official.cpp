@@ -7,7 +7,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "data/dataset/annotation_list.h"
 #include "data/dataset/layouts.h"
 
 namespace laban {
@@ -19,16 +19,17 @@ struct Line {
   std::string text{};
 };
 
-/// The nonblank lines of a file, trimmed.
-std::vector<Line> lines_of(const fs::path& file) {
+/// The nonblank lines of a file, trimmed. `comments`: without those that begin with #.
+std::vector<Line> lines_of(const fs::path& file, bool comments) {
   std::vector<Line> lines;
-  const std::string all = read_file(file);
+  const std::string all = read_list_text(file);
   int number = 0;
   for (size_t at = 0; at < all.size();) {
     const size_t end = std::min(all.find('\n', at), all.size());
     ++number;
     const size_t first = all.find_first_not_of(" \t\r", at), last = all.find_last_not_of(" \t\r\n", end);
-    if (first < end && all[first] != '#') lines.push_back({number, all.substr(first, last - first + 1)});
+    const bool comment = first < end && all[first] == '#' && (comments || all.substr(first + 1, 1) == " ");
+    if (first < end && !comment) lines.push_back({number, all.substr(first, last - first + 1)});
     at = end + 1;
   }
   return lines;
@@ -146,7 +147,7 @@ void read_ucf101(Dataset& dataset, const DatasetSettings& settings) {
   for (const auto& [name, split] : {std::pair{"trainlist0", Split::train}, {"testlist0", Split::test}}) {
     const fs::path file = lists / text(name, settings.fold, ".txt");
     if (!fs::exists(file)) refuse_fold(file, settings.fold);
-    for (const Line& line : lines_of(file)) {
+    for (const Line& line : lines_of(file, true)) {
       // The class number, if there is one, adds nothing to the folder's name.
       const size_t space = line.text.find_last_of(" \t");
       const bool numbered = space != std::string::npos &&
@@ -177,10 +178,12 @@ void read_hmdb51(Dataset& dataset, const DatasetSettings& settings) {
   if (files.empty()) refuse_fold(lists / text("*", kHmdbMiddle, settings.fold, ".txt"), settings.fold);
   std::vector<Adder::Row> rows;
   for (const auto& [file, label] : files)
-    for (const Line& line : lines_of(file)) {
+    for (const Line& line : lines_of(file, false)) {  // names of clips begin with #, too
       const size_t space = line.text.find_last_of(" \t");
       const std::string part = space == std::string::npos ? "" : line.text.substr(space + 1);
-      if (part != "0" && part != "1" && part != "2")
+      const bool valid = part == "0" || part == "1" || part == "2";
+      if (!valid && line.text[0] == '#') continue;
+      if (!valid)
         throw FileError(text(file.string(), ", line ", line.number),
                         text("\"", line.text, "\" does not end in 0, 1 or 2"),
                         "Rows have the form CLIP.avi PART: 1 for training, 2 for test, 0 for neither.");

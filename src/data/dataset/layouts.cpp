@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "core/error.h"
+#include "data/dataset/split_names.h"
 
 namespace laban {
 namespace fs = std::filesystem;
@@ -39,20 +41,59 @@ MediaFolder::MediaFolder(const fs::path& root, const fs::path& list_folder, cons
   } else {
     add(list_folder);
     add(root);
-    for (const std::string& name : laban::list_folder(root).folders) add(root / name);
   }
+  plain_ = candidates_.size();
+  const fs::path above = settings.media.empty() ? root : settings.media;
+  for (const std::string& name : laban::list_folder(above).folders) add(above / name);
   folder_ = candidates_.front();
 }
 
-bool MediaFolder::choose(std::span<const std::string> paths) {
-  std::error_code failed;
-  for (const std::string& path : paths)
-    for (const fs::path& candidate : candidates_) {
-      folder_ = candidate;
-      if (fs::exists(locate(path), failed)) return true;
-    }
+bool MediaFolder::choose(std::span<const std::string> paths, std::optional<Split> split) {
+  // A few paths tell.
+  constexpr size_t kLooked = 64;
+  const size_t step = std::max<size_t>(1, paths.size() / kLooked);
+  struct Found {
+    size_t clips = 0, candidate = 0;
+    bool named = false;
+  };
+  const auto count_in = [&](size_t candidate, size_t stride) {
+    std::error_code failed;
+    size_t clips = 0;
+    folder_ = candidates_[candidate];
+    for (size_t i = 0; i < paths.size(); i += stride) clips += fs::exists(locate(paths[i]), failed);
+    return clips;
+  };
+  std::vector<Found> found;
+  for (const size_t stride : {step, size_t{1}}) {  // if none of the few exists, one of the others may
+    for (size_t c = 0; c < candidates_.size(); ++c)
+      if (const size_t clips = count_in(c, stride); clips > 0) {
+        // Whatever other folders hold, nothing comes before one of these with all clips.
+        if (c < plain_ && clips == (paths.size() + stride - 1) / stride) {
+          rivals_.clear();
+          return true;
+        }
+        const std::optional<SplitWord> word = split_word_in(candidates_[c].filename().string());
+        found.push_back({clips, c, word && split && settle(*word, {}) == split});
+      }
+    if (!found.empty() || stride == 1) break;
+  }
+  rivals_.clear();
   folder_ = candidates_.front();
-  return false;
+  if (found.empty()) return false;
+  std::ranges::stable_sort(found, [](const Found& a, const Found& b) {
+    return std::tuple(a.clips, a.named) > std::tuple(b.clips, b.named);
+  });
+  const Found& best = found.front();
+  folder_ = candidates_[best.candidate];
+  if (best.named || best.candidate < plain_) return true;
+  std::error_code failed;
+  const auto absolute = [](const std::string& path) { return fs::path(path).is_absolute(); };
+  if (std::ranges::all_of(paths, absolute)) return true;
+  for (const Found& other : found)
+    if (other.clips == best.clips && !fs::equivalent(candidates_[other.candidate], folder_, failed))
+      rivals_.push_back(candidates_[other.candidate].string());
+  if (!rivals_.empty()) rivals_.insert(rivals_.begin(), folder_.string());
+  return true;
 }
 
 fs::path MediaFolder::locate(const std::string& path) const {
@@ -71,6 +112,23 @@ std::string MediaFolder::tried() const {
   std::vector<std::string> names;
   for (const fs::path& candidate : candidates_) names.push_back(candidate.string());
   return some_of(names);
+}
+
+// ---- splits and labels -------------------------------------------------------------------------------
+
+void draw_splits(Dataset& dataset, const DatasetSettings& settings) {
+  if (!settings.undivided) return assign_splits(dataset, settings.split);
+  for (DatasetItem& item : dataset.items) item.split = Split::test;
+  dataset.undivided = true;
+}
+
+void refuse_negative_label(const std::string& where, const std::string& label) {
+  if (label.size() < 2 || label[0] != '-' || label.find_first_not_of("0123456789", 1) != std::string::npos)
+    return;
+  throw FileError(
+      where, text("the label is ", label, ", which in lists of other tools means that there is none"),
+      "Leave such clips out: a dataset needs a class for every clip. `laban predict LIST --run RUN` "
+      "classifies a list of clips without labels.");
 }
 
 // ---- MissingClips ------------------------------------------------------------------------------------

@@ -9,13 +9,15 @@
 
 #include "data/dataset/annotation_list.h"
 #include "data/dataset/dataset.h"
+#include "data/dataset/split_names.h"
 
 namespace laban {
 
 struct FoundList {
   std::filesystem::path file{};
   AnnotationList list{};
-  std::optional<Split> split{};  // from its name
+  std::optional<SplitWord> word{};  // in its name
+  std::optional<Split> split{};     // what that means beside the other lists
 };
 
 /// Examines the text files in a dataset's folder, and in its `annotations` and `splits`: which of them are
@@ -29,7 +31,8 @@ struct ListSearch {
   std::vector<FoundList> lists{};
   std::vector<std::string> not_lists{};  // with the reason
   std::vector<std::string> meant{};      // those of them whose name or contents suggest a list
-  std::map<Split, std::string> lost{};   // those of them whose name suggests a split
+  std::map<Split, std::string> lost{};   // those of them that are for a split, by name and contents
+  std::vector<std::string> unread{};     // what assigns clips to splits in a form that is not read
   bool other_folds = false;
 
   ListSearch(const std::filesystem::path& root, const DatasetSettings& settings);
@@ -37,8 +40,14 @@ struct ListSearch {
  private:
   void look_at(const std::filesystem::path& root, const std::filesystem::path& file,
                const DatasetSettings& settings);
-  void set_aside(const std::filesystem::path& file, const std::string& why, bool looks_like_list);
+  void set_aside(const std::filesystem::path& root, const std::filesystem::path& file, const std::string& why,
+                 bool looks_like_list);
 };
+
+/// Whether a file that laban cannot read assigns the clips below `root` to splits, judging by its name and its
+/// contents, whatever its format: it is called train, val or test and little else, or it is called so and mentions
+/// clips, or it mentions clips and split names.
+bool assigns_splits(const std::filesystem::path& root, const std::filesystem::path& file);
 
 /// Whether the file contains class names, judging by its own name: classInd.txt, label_map.txt.
 bool names_classes(const std::filesystem::path& file);

@@ -45,6 +45,8 @@ std::vector<Group> groups_in_order(const Dataset& dataset, uint64_t seed) {
   return groups;
 }
 
+constexpr std::string_view kNoValidation = "the lists define no validation clips";
+
 constexpr size_t kYoutubeId = 11;
 
 void validate(const SplitSettings& s) {
@@ -82,7 +84,13 @@ void assign(Dataset& dataset, const SplitSettings& settings) {
       present[static_cast<size_t>(label)][best] += count;
     for (const size_t i : group.items) dataset.items[i].split = static_cast<Split>(best);
   }
-  dataset.splits_drawn = true;
+}
+
+/// Ranges of a file share it. Loose pictures share a folder and clips in a shard a file without being one clip: their
+/// names count.
+std::string file_of(const Dataset& dataset, const DatasetItem& item) {
+  const bool loose = item.kind == ItemKind::frame_folder && !item.filename_pattern.empty();
+  return item.kind == ItemKind::cached || loose ? item.name : name_in(dataset.root, item.path);
 }
 
 bool begins_as_youtube_id(const std::string& name) {
@@ -113,6 +121,9 @@ std::string group_of(const std::string& name) {
 
 void assign_splits(Dataset& dataset, const SplitSettings& settings) {
   validate(settings);
+  dataset.drawn = DrawnSplits::all;
+  if (settings.by == SplitBy::file)
+    for (DatasetItem& item : dataset.items) item.group = file_of(dataset, item);
   std::vector<std::set<std::string>> groups(dataset.classes.size());
   std::vector<int> clips(dataset.classes.size(), 0);
   for (const DatasetItem& item : dataset.items) {
@@ -128,6 +139,8 @@ void assign_splits(Dataset& dataset, const SplitSettings& settings) {
   assign(dataset, settings);
 }
 
+bool is_note_on_val(const std::string& note) { return note.starts_with(kNoValidation); }
+
 void draw_val(Dataset& dataset, const SplitSettings& settings) {
   validate(settings);
   const double fraction = settings.val / (settings.train + settings.val);
@@ -135,16 +148,17 @@ void draw_val(Dataset& dataset, const SplitSettings& settings) {
   std::vector<size_t> places;
   for (size_t i = 0; i < dataset.items.size(); ++i)
     if (dataset.items[i].split == Split::train) {
+      if (settings.by == SplitBy::file) dataset.items[i].group = file_of(dataset, dataset.items[i]);
       training.items.push_back(dataset.items[i]);
       places.push_back(i);
     }
   if (!(fraction > 0) || places.empty()) return;
   assign(training, {.seed = settings.seed, .train = 1 - fraction, .val = fraction});
   for (size_t i = 0; i < places.size(); ++i) dataset.items[places[i]].split = training.items[i].split;
-  dataset.splits_drawn = true;
-  dataset.notes.push_back(text(
-      "the lists define no validation clips: ", training.of(Split::val).size(), " of their ", places.size(),
-      " training clips were set aside for validation, by source (--val-fraction 0: none)"));
+  dataset.drawn = DrawnSplits::val;
+  dataset.notes.push_back(
+      text(kNoValidation, ": ", training.of(Split::val).size(), " of their ", places.size(),
+           " training clips were set aside for validation, by source (--val-fraction 0: none)"));
 }
 
 }  // namespace laban

@@ -37,10 +37,14 @@ std::vector<double> ItemIndex::frame_times() const {
   return {times.begin() + first_, times.begin() + first_ + count_};
 }
 int ItemIndex::shown_width() const {
-  return video() ? video()->shown_width() : cached() ? cached()->clip->shown_width() : folder()->width;
+  return video()    ? video()->shown_width()
+         : cached() ? cached()->clip->shown_width()
+                    : folder()->shown_width();
 }
 int ItemIndex::shown_height() const {
-  return video() ? video()->shown_height() : cached() ? cached()->clip->shown_height() : folder()->height;
+  return video()    ? video()->shown_height()
+         : cached() ? cached()->clip->shown_height()
+                    : folder()->shown_height();
 }
 
 namespace {

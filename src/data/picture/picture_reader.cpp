@@ -20,6 +20,7 @@ extern "C" {
 #include "core/machine_error.h"
 #include "core/regular_file.h"
 #include "data/picture/decode_limits.h"
+#include "data/picture/exif.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -99,6 +100,29 @@ void require_whole_png(const std::filesystem::path& file, const std::vector<uint
   }
 }
 
+/// Whether there is an APP14 segment of Adobe's: then inks are stored inverted, 255 for none.
+bool is_from_adobe(const std::vector<uint8_t>& bytes) {
+  constexpr std::string_view kAdobe = "Adobe";
+  for (size_t at = 2; at + 4 + kAdobe.size() <= bytes.size() && bytes[at] == 0xff && bytes[at + 1] != 0xda;) {
+    if (bytes[at + 1] == 0xee &&
+        std::equal(kAdobe.begin(), kAdobe.end(), bytes.begin() + static_cast<int64_t>(at) + 4))
+      return true;
+    at += 2 + static_cast<size_t>(bytes[at + 2] << 8 | bytes[at + 3]);
+  }
+  return false;
+}
+
+/// Cyan, magenta, yellow and black to R, G and B, in place, as Pillow does it: without a color profile.
+void inks_to_rgb(std::vector<uint8_t>& pixels, bool inverted) {
+  const size_t count = pixels.size() / 4;
+  for (size_t i = 0; i < count; ++i) {
+    const auto light = [&](size_t ink) { return inverted ? pixels[4 * i + ink] : 255 - pixels[4 * i + ink]; };
+    const int black = light(3);
+    const std::array<int, 3> rgb{light(0) * black, light(1) * black, light(2) * black};
+    for (size_t c = 0; c < 3; ++c) pixels[3 * i + c] = static_cast<uint8_t>((rgb[c] + 127) / 255);
+  }
+}
+
 PixelLayout layout_of(int subsampling) {
   switch (subsampling) {
     case TJSAMP_420:
@@ -159,10 +183,19 @@ Frame PictureReader::Buffers::read_jpeg(const std::filesystem::path& path) {
     refuse(path, std::string("is not a JPEG picture (") + tjGetErrorStr2(jpeg.get()) + ")");
   require_sane(path, frame.width, frame.height, file.size(), kJpegPixelsAByte);
   require_few_scans(path, file, frame.width, frame.height);
-  if (color == TJCS_CMYK || color == TJCS_YCCK)
-    refuse(path, "is a CMYK JPEG picture, which is not supported");
-  frame.layout = color == TJCS_RGB ? PixelLayout::rgb24 : layout_of(subsampling);
+  const bool inks = color == TJCS_CMYK || color == TJCS_YCCK;
+  frame.layout = color == TJCS_RGB || inks ? PixelLayout::rgb24 : layout_of(subsampling);
   frame.full_range = true;
+  if (inks) {
+    const size_t count = static_cast<size_t>(frame.width) * static_cast<size_t>(frame.height);
+    pixels.resize(4 * count);
+    check(tjDecompress2(jpeg.get(), file.data(), bytes, pixels.data(), frame.width, 4 * frame.width,
+                        frame.height, TJPF_CMYK, 0));
+    inks_to_rgb(pixels, is_from_adobe(file));
+    frame.stride[0] = 3 * frame.width;
+    frame.plane[0] = pixels.data();
+    return frame;
+  }
   if (frame.layout == PixelLayout::rgb24) {
     frame.stride[0] = 3 * frame.width;
     pixels.resize(static_cast<size_t>(frame.stride[0]) * static_cast<size_t>(frame.height));
@@ -218,7 +251,9 @@ Frame PictureReader::read(const std::filesystem::path& path) {
   const std::vector<uint8_t>& file = buffers_->file;
   // By its contents, not its name.
   const bool jpeg = file.size() > 2 && file[0] == 0xff && file[1] == 0xd8;
-  return jpeg ? buffers_->read_jpeg(path) : buffers_->read_other(path);
+  Frame frame = jpeg ? buffers_->read_jpeg(path) : buffers_->read_other(path);
+  orient(frame, exif_orientation(file));
+  return frame;
 }
 
 }  // namespace laban

@@ -16,8 +16,8 @@ class PictureReader {
   PictureReader(PictureReader&&) noexcept;
 
   /// The picture. Its planes are valid until the next call. A JPEG yields its stored planes, full range,
-  /// BT.601 (JFIF); anything else yields rgb24. EXIF orientation is not read. FileError if the file is not a
-  /// picture, or is broken.
+  /// BT.601 (JFIF), or rgb24 if it is of RGB or CMYK; anything else yields rgb24. Rotation and mirror are those of
+  /// the EXIF orientation. FileError if the file is not a picture, or is broken.
   Frame read(const std::filesystem::path& file);
 
  private:

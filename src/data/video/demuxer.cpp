@@ -206,6 +206,18 @@ void Demuxer::check_watch() const {
            "The file is damaged, or its disk does not respond; copy it again or leave it out.");
 }
 
+bool Demuxer::seek(double fraction) {
+  const AVStream& stream = *input_->streams[setup_->stream];
+  const double whole = static_cast<double>(input_->duration) / AV_TIME_BASE;
+  const double seconds = setup_->declared_seconds > 0 ? setup_->declared_seconds : whole;
+  if (!(seconds > 0)) return false;
+  const int64_t start = stream.start_time == AV_NOPTS_VALUE ? 0 : stream.start_time;
+  const auto ticks = static_cast<int64_t>(fraction * seconds / av_q2d(stream.time_base));
+  const int code = av_seek_frame(input_.get(), setup_->stream, start + ticks, AVSEEK_FLAG_BACKWARD);
+  check_watch();
+  return code >= 0;
+}
+
 bool Demuxer::read(AVPacket& packet) {
   while (true) {
     av_packet_unref(&packet);

@@ -49,6 +49,9 @@ class Demuxer {
   /// (read_error() then says why).
   bool read(AVPacket& packet);
   const std::string& read_error() const { return read_error_; }
+  /// Goes to the last key frame before a fraction of the stream's duration: the next packet is that, or one before it.
+  /// False if the container cannot, or does not know its duration.
+  bool seek(double fraction);
   /// The first error that libav logged while opening the file and reading packets, even if it continued;
   /// empty: none.
   const std::string& complaint() const { return complaint_; }

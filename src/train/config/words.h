@@ -20,6 +20,13 @@ template <>
 inline constexpr std::array kWords<OnBadFile>{EnumWord{OnBadFile::stop, "stop"},
                                               EnumWord{OnBadFile::exclude, "exclude"}};
 template <>
+inline constexpr std::array kWords<PairMeaning>{EnumWord{PairMeaning::automatic, "auto"},
+                                                EnumWord{PairMeaning::start_end, "start-end"},
+                                                EnumWord{PairMeaning::offset_count, "offset-count"}};
+template <>
+inline constexpr std::array kWords<SplitBy>{EnumWord{SplitBy::file, "file"}, EnumWord{SplitBy::name, "name"},
+                                            EnumWord{SplitBy::content, "content"}};
+template <>
 inline constexpr std::array kWords<SamplerKind>{EnumWord{SamplerKind::tsn, "tsn"},
                                                 EnumWord{SamplerKind::tsn_unbiased, "tsn-unbiased"},
                                                 EnumWord{SamplerKind::dense, "dense"}};

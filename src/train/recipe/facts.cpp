@@ -59,7 +59,7 @@ void count(const Dataset& dataset, DataFacts& facts) {
   facts.train_clips = static_cast<int64_t>(dataset.of(Split::train).size());
   facts.val_clips = static_cast<int64_t>(dataset.of(Split::val).size());
   facts.test_clips = static_cast<int64_t>(dataset.of(Split::test).size());
-  facts.splits_drawn = dataset.splits_drawn;
+  facts.splits_drawn = dataset.drawn != DrawnSplits::none;
   std::vector<int64_t> by_class(dataset.classes.size(), 0);
   std::set<std::string> sources;
   for (const int item : dataset.of(Split::train)) {

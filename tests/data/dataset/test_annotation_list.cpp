@@ -101,7 +101,10 @@ TEST_CASE("several labels a row are refused, and said to be") {
   refuses("a/1 17 0\nb/2 1 17 3\n", "line 2: the row has 3 of label, length, start and end");
   // PATH LABEL LABEL looks like PATH NUM_FRAMES LABEL: what gives it away is told.
   refuses("a/1 0 3\n", "the clip is 0 frames long");
-  refuses("a/1 300 7 3\n", "ends at frame 7, before it starts at 300");
+  const AnnotationRow row = parse_annotation_list("a/1 300 7 3\n", "list.txt").rows[0];
+  CHECK_FALSE(row.range.has_value());
+  CHECK_THROWS_WITH_AS(range_of(*row.pair, PairMeaning::start_end, "list.txt"),
+                       doctest::Contains("ends at frame 7, before it starts at 300"), FileError);
 }
 
 TEST_CASE("what is no list is refused with the line") {

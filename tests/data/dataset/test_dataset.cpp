@@ -66,7 +66,7 @@ TEST_CASE("class folders: videos, nested videos, folders of frames; what is neit
   CHECK(d.items[0].kind == ItemKind::video);
   CHECK(d.items[0].label == 0);
   CHECK(d.items[3].label == 1);
-  CHECK(d.ignored == std::vector<std::string>{"tango/notes.txt"});
+  CHECK(d.ignored == std::vector<std::string>{"README.md", "tango/notes.txt"});
 }
 
 TEST_CASE("split folders are taken as they are") {
@@ -132,7 +132,7 @@ TEST_CASE("what cannot be learnt from is refused with what is wrong") {
                  "line 2: there are 4 cells for 3 columns"));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,a,train\na/9.mp4,b,train\n"),
                  "line 3: there is no file \"a/9.mp4\""));
-  CHECK(contains(with_csv("path,label,split\na/1.mp4,a,dev\n"), "the split is \"dev\""));
+  CHECK(contains(with_csv("path,label,split\na/1.mp4,a,fold1\n"), "the split is \"fold1\""));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,,train\n"), "the label is empty"));
   CHECK(contains(with_csv("path,label,split\na/1.mp4,a,train\na/1.mp4,b,val\n"), "listed twice"));
   CHECK(contains(with_csv("path,label,split\n\"a/1.mp4,a,train\n"),
@@ -323,6 +323,13 @@ TEST_CASE(
   using Names = std::vector<std::string>;
   CHECK(found({"videos/b.mp4", "videos/notes.txt"}) == Names{"videos/b.mp4", "videos/notes.txt"});
   CHECK(found({"videos"}) == Names{"videos/a.mkv", "videos/b.mp4", "videos/deep/er/c.webm"});
+  // A text is a list if a clip in it exists; one that does not is a clip that cannot be read.
+  touch(root.path() / "list.txt", "videos/b.mp4\n\n\"videos/a.mkv\"\nvideos/gone.mp4\nframes\n");
+  CHECK(found({"list.txt"}) == Names{"videos/b.mp4", "videos/a.mkv", "videos/gone.mp4", "frames/"});
+  touch(root.path() / "list.csv", "path,label\nvideos/b.mp4,-1\nframes,-1\n");
+  CHECK(found({"list.csv"}) == Names{"videos/b.mp4", "frames/"});
+  touch(root.path() / "list.txt", "videos/b.mp4 0\r\nvideos/a.mkv -1\r\n");
+  CHECK(found({"list.txt"}) == Names{"videos/b.mp4", "videos/a.mkv"});
   CHECK(found({"frames", "many"}) == Names{"frames/", "many/one/", "many/two/"});
   CHECK(reason([&] { found({"none"}); }).find("there are no videos or pictures in this folder") !=
         std::string::npos);

@@ -92,10 +92,17 @@ TEST_CASE("Let's Dance: loose pictures of many clips in a class folder, names re
   // The rgb folder itself is the same dataset.
   CHECK(open_dataset(root.path() / "rgb", {}).items.size() == 5);
 
-  put(root.path() / "rgb/tango/loose.jpg");
+  // A stray is named, and nothing stops; a series that cannot be assigned to clips does.
+  put(root.path() / "rgb/tango/cover.jpg");
+  const Dataset with_cover = open_dataset(root.path(), {});
+  CHECK(names(with_cover) == names(d));
+  CHECK(noted(with_cover).find("rgb/tango: the picture cover.jpg is not part of a clip") !=
+        std::string::npos);
+  for (const char* loose : {"rgb/tango/loose-1.jpg", "rgb/tango/loose-2.jpg"}) put(root.path() / loose);
   refuses(root.path(),
-          "loose.jpg: a loose picture in a class folder whose name does not tell to which clip it belongs");
-  fs::remove(root.path() / "rgb/tango/loose.jpg");
+          "loose-1.jpg: a loose picture in a class folder whose name does not tell to which clip it belongs");
+  for (const char* loose : {"rgb/tango/loose-1.jpg", "rgb/tango/loose-2.jpg"})
+    fs::remove(root.path() / loose);
   put(root.path() / "rgb/tango/-Xy_z_7_00003.jpg");
   refuses(root.path(), "follow two patterns");
 }
@@ -244,14 +251,15 @@ TEST_CASE("annotation lists by split, as Kinetics tools write them; odd names; c
     CHECK(kept.items.size() == 7);
     CHECK(noted(kept).find("one/gone.mp4") != std::string::npos);
   }
-  SUBCASE("lists that cannot be used are named where something else fits") {
+  SUBCASE("lists that cannot be used are not replaced by a split of all clips") {
     fs::remove(root.path() / "kinetics_val_list.txt");
     fs::remove(root.path() / "kinetics_test_list.csv");
     put(root.path() / "kinetics_train_list.txt", "nowhere/a.mp4 1\nnowhere/b.mp4 2\n");
     put(root.path() / "media2/x.mp4");
-    const std::string why = noted(open_dataset(root.path(), {.layout = "auto", .split = {.seed = 3}}));
-    CHECK(why.find("not used as a list: kinetics_train_list.txt (\"nowhere/a.mp4\" does not exist in") !=
-          std::string::npos);
+    refuses(
+        root.path(),
+        "seems to assign the clips to splits: kinetics_train_list.txt (\"nowhere/a.mp4\" does not exist in");
+    CHECK(open_dataset(root.path(), {.layout = "classes"}).layout == "classes");
     refuses(root.path(), "does not have the layout \"lists\"", {.layout = "lists"});
   }
   SUBCASE("which list is for what must be told") {
@@ -291,7 +299,7 @@ TEST_CASE("a list with a bad row is an error with its line, and nothing else is 
     }
     put(root.path() / "train.txt", "path,label\ntango/v 3.mp4,\ntango/v 2.mp4,tango\n");
     refuses(root.path(), "train.txt, line 2: the label is empty");
-    for (const char* nowhere : {"", "gone/a.mp4 0\ngone/b.mp4 1\n", "v 3.mp4;0\n"}) {
+    for (const char* nowhere : {"", "gone/a.mp4 0\ngone/b.mp4 1\n", "v 3.mp4 => 0\n"}) {
       put(root.path() / "train.txt", nowhere);
       refuses(root.path(), "cannot be used: train.txt (");
       refuses(root.path(), "there is test.txt");
@@ -477,4 +485,311 @@ TEST_CASE("the index keeps flat clips, stretches and names; it is found before a
   refuses(root.path(), "line 2: \"x_%s\" is not a filename pattern");
   put(root.path() / kIndexFile, "path,label,split,frames,first,count\na,a,train,x_%d.bmp,1,none\n");
   refuses(root.path(), "line 2: the count is \"none\"");
+}
+
+TEST_CASE("split folders: any case, usual words, prefixes and suffixes; what is open is refused") {
+  const test::Folder root("split_names");
+  const auto fill = [&](const std::string& folder) {
+    for (const char* clip : {"/tango/1.mp4", "/tango/2.mp4", "/waltz/3.mp4"})
+      put(root.path() / (folder + clip));
+  };
+  const auto clear = [&] { fs::remove_all(root.path()), fs::create_directories(root.path()); };
+  struct Case {
+    std::vector<std::string> folders;
+    const char* splits;  // their splits, in order
+  };
+  for (const Case& c : std::vector<Case>{{{"Train", "Test"}, "train test"},
+                                         {{"TRAIN", "VAL", "TEST"}, "train val test"},
+                                         {{"train", "dev"}, "train val"},
+                                         {{"train", "dev", "eval"}, "train val test"},
+                                         {{"train", "evaluation", "test"}, "train val test"},
+                                         {{"train_256", "val_256"}, "train val"},
+                                         {{"kinetics400_train", "kinetics400_val"}, "train val"},
+                                         {{"UCF101-TrainSet", "UCF101-TestSet"}, "train test"},
+                                         {{"videos.training", "videos.validation"}, "train val"},
+                                         {{"01_train", "02_val", "03_test"}, "train val test"},
+                                         {{"test"}, "test"}}) {
+    CAPTURE(c.splits);
+    clear();
+    for (const std::string& folder : c.folders) fill(folder);
+    const Dataset d = open_dataset(root.path(), {});
+    CHECK(d.layout == "splits");
+    CHECK(d.classes == std::vector<std::string>{"tango", "waltz"});
+    std::string splits;
+    for (const std::string& folder : c.folders)
+      splits += text(splits.empty() ? "" : " ",
+                     kSplitNames[static_cast<size_t>(item(d, folder + "/tango/1.mp4").split)]);
+    CHECK(splits == c.splits);
+  }
+  const auto told = [&](const std::vector<std::string>& folders) {
+    clear();
+    for (const std::string& folder : folders) fill(folder);
+    return reason(root.path());
+  };
+  const auto says = [&](const std::vector<std::string>& folders, const std::string& what) {
+    const std::string why = told(folders);
+    CAPTURE(why);
+    CHECK(why.find(what) != std::string::npos);
+  };
+  says({"train", "eval"}, "the folder eval may be for validation or for test");
+  says({"train", "Train"}, "the folders Train and train mean the same split, train");
+  says({"train", "trainval"}, "trainval is named for several splits");
+  says({"train", "test", "extra"}, "clips are also in extra");
+  says({"train_256", "val_256", "replacement"}, "clips are also in replacement");
+  // As the user says.
+  CHECK(open_dataset(root.path(), {.layout = "splits"}).of(Split::val).size() == 3);
+  CHECK(noted(open_dataset(root.path(), {.layout = "splits"})).find("left out") != std::string::npos);
+  CHECK(open_dataset(root.path(), {.layout = "classes"}).classes.size() == 3);
+  // Folders without clips do not count.
+  clear();
+  for (const char* folder : {"Train", "Test"}) fill(folder);
+  put(root.path() / "annotations/notes.json");
+  CHECK(open_dataset(root.path(), {}).ignored == std::vector<std::string>{"annotations"});
+  // A class that only the test folder has may be a spelling.
+  put(root.path() / "Test/Waltz/4.mp4");
+  CHECK(noted(open_dataset(root.path(), {})).find("classes without training clips: Waltz") !=
+        std::string::npos);
+  // Classes may be called like splits.
+  clear();
+  for (const char* clip : {"car/1.mp4", "bus/2.mp4", "train/3.mp4"}) put(root.path() / clip);
+  CHECK(open_dataset(root.path(), {}).classes == std::vector<std::string>{"bus", "car", "train"});
+  clear();
+  for (const char* clip : {"train_in_out/1.mp4", "bridge/2.mp4", "test_drive/clip/0001.jpg"})
+    put(root.path() / clip);
+  CHECK(open_dataset(root.path(), {}).classes.size() == 3);
+  clear();
+  for (const char* clip : {"train/1.mp4", "test/2.mp4"}) put(root.path() / clip);
+  refuses(root.path(), "are named for splits, but hold clips, not class folders");
+}
+
+TEST_CASE("split folders inside class folders say the split; half of them do not") {
+  const test::Folder root("inner_splits");
+  for (const char* clip : {"tango/Train/1.mp4", "tango/test/2.mp4", "waltz/train/3.mp4", "waltz/test/4.mp4"})
+    put(root.path() / clip);
+  const Dataset d = open_dataset(root.path(), {});
+  CHECK(d.of(Split::test).size() == 2);
+  CHECK(item(d, "tango/Train/1.mp4").split == Split::train);
+  CHECK(d.drawn == DrawnSplits::none);
+  put(root.path() / "waltz/5.mp4");
+  refuses(root.path(),
+          "some clips are in split folders inside their class folders (waltz/train/3.mp4), others are not "
+          "(waltz/5.mp4)");
+  CHECK(open_dataset(root.path(), {.layout = "classes"}).drawn == DrawnSplits::all);
+}
+
+TEST_CASE("lists of clips beside class folders: read in other separators, or refused in other forms") {
+  const test::Folder root("unread_lists");
+  for (int i = 0; i < 6; ++i)
+    for (const char* name : {"tango", "waltz"}) put(root.path() / name / ("v " + std::to_string(i) + ".mp4"));
+  const auto lists = [&](const std::string& between, const std::string& extension) {
+    std::string train, test;
+    for (int i = 0; i < 6; ++i)
+      for (const char* name : {"tango", "waltz"})
+        (i < 4 ? train : test) += text(name, "/v ", i, ".mp4", between, name, "\n");
+    put(root.path() / ("train" + extension), train);
+    put(root.path() / ("test" + extension), test);
+  };
+  const auto remove = [&](const std::string& extension) {
+    fs::remove(root.path() / ("train" + extension));
+    fs::remove(root.path() / ("test" + extension));
+  };
+  for (const char* between : {";", " ; ", "|", "\t"}) {
+    CAPTURE(between);
+    for (const char* extension : {".txt", ".TXT", ".lst", ".tsv"}) {
+      lists(between, extension);
+      const Dataset d = open_dataset(root.path(), {.split = {.val = 0}});
+      CHECK(d.layout == "lists");
+      CHECK(d.of(Split::train).size() == 8);
+      CHECK(d.of(Split::test).size() == 4);
+      remove(extension);
+    }
+  }
+  for (const char* between : {" => ", ": ", "@"}) {
+    lists(between, ".txt");
+    refuses(root.path(), "cannot be read, but seems to assign the clips to splits: test.txt (");
+    CHECK(open_dataset(root.path(), {.layout = "classes"}).items.size() == 12);
+    remove(".txt");
+  }
+  lists(" ", ".json");
+  refuses(root.path(), "test.json (laban reads lists that are .txt, .csv, .tsv, .lst or .list)");
+  remove(".json");
+  // UTF-16, with its mark and without.
+  for (const std::string mark : {"\xff\xfe", ""}) {
+    std::string wide = mark;
+    for (const char c : std::string("tango/v 1.mp4 0\n")) wide += c, wide += '\0';
+    std::ofstream(root.path() / "my_test.txt", std::ios::binary) << wide;
+    refuses(root.path(),
+            mark.empty() ? "my_test.txt (is not a text in UTF-8" : "my_test.txt (is a text in UTF-16)");
+    fs::remove(root.path() / "my_test.txt");
+  }
+  // A table of others: left alone if it says nothing of these clips' splits, else refused by what it lacks.
+  put(root.path() / "split.csv", "name,fps\nx,25\n");
+  CHECK(
+      noted(open_dataset(root.path(), {}))
+          .find(
+              "not used as a list: split.csv (a split.csv without the columns path, label and split; its columns are "
+              "name, fps)") != std::string::npos);
+  put(root.path() / "split.csv", "who,subset_name\ntango/v 1.mp4,train\ntango/v 2.mp4,test\n");
+  refuses(root.path(),
+          "a split.csv without the columns path, label and split; its columns are who, subset_name");
+  put(root.path() / "split.csv", "path,label\ntango/v 1.mp4,tango\n");
+  refuses(root.path(), "there is no column \"split\"");
+  fs::remove(root.path() / "split.csv");
+  for (const char* name : {"train_log.txt", "requirements-dev.txt", "test_results.txt"}) {
+    put(root.path() / name, "epoch 1: loss 0.5\nall is well\n");
+    CHECK(open_dataset(root.path(), {}).layout == "classes");
+  }
+}
+
+TEST_CASE("a table's split column: any case, dev and eval") {
+  const test::Folder root("split_cells");
+  for (int i = 0; i < 4; ++i) put(root.path() / (std::to_string(i) + ".mp4"));
+  const auto table = [&](const char* third, const char* fourth) {
+    put(root.path() / "split.csv", text("path,label,split\n0.mp4,a,Train\n1.mp4,b,TRAINING\n2.mp4,a, ", third,
+                                        "\n3.mp4,b,", fourth, "\n"));
+  };
+  table("Dev", "eval");
+  CHECK(item(open_dataset(root.path(), {}), "2.mp4").split == Split::val);
+  CHECK(item(open_dataset(root.path(), {}), "3.mp4").split == Split::test);
+  table("eval", "test");
+  CHECK(item(open_dataset(root.path(), {}), "2.mp4").split == Split::val);
+  table("eval", "eval");
+  refuses(root.path(), "line 4: the split is \" eval\"");
+}
+
+TEST_CASE("class names: a number in a name is no label, and folders must agree") {
+  const test::Folder root("names_of_labels");
+  std::string list;
+  for (int i = 0; i < 9; ++i) {
+    put(root.path() / "clips" / (std::to_string(i) + ".mp4"));
+    list += text("clips/", i, ".mp4 ", i % 3, "\n");
+  }
+  put(root.path() / "list.txt", list);
+  const auto classes = [&](const std::string& file, const std::string& rows) {
+    put(root.path() / file, rows);
+    const std::vector<std::string> found = open_dataset(root.path(), {}).classes;
+    fs::remove(root.path() / file);
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(classes("label_map.txt", "cha cha\n2 step\ntango\n") == Names{"cha cha", "2 step", "tango"});
+  CHECK(classes("label_map.txt", "2 step\n7 rings\n50 ways\n") == Names{"2 step", "7 rings", "50 ways"});
+  CHECK(classes("labels.txt", "step 2\nrings 7\nways 50\n") == Names{"step 2", "rings 7", "ways 50"});
+  CHECK(classes("label_map.csv", "id,name\n2,tango\n0,cha cha\n1,2 step\n") ==
+        Names{"cha cha", "2 step", "tango"});
+  CHECK(classes("label_map.txt", "tango 2\n2 step 1\ncha cha 0\n") == Names{"cha cha", "2 step", "tango"});
+  CHECK(classes("classInd.txt", "1 a\n2 b\n3 c\n") == Names{"a", "b", "c"});  // from 1, the list from 0
+  put(root.path() / "label_map.txt", "2 step\n0 gravity\n1 way\n7 rings\n");
+  refuses(root.path(),
+          "its rows can be read as numbers with names, and otherwise: label 0 is \"gravity\" or \"2 step\"");
+  fs::remove(root.path() / "label_map.txt");
+
+  list.clear();
+  for (const char* clip : {"tango/1.mp4 1\n", "tango/2.mp4 1\n", "waltz/3.mp4 2\n", "waltz/4.mp4 2\n"}) {
+    put(root.path() / std::string(clip).substr(0, 11));
+    list += clip;
+  }
+  put(root.path() / "list.txt", list);
+  put(root.path() / "label_map.txt", "swing\nwaltz\nTango\n");
+  refuses(root.path(), "names label 1 \"waltz\", but its clips lie in \"tango\", its name for label 2");
+}
+
+TEST_CASE("rows that begin with # are clips if there are such; label -1 is none") {
+  const test::Folder root("number_signs");
+  for (const char* clip : {"#20_drum/1.mp4", "#20_drum/2.mp4", "wave/3.mp4", "wave/4.mp4"})
+    put(root.path() / clip);
+  const std::string rows =
+      "#20_drum/1.mp4 drum\n#wave/3.mp4 wave\n# a comment 1\nwave/4.mp4 wave\n#20_drum/2.mp4 drum\n";
+  put(root.path() / "list.txt", rows);
+  CHECK(names(open_dataset(root.path() / "list.txt", {})) ==
+        std::vector<std::string>{"#20_drum/1.mp4", "#20_drum/2.mp4", "wave/4.mp4"});
+  put(root.path() / "split.csv",
+      "# made by hand\npath,label,split\n#20_drum/1.mp4,drum,train\n#wave/3.mp4,wave,train\nwave/4.mp4,wave,test\n");
+  CHECK(names(open_dataset(root.path(), {.layout = "csv"})) ==
+        std::vector<std::string>{"#20_drum/1.mp4", "wave/4.mp4"});
+  for (const char* none : {"-1", "-100"}) {
+    put(root.path() / "list.txt", text("wave/3.mp4 0\nwave/4.mp4 ", none, "\n"));
+    refuses(root.path() / "list.txt", text("line 2: the label is ", none, ", which in lists of other tools"));
+    put(root.path() / "split.csv",
+        text("path,label,split\nwave/3.mp4,0,train\nwave/4.mp4,", none, ",test\n"));
+    refuses(root.path(), text("line 3: the label is ", none));
+  }
+}
+
+TEST_CASE("PATH N N LABEL: first and last frame, or offset and number, as the clips tell") {
+  const test::Folder root("pairs");
+  const std::vector<unsigned char> bmp = test::tiny_bmp();
+  for (const char* clip : {"a", "b"})
+    for (int k = 1; k <= 30; ++k)
+      test::write_bytes(root.path() / clip / text("img_", 10000 + k, ".bmp"), bmp);
+  const auto ranges = [&](const std::string& rows, PairMeaning meaning = PairMeaning::automatic) {
+    put(root.path() / "list.txt", rows);
+    std::string all;
+    for (const DatasetItem& i :
+         open_dataset(root.path() / "list.txt", {.list_columns = meaning, .split = {.train = 1, .val = 0}})
+             .items)
+      all += text(all.empty() ? "" : " ", *i.range->first, "+", i.range->count);
+    return all;
+  };
+  CHECK(ranges("a 10001 10010 0\nb 10011 10030 1\n") == "10001+10 10011+20");  // the numbers are there
+  CHECK(ranges("a 0 10 0\nb 10 20 1\n") == "10001+10 10011+20");
+  CHECK(ranges("a 20 10 0\nb 0 30 1\n") == "10021+10 10001+30");  // 20 is before 10
+  CHECK(ranges("path,offset,num_frames,label\na,3,4,x\nb,0,30,y\n") == "10004+4 10001+30");
+
+  for (int k = 1; k <= 30; ++k)
+    for (const char* clip : {"c", "d"}) test::write_bytes(root.path() / clip / text(k, ".bmp"), bmp);
+  put(root.path() / "list.txt", "c 1 12 0\nd 3 14 1\n");
+  refuses(root.path() / "list.txt",
+          "\"d 3 14 1\" may mean PATH START END LABEL or PATH OFFSET NUM_FRAMES LABEL");
+  CHECK(ranges("c 1 12 0\nd 3 14 1\n", PairMeaning::start_end) == "1+12 3+12");
+  CHECK(ranges("c 1 12 0\nd 3 14 1\n", PairMeaning::offset_count) == "2+12 4+14");
+  CHECK(ranges("c 2 12 0\nc 13 14 0\nd 3 14 1\n") == "13+2 2+11 3+12");   // 13 follows 12
+  CHECK(ranges("c 0 12 0\nc 12 14 0\nd 3 14 1\n") == "1+12 13+14 4+14");  // 12 are before 12
+}
+
+TEST_CASE("lists whose names are relative to two roots; names in several folders are refused") {
+  const test::Folder root("two_roots");
+  for (const char* folder : {"videos_train", "videos_val"})
+    for (int i = 0; i < 4; ++i) put(root.path() / folder / text(i, ".mp4"));
+  put(root.path() / "kinetics400_train_list_videos.txt", "0.mp4 0\n1.mp4 1\n2.mp4 0\n3.mp4 1\n");
+  put(root.path() / "kinetics400_val_list_videos.txt", "0.mp4 0\n1.mp4 1\n");
+  const Dataset d = open_dataset(root.path(), {});
+  CHECK(d.of(Split::train).size() == 4);
+  CHECK(item(d, "videos_val/1.mp4").split == Split::val);
+  put(root.path() / "annotations/val.txt", "0.mp4 0\n1.mp4 1\n");
+  CHECK(open_dataset(root.path() / "annotations/val.txt", {.media = root.path()})
+            .items[0]
+            .name.find("videos_val") != std::string::npos);
+  for (const char* folder : {"flow", "pictures"})
+    for (int i = 0; i < 4; ++i) put(root.path() / "two" / folder / text(i, ".mp4"));
+  put(root.path() / "two/list.txt", "0.mp4 0\n1.mp4 1\n");
+  refuses(root.path() / "two",
+          "flow and " + (root.path() / "two/pictures").string() + ", under the same names");
+  CHECK(open_dataset(root.path() / "two", {.media = root.path() / "two/flow"}).items.size() == 2);
+}
+
+TEST_CASE("covers and videos beside clips are named, and nothing stops") {
+  const test::Folder root("strays");
+  for (const char* name : {"tango/1.mp4", "tango/cover.jpg", "tango/deep/2.mp4", "tango/deep/poster.png",
+                           "waltz/3.mp4", "waltz/frames/0001.jpg", "waltz/frames/0002.jpg",
+                           "waltz/batch/thumb.jpg", "waltz/batch/clip/0001.jpg", "extra.mp4", "notes.txt"})
+    put(root.path() / name);
+  const Dataset d = open_dataset(root.path(), {});
+  CHECK(names(d) == std::vector<std::string>{"tango/1.mp4", "tango/deep/2.mp4", "waltz/3.mp4",
+                                             "waltz/batch/clip", "waltz/frames"});
+  CHECK(d.ignored == std::vector<std::string>{"extra.mp4", "notes.txt", "tango/cover.jpg",
+                                              "tango/deep/poster.png", "waltz/batch/thumb.jpg"});
+  CHECK(noted(d).find("the video extra.mp4, is left out") != std::string::npos);
+  CHECK(noted(d).find("tango/deep: the picture poster.png is not part of a clip") != std::string::npos);
+}
+
+TEST_CASE("undivided: a dataset that defines no splits is one, of one class or more") {
+  const test::Folder root("undivided");
+  for (int i = 0; i < 5; ++i) put(root.path() / "tango" / text("v_x_g01_c0", i, ".mp4"));
+  const Dataset d = open_dataset(root.path(), {.undivided = true});
+  CHECK(d.undivided);
+  CHECK(d.of(Split::test).size() == 5);
+  put(root.path() / "split.csv",
+      "path,label,split\ntango/v_x_g01_c00.mp4,tango,train\ntango/v_x_g01_c01.mp4,waltz,test\n");
+  CHECK_FALSE(open_dataset(root.path(), {.undivided = true}).undivided);
 }

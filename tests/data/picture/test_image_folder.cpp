@@ -15,6 +15,7 @@
 #include "data/load/clip_reader.h"
 #include "data/made_clips.h"
 #include "data/picture/decode_limits.h"
+#include "data/picture/exif.h"
 #include "data/picture/image_folder.h"
 #include "data/video/video_index.h"
 #include "data/video/watch.h"
@@ -393,4 +394,187 @@ TEST_CASE("a folder of pictures is an item like a video") {
   for (size_t t = 1; t < 3; ++t)
     CHECK((clip[t * 768 + 300] - clip[(t - 1) * 768 + 300]) * 0.225f * 255 ==
           doctest::Approx(30).epsilon(0.1));
+}
+
+TEST_CASE(
+    "several series in one folder: the pictures of the scene are taken, and said; else one is asked for") {
+  const test::Folder folder("series");
+  const auto fill = [&](const std::vector<std::string>& prefixes, int count) {
+    for (const std::string& prefix : prefixes)
+      for (int k = 1; k <= count; ++k)
+        test::write_bytes(folder.path() / (prefix + std::to_string(1000 + k) + ".bmp"), bmp(6, 4, k));
+  };
+  const auto clear = [&] { fs::remove_all(folder.path()), fs::create_directories(folder.path()); };
+  const auto frames = [&](const std::string& pattern = "") { return list_frames(folder.path(), pattern); };
+  fill({"img_", "flow_x_", "flow_y_"}, 5);
+  CHECK(frames().frame_count() == 5);
+  CHECK(frames().picture(0).filename() == "img_1001.bmp");
+  CHECK(frames().chosen ==
+        "img_%04d.bmp (5 pictures) is taken; left out: flow_x_%04d.bmp (5 pictures), flow_y_%04d.bmp "
+        "(5 pictures)");
+  CHECK(frames("flow_x_%04d.bmp").picture(4).filename() == "flow_x_1005.bmp");
+  clear();
+  for (const std::vector<std::string>& open : {std::vector<std::string>{"cam1_", "cam2_"},
+                                               {"left_", "right_"},
+                                               {"img_", "image_"},
+                                               {"a", "b", "c"}}) {
+    fill(open, 4);
+    CHECK_THROWS_WITH_AS(frames(), doctest::Contains("series of pictures: "), FileError);
+    CHECK(frames(open[1] + "%04d.bmp").frame_count() == 4);
+    clear();
+  }
+  // Numbers before the last that only continue it: seconds and frames, shots that follow one another.
+  for (const char* name : {"0_10.bmp", "0_20.bmp", "1_05.bmp", "1_15.bmp"})
+    test::write_bytes(folder.path() / name, bmp(6, 4, 1));
+  CHECK(frames().frame_count() == 4);
+  CHECK(frames().picture(2).filename() == "1_05.bmp");
+  clear();
+  for (const char* name : {"shot1_01.bmp", "shot1_02.bmp", "shot2_03.bmp", "shot2_04.bmp"})
+    test::write_bytes(folder.path() / name, bmp(6, 4, 1));
+  CHECK(frames().frame_count() == 4);
+  CHECK(frames().chosen.empty());
+  clear();
+  // Strays.
+  fill({"f"}, 4);
+  for (const char* name : {"cover.bmp", "f1002_thumb.bmp"})
+    test::write_bytes(folder.path() / name, bmp(9, 9, 0));
+  CHECK(frames().frame_count() == 4);
+  CHECK(frames().chosen.find("cover.bmp") != std::string::npos);
+  // Two kinds of the same pictures; and a series of two kinds.
+  test::write_bytes(folder.path() / "f1002.jpg", jpeg(16, 16, 0, TJSAMP_420));
+  CHECK_THROWS_WITH_AS(frames(), doctest::Contains("some pictures twice: f1002.bmp and f1002.jpg"),
+                       FileError);
+  fs::remove(folder.path() / "f1002.bmp");
+  CHECK(frames().frame_count() == 4);
+  CHECK(frames().chosen.find("pictures of different kinds") != std::string::npos);
+  clear();
+  for (const char* name : {"b.bmp", "a.bmp", "1623456789012345678.bmp"})
+    test::write_bytes(folder.path() / name, bmp(6, 4, 0));
+  CHECK(frames().frame_count() == 3);
+}
+
+namespace {
+
+/// A JPEG file with a TIFF file in an EXIF segment.
+Bytes with_exif(const Bytes& plain, const std::string& tiff) {
+  const std::string segment = std::string("Exif\0\0", 6) + tiff;
+  std::string all = "\xff\xd8\xff\xe1";
+  all += '\0';
+  all += static_cast<char>(segment.size() + 2);
+  all += segment;
+  all.append(plain.begin() + 2, plain.end());
+  return {all.begin(), all.end()};
+}
+
+/// Four bytes of order, magic and directory; one entry: orientation, a short.
+std::string tiff_of(int orientation, bool little) {
+  const auto number = [little](int value, size_t bytes) {
+    std::string all;
+    for (size_t i = 0; i < bytes; ++i)
+      all += static_cast<char>(value >> (8 * (little ? i : bytes - 1 - i)) & 255);
+    return all;
+  };
+  return (little ? "II" : "MM") + number(42, 2) + number(8, 4) + number(1, 2) + number(0x112, 2) +
+         number(3, 2) + number(1, 4) + number(orientation, 2) + number(0, 2) + number(0, 4);
+}
+
+}  // namespace
+
+TEST_CASE("EXIF orientation: the eight of them, in both byte orders") {
+  const test::Folder folder("exif");
+  const Bytes plain = jpeg(16, 8, 0, TJSAMP_444);
+  struct View {
+    int rotation;
+    bool mirror;
+  };
+  // The EXIF standard says where row 0 and column 0 are: 6 is right and top, so the picture is turned clockwise.
+  const std::array<View, 8> views{
+      {{0, false}, {0, true}, {180, false}, {180, true}, {90, true}, {90, false}, {270, true}, {270, false}}};
+  PictureReader reader;
+  const fs::path picture = folder.path() / "p.jpg";
+  for (int orientation = 0; orientation <= 9; ++orientation)
+    for (const bool little : {true, false}) {
+      CAPTURE(orientation);
+      test::write_bytes(picture, with_exif(plain, tiff_of(orientation, little)));
+      const Frame frame = reader.read(picture);
+      const View expected =
+          orientation >= 1 && orientation <= 8 ? views[static_cast<size_t>(orientation - 1)] : View{0, false};
+      CHECK(frame.rotation == expected.rotation);
+      CHECK(frame.mirror == expected.mirror);
+      CHECK(frame.width == 16);
+    }
+  // Cut short, or no TIFF, it is ignored.
+  for (const std::string& tiff : {tiff_of(6, true).substr(0, 12), std::string("nothing"), std::string()}) {
+    test::write_bytes(picture, with_exif(plain, tiff));
+    CHECK(reader.read(picture).rotation == 0);
+  }
+  fs::remove(picture);
+  // A clip of turned pictures is as high as they are wide; one that is turned otherwise is refused.
+  for (const char* name : {"1.jpg", "2.jpg"})
+    test::write_bytes(folder.path() / name, with_exif(plain, tiff_of(6, true)));
+  const auto index =
+      index_item({.path = folder.path(), .kind = ItemKind::frame_folder}, Trust::long_tables, nullptr);
+  CHECK(index->shown_width() == 8);
+  CHECK(index->shown_height() == 16);
+  test::write_bytes(folder.path() / "3.jpg", plain);
+  const std::vector<int64_t> all{0, 1, 2};
+  CHECK_THROWS_WITH_AS(
+      read_folder(index_folder(folder.path()), all, reader, [](int64_t, const Frame&) {}),
+      doctest::Contains("3.jpg: the picture is turned, by its EXIF orientation, unlike the first"),
+      FileError);
+}
+
+TEST_CASE("a turned picture reaches the network as it is displayed") {
+  const test::Folder folder("exif_pixels");
+  const Bytes plain = jpeg(24, 16, 0, TJSAMP_444);  // brighter to the right, and downwards
+  test::write_bytes(folder.path() / "turned/1.jpg", with_exif(plain, tiff_of(6, false)));
+  const DatasetItem item{.path = folder.path() / "turned", .kind = ItemKind::frame_folder};
+  const ClipSettings settings{
+      .sampler = {.frames = 1},
+      .transform = {.short_side_min = 16, .short_side_max = 16, .crop = 16, .flip = 0},
+      .mode = SampleMode::test};
+  ClipReader reader;
+  std::vector<float> out(16 * 16 * 3);
+  std::vector<int64_t> frames;
+  reader.read(item, *index_item(item, Trust::long_tables, nullptr), settings, {}, nullptr, out.data(),
+              frames);
+  const auto red = [&](int y, int x) { return out[static_cast<size_t>(3 * (y * 16 + x))]; };
+  // Stored right is displayed down, stored down is displayed left.
+  CHECK(red(14, 8) > red(2, 8));
+  CHECK(red(8, 2) > red(8, 14));
+}
+
+TEST_CASE("EXIF orientation in a PNG") {
+  const test::Folder folder("exif_png");
+  // What the reader takes from the file is the chunk alone; the picture is read elsewhere.
+  const std::string tiff = tiff_of(8, false);
+  std::string file("\x89PNG\r\n\x1a\n\0\0\0\0IHDRcrc.\0\0\0", 23);
+  file += static_cast<char>(tiff.size());
+  file += "eXIf" + tiff + "crc.";
+  const Bytes bytes(file.begin(), file.end());
+  CHECK(exif_orientation(bytes) == 8);
+  for (size_t length = 0; length < bytes.size() - 4; ++length)
+    CHECK(exif_orientation(std::span(bytes).first(length)) == 1);
+}
+
+TEST_CASE("a CMYK JPEG gives the colors that its inks make") {
+  const test::Folder folder("cmyk");
+  constexpr int kSide = 16;
+  Bytes inks;  // 20 % cyan, 40 % magenta, 20 % black, stored inverted, as Adobe's programs do
+  for (int i = 0; i < kSide * kSide; ++i)
+    for (const int ink : {51, 102, 0, 51}) inks.push_back(static_cast<unsigned char>(255 - ink));
+  const std::unique_ptr<void, int (*)(void*)> coder(tjInitCompress(), tjDestroy);
+  unsigned char* data = nullptr;
+  unsigned long size = 0;
+  REQUIRE(tjCompress2(coder.get(), inks.data(), kSide, 0, kSide, TJPF_CMYK, &data, &size, TJSAMP_444, 98,
+                      0) == 0);
+  const Bytes bytes(data, data + size);
+  tjFree(data);
+  test::write_bytes(folder.path() / "p.jpg", bytes);
+  PictureReader reader;
+  const Frame frame = reader.read(folder.path() / "p.jpg");
+  REQUIRE(frame.layout == PixelLayout::rgb24);
+  // R = (1 - C) (1 - K) and so on: 0.8 x 0.8, 0.6 x 0.8 and 1 x 0.8 of 255.
+  const std::array<int, 3> expected{163, 122, 204};
+  for (size_t c = 0; c < 3; ++c) CHECK(std::abs(frame.plane[0][c] - expected[c]) <= 3);
 }
