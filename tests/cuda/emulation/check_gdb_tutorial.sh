@@ -21,10 +21,8 @@ case_name=$(section | sed -n 's/.*--test-case="\(.*\)"$/\1/p')
   echo "set pagination off"
   echo "set width 0"
   echo "set style enabled off"
-  echo "set startup-with-shell off"
   while IFS= read -r command; do
-    echo "echo \\n(gdb) $command\\n"
-    echo "$command"
+    printf 'echo \\n(gdb) %s\\n\n%s\n' "$command" "$command"
   done <"$folder/commands"
   echo "kill"
 } >"$folder/script"
