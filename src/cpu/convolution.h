@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/ops/conv.h"
+#include "core/ops/conv_batch_norm.h"
 #include "cpu/conv_kernel.h"
 #include "cpu/kernels.h"
 #include "cpu/packed_weights.h"

@@ -181,7 +181,10 @@ void ParameterStore::initialize(uint64_t seed) {
   };
   {
     ThreadGroup threads;
-    for (size_t i = 1; i < failures.size(); ++i) threads.start([&, i] { draw_some(failures[i]); });
+    try {
+      for (size_t i = 1; i < failures.size(); ++i) threads.start([&, i] { draw_some(failures[i]); });
+    } catch (const MachineError&) {  // those that there are draw the rest
+    }
     draw_some(failures[0]);
   }
   for (const std::exception_ptr& failure : failures)

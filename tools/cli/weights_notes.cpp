@@ -54,8 +54,9 @@ Texts notes_in(const StateDict& state) {
   return metadata;
 }
 
-/// What is published of the file as a public one, likewise; `origin` becomes how it was recognized.
-Texts known_of(const StateDict& state, std::string& origin) {
+/// What is published of the file as a public one, likewise; `origin` becomes how it was recognized, and `flags` the
+/// settings of clips that are published.
+Texts known_of(const StateDict& state, std::string& origin, std::vector<std::string>& flags) {
   std::string doubt;
   const std::optional<Recognized> known = recognize(state, doubt);
   if (!doubt.empty()) std::fprintf(stderr, "note: %s: %s\n", state.path().c_str(), printable(doubt).c_str());
@@ -65,7 +66,10 @@ Texts known_of(const StateDict& state, std::string& origin) {
   Config published;
   published.model.name = weights.model;
   published.model.options = weights.options;
-  for (const auto& [flag, value] : weights.clips) apply_flag(published, flag, value);
+  for (const auto& [flag, value] : weights.clips) {
+    apply_flag(published, flag, value);
+    flags.push_back(flag);
+  }
   return noted_settings(published, /*clips=*/true);
 }
 
@@ -112,7 +116,8 @@ Texts noted_settings(const Config& config, bool clips) {
 Notes apply_notes(Config& config, const StateDict& state, const std::vector<std::string>& given) {
   Texts noted = notes_in(state);
   std::string origin = text("as noted in ", state.path().string());
-  if (noted.empty()) noted = known_of(state, origin);
+  std::vector<std::string> published;  // told even where they are the defaults
+  if (noted.empty()) noted = known_of(state, origin, published);
   Notes notes;
   std::string told, replaced;
   Config defaults;
@@ -139,7 +144,8 @@ Notes apply_notes(Config& config, const StateDict& state, const std::vector<std:
     Config changed;
     apply_flag(changed, setting.flag, value);
     std::string& list = set ? replaced : told;
-    if (changed != Config{}) list += (list.empty() ? "" : ", ") + setting.flag + " " + value;
+    if (changed != Config{} || has(published, setting.flag))
+      list += (list.empty() ? "" : ", ") + setting.flag + " " + value;
   }
   if (!replaced.empty())
     std::fprintf(stderr, "note: --preset replaces what is noted in %s: %s\n", state.path().c_str(),

@@ -95,11 +95,14 @@ std::string motion_html(const std::vector<Picture>& frames, const std::string& f
     }
     picture = "data:image/png;base64," + base64(encode_png(all));
   }
+  // Small frames are enlarged.
+  const double scale = std::max(1.0, 96.0 / std::max(width, height));
+  const auto pixels = [&](int count_of_them) { return fixed(scale * count_of_them, 1) + "px"; };
   constexpr double kFramesASecond = 8;
-  return text("<div class=\"motion\" role=\"img\" aria-label=\"the clip in motion\" style=\"width:", width,
-              "px;height:", height, "px;background-image:url(", picture, ");--end:-", count * height,
-              "px;animation:play ", fixed(count / kFramesASecond, 2), "s steps(", count,
-              ") infinite\"></div>");
+  return text("<div class=\"motion\" role=\"img\" aria-label=\"the clip in motion\" style=\"width:",
+              pixels(width), ";height:", pixels(height), ";background-size:100% auto;background-image:url(",
+              picture, ");--end:-", pixels(count * height), ";animation:play ",
+              fixed(count / kFramesASecond, 2), "s steps(", count, ") infinite\"></div>");
 }
 
 std::string_view motion_style() {
