@@ -71,8 +71,8 @@ TEST_CASE("eval measures all of another dataset that defines no splits, and says
   CHECK(said.says("measured: all 15 clips of " + fresh.string() + ", which defines no splits"));
   CHECK(said.says("not written to the run, whose dataset is another"));
   const Result asked = laban_with({"eval", "--run", network, "--data", fresh.string(), "--split", "test"});
-  CHECK(
-      asked.says("defines no splits: the clips of test were drawn; without --split all clips are measured"));
+  CHECK(asked.says(
+      "defines no splits: the clips of test were chosen at random; without --split all clips are measured"));
   // A single class, and a list.
   make_clips(folder.path() / "one", "b", 3, 90);
   CHECK(clips_of({"--data", (folder.path() / "one").string()})["clips"] == 3);

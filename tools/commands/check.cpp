@@ -150,7 +150,7 @@ void print(const Dataset& dataset, const CheckResult& result, size_t show) {
     if (static_cast<FindingKind>(kind) == FindingKind::shared_scene)
       for (const Split split : {Split::val, Split::test})
         if (const size_t clips = dataset.of(split).size(); clips > 0)
-          std::printf("  in all, %lld of %zu %s clips share a scene with training clips\n",
+          std::printf("  in all, %lld of %zu %s clips show a scene that training clips show\n",
                       static_cast<long long>(result.seen_in_training[static_cast<size_t>(split)]), clips,
                       kSplitNames[static_cast<size_t>(split)]);
     if (found.size() > show) std::printf("  and %zu more (--show, or --json for all)\n", found.size() - show);

@@ -94,7 +94,7 @@ Subject subject_of(const Options& options, const Config& config, const Checkpoin
       subject.dataset.notes.push_back(
           text(shown,
                " is not as it was when this network was trained (clips were added, removed or left out): its "
-               "split was drawn anew, and clips measured here may have been trained on"));
+               "random split is another now, and clips measured here may have been trained on"));
   } else {
     const Config other = for_other_data(config, options.source.flags);
     DatasetSettings settings = dataset_settings(other);
@@ -110,8 +110,9 @@ Subject subject_of(const Options& options, const Config& config, const Checkpoin
                             ", which defines no splits");
       } else {
         subject.dataset = open_data(other, path);
-        subject.dataset.notes.push_back(text(shown, " defines no splits: the clips of ", options.split,
-                                             " were drawn; without --split all clips are measured"));
+        subject.dataset.notes.push_back(
+            text(shown, " defines no splits: the clips of ", options.split,
+                 " were chosen at random; without --split all clips are measured"));
       }
     }
   }
