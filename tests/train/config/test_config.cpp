@@ -133,9 +133,9 @@ TEST_CASE("ranges and defaults are described") {
 }
 
 TEST_CASE("roles say which flags a command takes") {
-  CHECK(as_set(flags_with(Role::dataset)) == std::set<std::string>{"layout", "media", "confine",
-                                                                   "filename-pattern", "fold", "split-seed",
-                                                                   "train-fraction", "val-fraction"});
+  CHECK(as_set(flags_with(Role::dataset)) ==
+        std::set<std::string>{"layout", "media", "confine", "list-columns", "filename-pattern", "fold",
+                              "split-by", "split-seed", "train-fraction", "val-fraction"});
   CHECK(as_set(flags_with(Role::network)) ==
         std::set<std::string>{"model", "midplanes", "shortcut", "norm-eps"});
   // Nothing that changes what is learned from a step.
@@ -398,12 +398,13 @@ TEST_CASE("retired spellings are read, each with a note; both spellings at once 
 namespace {
 
 /// What tests/golden/run_0.1/config.toml says; laban 0.1 wrote it.
-void check_first_version(const Config& config, BestBy best_by) {
+void check_first_version(const Config& config, BestBy best_by, SplitBy split_by) {
   Config wanted;
   wanted.train.best_by = best_by;
   wanted.data.path = "d";
   wanted.data.dataset.filename_pattern = "img_%05d.jpg";
   wanted.data.dataset.split = {.train = 0.6, .val = 0.2};
+  wanted.data.dataset.split.by = split_by;
   wanted.data.workers = 2;
   wanted.data.index_cache = "off";
   wanted.clip.sampler = {.kind = SamplerKind::dense, .frames = 4};
@@ -435,7 +436,7 @@ TEST_CASE("a config.toml and a checkpoint of laban 0.1 are read") {
   REQUIRE(old.find("packet_cache") != std::string::npos);
   Config config;
   apply_toml(config, old, "config.toml");
-  check_first_version(config, BestBy::automatic);
+  check_first_version(config, BestBy::automatic, SplitBy::content);
 
   const testing::TemporaryFolder folder;
   const float weight = 1;
@@ -452,7 +453,7 @@ TEST_CASE("a config.toml and a checkpoint of laban 0.1 are read") {
                  R"("seed":1})"},
        {"dataset", "40 clips, 00"}});
   const Checkpoint checkpoint(folder.path() / "last.safetensors");
-  check_first_version(checkpoint.info().config, BestBy::accuracy);  // as it was then
+  check_first_version(checkpoint.info().config, BestBy::accuracy, SplitBy::name);  // as it was then
   CHECK(checkpoint.info().state.best_macro_f1 == -1);
   CHECK(checkpoint.info().state.step == 32);
 }
