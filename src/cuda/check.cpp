@@ -40,7 +40,7 @@ bool is_lasting(cudaError_t status) {
 std::string advice_after(cudaError_t lasting) {
   const bool hardware = lasting == cudaErrorECCUncorrectable || lasting == cudaErrorNvlinkUncorrectable;
   return text(
-      "The GPU does nothing more for this process, so it ends; begin anew (`laban train --resume RUN` goes on "
+      "The GPU does nothing more for this process, so it ends; begin anew (`laban train --resume RUN` continues "
       "from the last checkpoint). ",
       hardware ? "The hardware is at fault: nvidia-smi -q shows its errors."
       : lasting == cudaErrorLaunchTimeout

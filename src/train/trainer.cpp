@@ -266,7 +266,8 @@ TrainingResult Trainer::run() {
                            state_.metrics_bytes - there, " of ", state_.metrics_bytes,
                            " bytes are missing, and with them rows of steps before ", state_.step + 1,
                            ". The training itself does not depend on them."));
-  if (const int64_t left = loader_->clips() - batches_per_epoch_ * config_.train.batch; left > 0)
+  if (const int64_t left = loader_->clips() - batches_per_epoch_ * config_.train.batch;
+      state_.step == 0 && left > 0)
     observer_.on_note(text("an epoch is ", batches_per_epoch_,
                            batches_per_epoch_ == 1 ? " batch of " : " batches of ", config_.train.batch,
                            " clips: ", left, " of the ", loader_->clips(), " training clips ",
