@@ -13,6 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kMostDimensions = 64;
+constexpr size_t kMostTensors = 50'000;  // the largest networks and their optimizers have some thousand
 
 /// Receives the JSON token by token. Nothing is kept but what belongs into a header, so a file cannot make
 /// this take much more memory than its own size.
@@ -43,6 +44,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   bool key(std::string& name) override {
     if (place_ == Place::top) {
       if (!names_.insert(name).second) fail(text("has a damaged header: '", name, "' occurs twice"));
+      if (names_.size() > kMostTensors) fail(text("has more than ", kMostTensors, " tensors"));
       name_ = std::move(name);
       place_ = Place::value;
       return true;

@@ -221,6 +221,11 @@ TEST_CASE("damaged and foreign files are refused with a sentence that says what 
              "16 bytes of tensors are promised, 8 are there"));
   CHECK(says(complaint(path, one("\"F32\"", "[1]", "[0,4]")), "4 bytes more"));
 
+  std::string many = "{";
+  for (int i = 0; i <= 50'000; ++i)
+    many += text(i > 0 ? "," : "", "\"", i, R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})");
+  CHECK(says(complaint(path, file_of(many + "}", "")), "has more than 50000 tensors"));
+
   const std::string good = valid_file(path);
   CHECK(complaint(path, good).empty());
   for (size_t length = 0; length < good.size(); ++length) {
