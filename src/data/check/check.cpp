@@ -162,7 +162,8 @@ std::vector<Finding> compare_looks(const Dataset& dataset, const std::vector<Fil
                             text("in ", split_name(b), ", but looks like ", a.name, " in ", split_name(a),
                                  " from beginning to end")});
     }
-  for (const auto& [first, items] : members_of(alike.scene)) {
+  for (const auto& [group, items] : members_of(alike.scene)) {
+    const int first = group;  // Clang 14 lets no lambda capture a structured binding
     const Places places = places_of(dataset, items);
     const auto is_copy = [&](int item) {
       return alike.copy[static_cast<size_t>(item)] == alike.copy[static_cast<size_t>(first)];
