@@ -87,7 +87,7 @@ void upload(Backend& backend, const Tensor& tensor, const Shape& logical, std::s
 std::vector<std::byte> initial_bytes(const Parameter& parameter, uint64_t seed) {
   const auto [kind, value] = parameter.init;
   if (kind == Initializer::Kind::constant)
-    return stored(parameter.value, parameter.shape, [&] { return value; });
+    return stored(parameter.value, parameter.shape, [&parameter] { return parameter.init.value; });
   // He et al. 2015, equation 14 ("fan out" counts outputs times kernel volume; gain sqrt 2 for ReLU).
   const Shape& s = parameter.shape;
   const double deviation =

@@ -14,7 +14,8 @@ namespace {
 /// touched by updates. A segment extends to the next parameter's beginning: the alignment gaps between
 /// parameters are zero, and remain zero under every update.
 std::vector<ParameterSegment> make_segments(const ParameterStore& store, const OptimizerSettings& settings) {
-  for (const auto& [beginning, scale] : settings.lr_scales) {
+  for (const auto& entry : settings.lr_scales) {
+    const std::string& beginning = entry.first;
     const bool used = std::ranges::any_of(store.list().parameters,
                                           [&](const Parameter* p) { return p->name.starts_with(beginning); });
     if (!used)

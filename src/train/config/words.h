@@ -13,6 +13,8 @@ struct EnumWord {
   E value;
   const char* word;
 };
+template <class E>
+EnumWord(E, const char*) -> EnumWord<E>;  // Clang before 17 does not deduce aggregates by itself
 
 template <class E>
 constexpr int kWords = 0;
