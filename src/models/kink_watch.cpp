@@ -15,7 +15,7 @@ bool positive(const T& value) {
 
 void KinkWatch::note_signs(const Tensor& y) {
   const auto all = [&](const auto* values) {
-    for (int64_t i = 0; i < y.count(); ++i) note(positive(values[i]) ? 1 : 2);
+    for (int64_t i = 0; i < y.count(); ++i) add(positive(values[i]) ? 1 : 2);
   };
   switch (y.dtype) {
     case DType::f64:
@@ -52,7 +52,7 @@ void KinkWatch::run(const ReluForward& op, Scratch scratch) {
 void KinkWatch::run(const MaxPoolForward& op, Scratch scratch) {
   inner().run(op, scratch);
   if (!op.taps) return;
-  for (int64_t i = 0; i < op.taps.count(); ++i) note(op.taps.as<uint8_t>()[i]);
+  for (int64_t i = 0; i < op.taps.count(); ++i) add(op.taps.as<uint8_t>()[i]);
 }
 
 }  // namespace laban

@@ -27,7 +27,7 @@ class KinkWatch : public BackendDecorator {
   void run(const MaxPoolForward& op, Scratch scratch) override;
 
  private:
-  void note(uint64_t side) { pattern_ = (pattern_ ^ side) * 0x9E3779B97F4A7C15u + 1; }
+  void add(uint64_t side) { pattern_ = (pattern_ ^ side) * 0x9E3779B97F4A7C15u + 1; }
   void note_signs(const Tensor& y);
 
   uint64_t pattern_ = 0;
