@@ -31,15 +31,19 @@ for linked in shared static; do
   "$work/package/consumer_$linked" >"$work/said"
   grep -qx 'r2plus1d_18: 31505325 parameters' "$work/said" || { cat "$work/said"; echo "check_install: consumer_$linked said that"; exit 1; }
 done
-ldd "$work/package/consumer_shared" | grep -q "liblaban.so.* => $prefix/" || { echo "check_install: the shared library is not what consumer_shared uses"; exit 1; }
-if ldd "$work/package/consumer_static" | grep -q liblaban; then echo "check_install: consumer_static uses the shared library"; exit 1; fi
+# Into files, not pipes: grep -q ends at its first match, and pipefail would take the writer's SIGPIPE for a failure.
+ldd "$work/package/consumer_shared" >"$work/shared"
+ldd "$work/package/consumer_static" >"$work/static"
+grep -q "liblaban.so.* => $prefix/" "$work/shared" || { echo "check_install: the shared library is not what consumer_shared uses"; exit 1; }
+if grep -q liblaban "$work/static"; then echo "check_install: consumer_static uses the shared library"; exit 1; fi
 
 folder=$(dirname "$(find "$prefix" -name laban.pc)")
 export PKG_CONFIG_PATH=$folder
 [ "$(pkg-config --modversion laban)" = "$version" ] || { echo "check_install: laban.pc has another version than the program, $version"; exit 1; }
 # shellcheck disable=SC2046 # flags are meant to be split
 quietly "$compiler" "$here/consumer.cpp" -o "$work/consumer" $(pkg-config --cflags --libs laban)
-LD_LIBRARY_PATH=$(pkg-config --variable=libdir laban) "$work/consumer" | grep -qx 'r2plus1d_18: 31505325 parameters'
+LD_LIBRARY_PATH=$(pkg-config --variable=libdir laban) "$work/consumer" >"$work/said"
+grep -qx 'r2plus1d_18: 31505325 parameters' "$work/said"
 
 # A project that has laban as a folder of its own: laban's warnings, tests and installation must stay out of it.
 mkdir "$work/larger"
